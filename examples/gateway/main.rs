@@ -1,0 +1,3 @@
+//! An example gateway.
+
+fn main() {}

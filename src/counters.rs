@@ -1,0 +1,84 @@
+//! Relaxed counters of what was decided and what became of messages.
+
+use std::array;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::decode::Disposition;
+
+/// What a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Admit,
+    Anonymous,
+    Revoked,
+    Unknown,
+    Unreadable,
+}
+
+/// How often each thing happened since the start.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    stripes: [Stripe; STRIPES],
+    would_refuse: AtomicU64,
+    dispositions: [AtomicU64; DISPOSITIONS.len()],
+}
+
+impl Counters {
+    pub(crate) fn new() -> Self {
+        Self {
+            stripes: array::from_fn(|_| Stripe::default()),
+            would_refuse: AtomicU64::new(0),
+            dispositions: array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+
+    /// Counts a request. Each thread has a stripe of its own, so that cores don't pass one cache line around.
+    pub(crate) fn decided(&self, outcome: Outcome) {
+        let stripe = STRIPE.with(|stripe| *stripe);
+        self.stripes[stripe].0[outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request that would have been refused, were it not only observed.
+    pub(crate) fn would_refuse(&self) {
+        self.would_refuse.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn disposed(&self, disposition: &Disposition) {
+        let name = disposition.as_str();
+        if let Some(at) = DISPOSITIONS.iter().position(|known| *known == name) {
+            self.dispositions[at].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many requests came to `outcome`.
+    pub(crate) fn of_outcome(&self, outcome: Outcome) -> u64 {
+        let count = |stripe: &Stripe| stripe.0[outcome as usize].load(Ordering::Relaxed);
+        self.stripes.iter().map(count).sum()
+    }
+
+    /// How many messages ended as the disposition of that name.
+    pub(crate) fn of_disposition(&self, name: &str) -> u64 {
+        let at = DISPOSITIONS.iter().position(|known| *known == name);
+        at.map_or(0, |at| self.dispositions[at].load(Ordering::Relaxed))
+    }
+
+    /// How many requests would have been refused, were they not only observed.
+    pub(crate) fn of_would_refuse(&self) -> u64 {
+        self.would_refuse.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of the threads that share this stripe, on cache lines of their own (two: processors fetch pairs).
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe([AtomicU64; OUTCOMES]);
+
+const OUTCOMES: usize = Outcome::Unreadable as usize + 1;
+const STRIPES: usize = 16;
+const DISPOSITIONS: [&str; 4] = ["applied", "ignored", "retry", "dead-letter"];
+
+static NEXT_STRIPE: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static STRIPE: usize = NEXT_STRIPE.fetch_add(1, Ordering::Relaxed) % STRIPES;
+}

@@ -1,0 +1,134 @@
+//! Signed documents: JSON Web Signatures in compact serialization.
+
+use std::error::Error;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+/// Verifies signatures: implemented by [`KeySet`](super::KeySet); for keys in hardware, or another cryptographic
+/// library, by the host.
+pub trait VerifySignature {
+    /// Whether there is a key of this id.
+    fn knows(&self, kid: &str) -> bool;
+
+    /// Whether `signature` is a signature of `message` by the key `kid` under `algorithm`. An algorithm that the key is
+    /// not for is a no.
+    fn verify(&self, algorithm: &str, kid: &str, message: &[u8], signature: &[u8]) -> bool;
+}
+
+/// Verifies a JWS in compact serialization ([RFC 7515 §7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)), and
+/// returns its payload.
+///
+/// The header's `alg` has to be `EdDSA` and its `typ` has to equal `typ`, both to the letter
+/// ([RFC 8725 §3.1, §3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3)): a token of another kind by the same
+/// issuer is not this document. A `crit` is refused, since we understand no extension
+/// ([RFC 7515 §4.1.11](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11)). Other header parameters (`jku`, `jwk`)
+/// are ignored: keys come from `keys` alone. Claims such as `exp` are the caller's to check.
+///
+/// # Errors
+///
+/// A [`JwsError`] that names the field. [`JwsError::UnknownKey`] is found before the signature is looked at.
+pub fn verify_jws(token: &str, typ: &str, keys: &impl VerifySignature) -> Result<Vec<u8>, JwsError> {
+    let (message, signature) = token.rsplit_once('.').ok_or(JwsError::Form)?;
+    let (header, payload) = message.split_once('.').ok_or(JwsError::Form)?;
+    if payload.contains('.') {
+        return Err(JwsError::Form);
+    }
+    let header = decode("header", header)?;
+    let header: Header = serde_json::from_slice(&header).map_err(JwsError::Header)?;
+    if header.alg != "EdDSA" {
+        return Err(JwsError::Algorithm);
+    }
+    if header.typ.as_deref() != Some(typ) {
+        return Err(JwsError::Type {
+            expected: typ.to_owned(),
+        });
+    }
+    if header.crit.is_some() {
+        return Err(JwsError::Critical);
+    }
+    let kid = header.kid.filter(|kid| !kid.is_empty()).ok_or(JwsError::NoKeyId)?;
+    if !keys.knows(&kid) {
+        return Err(JwsError::UnknownKey { kid });
+    }
+    let signature = decode("signature", signature)?;
+    if !keys.verify(&header.alg, &kid, message.as_bytes(), &signature) {
+        return Err(JwsError::Signature);
+    }
+    decode("payload", payload)
+}
+
+/// Why a JWS was refused.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JwsError {
+    /// `header.alg` is not `EdDSA`.
+    Algorithm,
+    /// `header.crit` demands an extension.
+    Critical,
+    /// A part is not base64url without padding.
+    Encoding(&'static str),
+    /// It does not have three parts.
+    Form,
+    /// The header is not a JSON object with readable members.
+    Header(serde_json::Error),
+    /// `header.kid` is missing or empty.
+    NoKeyId,
+    /// The signature does not match.
+    Signature,
+    /// `header.typ` is another.
+    Type {
+        /// What it should be.
+        expected: String,
+    },
+    /// `header.kid` names a key that is not known.
+    UnknownKey {
+        /// The key's id.
+        kid: String,
+    },
+}
+
+impl fmt::Display for JwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Algorithm => f.write_str("header.alg is not EdDSA"),
+            Self::Critical => f.write_str("header.crit demands an extension that is not understood"),
+            Self::Encoding(part) => write!(f, "{part} is not base64url without padding"),
+            Self::Form => f.write_str("token does not have three parts"),
+            Self::Header(_) => f.write_str("header is not a readable JSON object"),
+            Self::NoKeyId => f.write_str("header.kid is missing or empty"),
+            Self::Signature => f.write_str("signature does not match"),
+            Self::Type { expected } => write!(f, "header.typ is not {expected}"),
+            Self::UnknownKey { kid } => write!(f, "header.kid names an unknown key: {}", kid.escape_debug()),
+        }
+    }
+}
+
+impl Error for JwsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Header(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    typ: Option<String>,
+    kid: Option<String>,
+    /// Any value at all, null too, demands something.
+    #[serde(default, deserialize_with = "present")]
+    crit: Option<()>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<()>, D::Error> {
+    serde::de::IgnoredAny::deserialize(deserializer).map(|_| Some(()))
+}
+
+fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| JwsError::Encoding(part))
+}

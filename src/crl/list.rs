@@ -1,0 +1,103 @@
+//! What the poller has to know of a list's format.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::crl::keys::KeySet;
+use crate::snapshot::Snapshot;
+use crate::timestamp::Timestamp;
+
+/// A format of signed revocation lists.
+///
+/// Called on threads where blocking is allowed: verify and index at leisure.
+pub trait ListFormat: Send + Sync + 'static {
+    /// Verifies and indexes the body of a successful response.
+    ///
+    /// Pure: `now` is the wall clock's time. Whether the list is newer than the installed one is not its concern.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError::UnknownKey`] if none of `keys` has the list's `kid`: they are fetched anew, once.
+    /// [`ListError::Invalid`] for anything else that is wrong; it names the field.
+    fn read_list(&self, body: &[u8], keys: &KeySet, now: Timestamp) -> Result<Snapshot, ListError>;
+
+    /// Reads the issuer's signing keys.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError::Invalid`], naming the field.
+    fn read_keys(&self, body: &[u8]) -> Result<KeySet, ListError>;
+
+    /// Whether a response with another status than 200 says that the issuer has revoked nothing yet, and has
+    /// therefore signed no list. Defaults to no.
+    ///
+    /// # Security
+    ///
+    /// Such an answer is unsigned. It is believed only until the first signed list.
+    fn is_none_yet(&self, status: StatusCode, body: &[u8]) -> bool {
+        let _ = (status, body);
+        false
+    }
+}
+
+/// Why a list or a key set was refused.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ListError {
+    /// Something in it is missing, malformed, expired or not allowed.
+    Invalid {
+        /// The field at fault, as a path: `header.typ`, `revocations[3].jti`.
+        field: Cow<'static, str>,
+        /// What is wrong with it, in words that follow its name.
+        problem: Cow<'static, str>,
+        /// What caused it, where there is more to say.
+        cause: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// It is signed with a key that the key set doesn't have.
+    UnknownKey {
+        /// The key's id, as the list states it.
+        kid: String,
+    },
+}
+
+impl ListError {
+    /// `field` has a problem.
+    #[must_use]
+    pub fn invalid(field: impl Into<Cow<'static, str>>, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            problem: problem.into(),
+            cause: None,
+        }
+    }
+
+    /// Adds what caused it, as [`source`](Error::source).
+    #[must_use]
+    pub fn because(mut self, why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        if let Self::Invalid { cause, .. } = &mut self {
+            *cause = Some(why.into());
+        }
+        self
+    }
+}
+
+impl fmt::Display for ListError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid { field, problem, .. } => write!(f, "{field} {problem}"),
+            Self::UnknownKey { kid } => write!(f, "header.kid names an unknown key: {}", kid.escape_debug()),
+        }
+    }
+}
+
+impl Error for ListError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Invalid { cause, .. } => cause.as_deref().map(|cause| cause as _),
+            Self::UnknownKey { .. } => None,
+        }
+    }
+}

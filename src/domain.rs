@@ -1,0 +1,243 @@
+//! One trust domain: the store, and what is known about how it is fed.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::counters::{Counters, Outcome};
+use crate::credential::{Credential, Identity};
+use crate::policy::{Policy, StalePolicy};
+use crate::refusal::{DEFAULT_RETRY_AFTER, Refusal};
+use crate::state::State;
+use crate::status::{
+    DeadLetterStatus, DispositionCounts, FeedState, FeedStatus, OverlayStatus, PollStatus, SnapshotStatus, Status,
+    VerdictCounts,
+};
+use crate::store::Store;
+use crate::verdict::{Freshness, RevocationStatus, Verdict};
+
+/// One issuer's credentials, as one process sees them. Layers and sinks are handles to it.
+pub(crate) struct Domain {
+    pub(crate) store: Store,
+    pub(crate) counters: Counters,
+    /// What the feed's consumer says; the poller watches it.
+    pub(crate) feed: watch::Sender<FeedState>,
+    /// How many times a fetch was asked for, and how many of these have been answered.
+    pub(crate) requested: watch::Sender<u64>,
+    pub(crate) answered: watch::Sender<u64>,
+    health: Mutex<Health>,
+    /// Whether the last request found the list not fresh: only to log the change.
+    was_stale: AtomicBool,
+}
+
+/// What is written rarely and read by operators.
+#[derive(Debug, Default)]
+struct Health {
+    last_event: Option<Instant>,
+    last_dead_letter: Option<(Instant, String)>,
+    last_poll_success: Option<Instant>,
+    last_poll_error: Option<String>,
+    poll_failures: u64,
+}
+
+impl Domain {
+    pub(crate) fn new() -> Self {
+        Self {
+            store: Store::new(Policy::default()),
+            counters: Counters::new(),
+            feed: watch::Sender::new(FeedState::Unknown),
+            requested: watch::Sender::new(0),
+            answered: watch::Sender::new(0),
+            health: Mutex::default(),
+            was_stale: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether to refuse a request, and how fresh the answer is. Counts it.
+    pub(crate) fn rule(&self, identity: &Identity) -> Ruling {
+        match identity {
+            Identity::Anonymous => self.without_credential(Outcome::Anonymous, Refusal::Missing),
+            Identity::Unreadable(problem) => {
+                self.without_credential(Outcome::Unreadable, Refusal::Unreadable { problem })
+            }
+            Identity::Presented(credential) => self.decide(credential),
+        }
+    }
+
+    pub(crate) fn applied(&self) {
+        self.health().last_event = Some(Instant::now());
+    }
+
+    pub(crate) fn dead_lettered(&self, reason: &str) {
+        self.health().last_dead_letter = Some((Instant::now(), reason.to_owned()));
+    }
+
+    pub(crate) fn poll_succeeded(&self) {
+        let mut health = self.health();
+        health.last_poll_success = Some(Instant::now());
+        health.last_poll_error = None;
+        health.poll_failures = 0;
+    }
+
+    #[cfg_attr(not(feature = "crl-poll"), expect(dead_code, reason = "only the poller polls"))]
+    pub(crate) fn poll_failed(&self, error: String) {
+        let mut health = self.health();
+        health.last_poll_error = Some(error);
+        health.poll_failures += 1;
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let now = Instant::now();
+        let (answer, snapshot, overlay, policy) = self.store.look(|state| {
+            (
+                state.status(now),
+                state.snapshot().cloned(),
+                state.overlay.len(),
+                state.policy,
+            )
+        });
+        let since = |at: Instant| millis(now.saturating_duration_since(at));
+        let health = self.health();
+        Status {
+            ready: is_ready(&answer, &policy),
+            freshness: answer.freshness,
+            snapshot: snapshot.map(|list| SnapshotStatus {
+                entries: list.entries(),
+                age_ms: answer.snapshot_age.map_or(0, millis),
+                iat: list.issued_at().map(|at| at.as_unix_secs()),
+            }),
+            poll: PollStatus {
+                last_success_ms_ago: health.last_poll_success.map(since),
+                last_error: health.last_poll_error.clone(),
+                failures: health.poll_failures,
+            },
+            overlay: OverlayStatus {
+                entries: overlay,
+                capacity: policy.capacity.get(),
+            },
+            feed: FeedStatus {
+                state: *self.feed.borrow(),
+                last_event_ms_ago: health.last_event.map(since),
+            },
+            dispositions: DispositionCounts {
+                applied: self.counters.of_disposition("applied"),
+                ignored: self.counters.of_disposition("ignored"),
+                retry: self.counters.of_disposition("retry"),
+                dead_letter: self.counters.of_disposition("dead-letter"),
+            },
+            last_dead_letter: health.last_dead_letter.as_ref().map(|(at, reason)| DeadLetterStatus {
+                reason: reason.clone(),
+                ms_ago: since(*at),
+            }),
+            verdicts: VerdictCounts {
+                admit: self.counters.of_outcome(Outcome::Admit),
+                anonymous: self.counters.of_outcome(Outcome::Anonymous),
+                revoked: self.counters.of_outcome(Outcome::Revoked),
+                unknown: self.counters.of_outcome(Outcome::Unknown),
+                unreadable: self.counters.of_outcome(Outcome::Unreadable),
+            },
+            would_refuse: self.counters.of_would_refuse(),
+        }
+    }
+
+    /// Whether requests are answered by what is known.
+    pub(crate) fn is_ready(&self) -> bool {
+        let now = Instant::now();
+        self.store
+            .look(|state: &State| is_ready(&state.status(now), &state.policy))
+    }
+
+    fn decide(&self, credential: &Credential) -> Ruling {
+        let decision = self.store.decide(credential);
+        let stale = decision.status.freshness != Freshness::Fresh;
+        if stale != self.was_stale.load(Ordering::Relaxed) {
+            self.log_transition(stale, decision.policy.stale);
+        }
+        let (outcome, refusal) = match decision.verdict {
+            Verdict::Admit => (Outcome::Admit, None),
+            Verdict::Revoked(why) => (Outcome::Revoked, Some(Refusal::Revoked(why))),
+            Verdict::Unknown(why) => {
+                let refusal = match decision.policy.stale {
+                    StalePolicy::FailOpen => None,
+                    StalePolicy::FailClosed => Some(Refusal::Unavailable {
+                        why,
+                        retry_after: DEFAULT_RETRY_AFTER,
+                    }),
+                };
+                (Outcome::Unknown, refusal)
+            }
+        };
+        self.counters.decided(outcome);
+        Ruling {
+            refusal,
+            status: decision.status,
+        }
+    }
+
+    fn without_credential(&self, outcome: Outcome, refusal: Refusal) -> Ruling {
+        self.counters.decided(outcome);
+        Ruling {
+            refusal: Some(refusal),
+            status: self.store.look(|state| state.status(Instant::now())),
+        }
+    }
+
+    #[cold]
+    fn log_transition(&self, stale: bool, policy: StalePolicy) {
+        // Of several requests that see the change at once, one logs it.
+        if self.was_stale.swap(stale, Ordering::Relaxed) == stale {
+            return;
+        }
+        match (stale, policy) {
+            (false, _) => tracing::info!("revocation list is fresh again"),
+            (true, StalePolicy::FailClosed) => {
+                tracing::warn!("no fresh revocation list: refusing credentials that nothing is known against");
+            }
+            (true, StalePolicy::FailOpen) => {
+                tracing::warn!("no fresh revocation list: admitting credentials that may be revoked");
+            }
+        }
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Domain").finish_non_exhaustive()
+    }
+}
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub(crate) struct Ruling {
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) status: RevocationStatus,
+}
+
+/// A message that ended badly, in words.
+pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> Cow<'static, str> {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    Cow::Owned(words)
+}
+
+fn is_ready(status: &RevocationStatus, policy: &Policy) -> bool {
+    status.freshness == Freshness::Fresh || policy.stale == StalePolicy::FailOpen
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,1 @@
+//! Clawdentity's queue messages.

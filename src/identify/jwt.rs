@@ -1,0 +1,337 @@
+//! An unverified reader of JSON Web Tokens.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderName;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::credential::{Credential, Identity};
+use crate::identify::extract::Identify;
+use crate::key::{Key, KeyKind};
+use crate::timestamp::Timestamp;
+
+/// Identifies requests by the JSON Web Token in `header` behind `scheme`, such as `Authorization: Bearer <token>`.
+/// An empty scheme takes the header's whole value for a token.
+///
+/// Read are the claims `jti`, `sub`, `sid`, `client_id` and `azp`, the header's `kid`, the same claims of all
+/// actors in nested `act` claims ([RFC 8693 §4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)), and `iat`;
+/// [`Jwt::with_claim`] adds others. Allocates nothing for tokens whose parts are shorter than 2 KB.
+///
+/// ```
+/// use http::header::AUTHORIZATION;
+/// use tower_revocation::{KeyKind, RevocationLayer, identify};
+///
+/// let jwt = identify::jwt(AUTHORIZATION, "Bearer").with_claim("tid", KeyKind::Tenant);
+/// let (layer, sink) = RevocationLayer::pair(jwt);
+/// # let _ = (layer, sink);
+/// ```
+///
+/// # Security
+///
+/// Nothing is verified: a claim read here can only ever cause a refusal, and authentication has to take place elsewhere.
+/// So that no token slips by that an authentication layer would read differently,
+///
+/// - the scheme is compared without regard to case
+///   ([RFC 9110 §11.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.1)), and any run of spaces, tabs or
+///   non-ASCII bytes separates;
+/// - every value of the header is read, and every comma-separated part of one; the request presents all of their
+///   keys, and counts as issued when the oldest was;
+/// - every occurrence of a repeated claim counts;
+/// - a token that cannot be read is [`Identity::Unreadable`], which the layer refuses unless told otherwise.
+#[must_use]
+pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
+    let claims = [
+        ("jti", KeyKind::Token),
+        ("sub", KeyKind::Subject),
+        ("sid", KeyKind::Session),
+        ("client_id", KeyKind::Client),
+        ("azp", KeyKind::Client),
+    ];
+    Jwt {
+        header,
+        scheme: scheme.into(),
+        claims: claims.map(|(name, kind)| (Cow::from(name), kind)).to_vec(),
+    }
+}
+
+/// Identifies requests by an unverified JSON Web Token. Made by [`jwt`].
+#[derive(Clone, Debug)]
+pub struct Jwt {
+    header: HeaderName,
+    scheme: String,
+    claims: Vec<(Cow<'static, str>, KeyKind)>,
+}
+
+impl Jwt {
+    /// Reads another claim as keys of `kind`: a string, or an array of strings.
+    #[must_use]
+    pub fn with_claim(mut self, name: impl Into<Cow<'static, str>>, kind: KeyKind) -> Self {
+        self.claims.push((name.into(), kind));
+        self
+    }
+
+    /// The tokens in one value of the header.
+    fn tokens<'v>(&self, value: &'v [u8]) -> impl Iterator<Item = &'v [u8]> {
+        value.split(|byte| *byte == b',').flat_map(|part| {
+            let mut words = part.split(is_separator).filter(|word| !word.is_empty());
+            let is_ours = self.scheme.is_empty()
+                || words
+                    .next()
+                    .is_some_and(|scheme| scheme.eq_ignore_ascii_case(self.scheme.as_bytes()));
+            words.take_while(move |_| is_ours)
+        })
+    }
+
+    /// Reads one token in compact serialization
+    /// ([RFC 7515 §7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)).
+    fn read(&self, token: &[u8]) -> Result<Credential, &'static str> {
+        let mut parts = token.split(|byte| *byte == b'.');
+        let (Some(header), Some(payload), Some(_signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err("token does not have three parts");
+        };
+        let mut credential = Credential::new();
+        let mut no_date = None;
+        let kid = [(Cow::from("kid"), KeyKind::SigningKey)];
+        with_decoded(header, |header| {
+            let members = Members {
+                names: &kid,
+                credential: &mut credential,
+                issued_at: &mut no_date,
+            };
+            members.read(header).ok_or("token header is not a readable JSON object")
+        })?;
+        let mut issued_at = None;
+        with_decoded(payload, |payload| {
+            let members = Members {
+                names: &self.claims,
+                credential: &mut credential,
+                issued_at: &mut issued_at,
+            };
+            members
+                .read(payload)
+                .ok_or("token payload is not a readable JSON object")
+        })?;
+        Ok(match issued_at {
+            Some(issued_at) => credential.with_issued_at(issued_at),
+            None => credential,
+        })
+    }
+}
+
+impl<B> Identify<http::Request<B>> for Jwt {
+    fn identify(&self, request: &http::Request<B>) -> Identity {
+        let mut found: Option<Credential> = None;
+        for value in request.headers().get_all(&self.header) {
+            for token in self.tokens(value.as_bytes()) {
+                match (self.read(token), &mut found) {
+                    (Ok(credential), Some(found)) => found.merge(&credential),
+                    (Ok(credential), found) => *found = Some(credential),
+                    (Err(problem), _) => return Identity::Unreadable(problem),
+                }
+            }
+        }
+        found.into()
+    }
+}
+
+/// The members of a JSON object that stand for keys, and where to put them.
+struct Members<'a> {
+    names: &'a [(Cow<'static, str>, KeyKind)],
+    credential: &'a mut Credential,
+    issued_at: &'a mut Option<Timestamp>,
+}
+
+impl Members<'_> {
+    fn read(self, json: &[u8]) -> Option<()> {
+        let mut json = serde_json::Deserializer::from_slice(json);
+        self.deserialize(&mut json).ok()?;
+        json.end().ok()
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(member) = map.next_key_seed(MemberName(self.names))? {
+            match member {
+                Member::Key(kind) => map.next_value_seed(Ids {
+                    kind,
+                    credential: self.credential,
+                })?,
+                Member::IssuedAt => {
+                    let date = map.next_value_seed(NumericDate)?;
+                    *self.issued_at = match *self.issued_at {
+                        Some(earlier) => Some(earlier.min(date)),
+                        None => Some(date),
+                    };
+                }
+                // An actor's date is not the token's.
+                Member::Actor => map.next_value_seed(Members {
+                    names: self.names,
+                    credential: self.credential,
+                    issued_at: &mut None,
+                })?,
+                Member::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a member's name says about its value.
+enum Member {
+    Actor,
+    IssuedAt,
+    Key(KeyKind),
+    Other,
+}
+
+struct MemberName<'a>(&'a [(Cow<'static, str>, KeyKind)]);
+
+impl<'de> DeserializeSeed<'de> for MemberName<'_> {
+    type Value = Member;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Member, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for MemberName<'_> {
+    type Value = Member;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Member, E> {
+        let known = self.0.iter().find(|(known, _)| known == name);
+        Ok(match (known, name) {
+            (Some((_, kind)), _) => Member::Key(*kind),
+            (None, "iat") => Member::IssuedAt,
+            (None, "act") => Member::Actor,
+            (None, _) => Member::Other,
+        })
+    }
+}
+
+/// A string, an array of strings, or null: ids of one kind.
+struct Ids<'a> {
+    kind: KeyKind,
+    credential: &'a mut Credential,
+}
+
+impl<'de> DeserializeSeed<'de> for Ids<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Ids<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an array of strings")
+    }
+
+    fn visit_str<E>(self, id: &str) -> Result<(), E> {
+        self.credential.push(Key::new(self.kind, id));
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut ids: A) -> Result<(), A::Error> {
+        let Self { kind, credential } = self;
+        while ids.next_element_seed(Ids { kind, credential })?.is_some() {}
+        Ok(())
+    }
+}
+
+/// Seconds since the epoch, perhaps with a fraction
+/// ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)), rounded down: rather too old than too young.
+struct NumericDate;
+
+impl<'de> DeserializeSeed<'de> for NumericDate {
+    type Value = Timestamp;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Timestamp, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for NumericDate {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number of seconds since the epoch")
+    }
+
+    fn visit_u64<E>(self, secs: u64) -> Result<Timestamp, E> {
+        Ok(Timestamp::from_unix_secs(secs))
+    }
+
+    fn visit_i64<E>(self, secs: i64) -> Result<Timestamp, E> {
+        Ok(Timestamp::from_unix_secs(u64::try_from(secs).unwrap_or(0)))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, secs: f64) -> Result<Timestamp, E> {
+        if !secs.is_finite() {
+            return Err(E::custom("date is not finite"));
+        }
+        // The cast saturates, at zero too.
+        Ok(Timestamp::from_unix_secs(secs.floor() as u64))
+    }
+}
+
+/// Decodes one part of a token, on the stack if it fits.
+fn with_decoded<T>(part: &[u8], read: impl FnOnce(&[u8]) -> Result<T, &'static str>) -> Result<T, &'static str> {
+    let undecodable = "token is not base64url without padding";
+    let length = base64::decoded_len_estimate(part.len());
+    if length <= ON_STACK {
+        let mut buffer = [0; ON_STACK];
+        let length = URL_SAFE_NO_PAD
+            .decode_slice_unchecked(part, &mut buffer)
+            .map_err(|_| undecodable)?;
+        read(&buffer[..length])
+    } else if length <= AT_MOST {
+        read(&URL_SAFE_NO_PAD.decode(part).map_err(|_| undecodable)?)
+    } else {
+        Err("token is longer than 64 KiB")
+    }
+}
+
+/// What separates scheme and token. Some parsers take a non-breaking space in Latin-1 for a space; a token
+/// has no use for any byte beyond ASCII.
+const fn is_separator(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t') || !byte.is_ascii()
+}
+
+/// The largest part that is decoded on the stack, in bytes.
+const ON_STACK: usize = 2048;
+
+/// The largest part that is read at all, in bytes.
+const AT_MOST: usize = 64 * 1024;

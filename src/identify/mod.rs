@@ -1,0 +1,13 @@
+//! From a request to the credential it presents.
+//!
+//! Two ways are provided. [`extension`] takes what an authentication layer in front of this one has put into the
+//! request's extensions: nothing is parsed twice, and nothing is trusted that was not verified. [`jwt`] reads a
+//! token itself, without verifying it, for stacks that authenticate further in. Closures do anything else.
+
+mod extension;
+mod extract;
+mod jwt;
+
+pub use extension::{Extension, ToCredential, extension, extension_with};
+pub use extract::Identify;
+pub use jwt::{Jwt, jwt};

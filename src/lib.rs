@@ -1,0 +1,60 @@
+#![doc = include_str!("../README.md")]
+
+// Each file uses only those below it: a test holds this list to it.
+
+// Read side, per request.
+mod layer;
+mod service;
+mod future;
+mod gate;
+mod settings;
+pub mod respond;
+mod body;
+pub mod identify;
+
+// Write side.
+#[cfg(feature = "crl-poll")]
+pub mod crl;
+pub mod format;
+mod sink;
+
+// State.
+mod domain;
+mod counters;
+pub mod status;
+mod store;
+mod state;
+mod overlay;
+mod snapshot;
+mod mark;
+mod table;
+mod policy;
+
+// Vocabulary.
+mod decode;
+mod refusal;
+mod verdict;
+mod event;
+mod credential;
+mod key;
+mod timestamp;
+
+pub use body::ResponseBody;
+pub use credential::{Credential, Identity};
+pub use decode::{Decode, DecodeError, Decoded, Disposition};
+pub use event::{Effect, Event, Reason, Reinstatement, Revocation};
+pub use future::ResponseFuture;
+pub use identify::Identify;
+pub use key::{Key, KeyKind};
+pub use layer::RevocationLayer;
+pub use policy::*;
+pub use refusal::{DEFAULT_RETRY_AFTER, Refusal};
+pub use service::RevocationService;
+pub use settings::{Anonymous, Enforcement, StatusExtension, Unreadable};
+pub use sink::{ApplyError, EventSink};
+pub use snapshot::{Snapshot, SnapshotBuilder};
+pub use state::InstallError;
+#[doc(inline)]
+pub use status::{FeedState, Status};
+pub use timestamp::Timestamp;
+pub use verdict::{Freshness, RevocationStatus, Revoked, Source, Unknown, Verdict};

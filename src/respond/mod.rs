@@ -1,0 +1,11 @@
+//! From a refusal to a response.
+
+mod http;
+mod problem;
+mod protocol;
+mod refuse;
+
+pub use self::http::Http;
+pub use problem::Problem;
+pub use protocol::Respond;
+pub use refuse::Refuse;

@@ -1,0 +1,220 @@
+//! The handle through which the host feeds events and lists.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::decode::{Decode, Decoded, Disposition};
+use crate::domain::{Domain, words};
+use crate::event::Event;
+use crate::snapshot::Snapshot;
+use crate::state::InstallError;
+use crate::status::{FeedState, Status};
+use crate::timestamp::Timestamp;
+
+/// The handle through which the host feeds events and revocation lists; made together with its layer by
+/// `RevocationLayer::pair`.
+///
+/// A cheap clone: give one to every consumer. Calls from many threads are taken one at a time. None of
+/// them waits for the network, and requests never wait for any of them.
+///
+/// ```
+/// use tower_revocation::{EventSink, Key, Revocation};
+///
+/// # fn demo(sink: &EventSink) -> Result<(), tower_revocation::ApplyError> {
+/// // The queue says that an agent was revoked; from the next line on it is refused.
+/// sink.apply(Revocation::of(Key::subject("did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN")))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct EventSink {
+    domain: Arc<Domain>,
+}
+
+impl EventSink {
+    pub(crate) const fn new(domain: Arc<Domain>) -> Self {
+        Self { domain }
+    }
+
+    /// Applies an event. When this returns, every decision that starts afterwards sees it.
+    ///
+    /// Costs some hundred nanoseconds, whatever the size of the overlay.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError::AtCapacity`] if the event names a new key and the overlay is full. Nothing is evicted.
+    /// Deliver the event again later.
+    pub fn apply(&self, event: impl Into<Event>) -> Result<(), ApplyError> {
+        self.apply_slice(&[event.into()])
+    }
+
+    /// Applies a batch of events in one publication: no decision sees a part of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError::AtCapacity`] if some of the events found no room. The others are in force. Since events may be
+    /// repeated, deliver the whole batch again later.
+    pub fn apply_all<E: Into<Event>>(&self, events: impl IntoIterator<Item = E>) -> Result<(), ApplyError> {
+        let events: Vec<Event> = events.into_iter().map(Into::into).collect();
+        self.apply_slice(&events)
+    }
+
+    /// Takes in one raw message of a queue, and says what became of it.
+    ///
+    /// Counted and remembered for [`status`](Self::status). The caller acknowledges, retries or dead-letters
+    /// accordingly: nothing is dropped without a trace.
+    pub fn ingest(&self, decode: &impl Decode, message: &[u8]) -> Disposition {
+        let disposition = match decode.decode(message) {
+            Ok(Decoded::Events(events)) => match self.apply_slice(&events) {
+                Ok(()) => Disposition::Applied,
+                Err(error) => Disposition::Retry(words(&error)),
+            },
+            Ok(Decoded::Ignored(reason)) => Disposition::Ignored(reason),
+            Ok(Decoded::Refresh) => {
+                self.refresh();
+                Disposition::Applied
+            }
+            Err(error) => Disposition::DeadLetter(words(&error)),
+        };
+        self.domain.counters.disposed(&disposition);
+        if let Disposition::DeadLetter(reason) = &disposition {
+            self.domain.dead_lettered(reason);
+        }
+        tracing::trace!(
+            disposition = disposition.as_str(),
+            bytes = message.len(),
+            "message taken in"
+        );
+        disposition
+    }
+
+    /// Installs a newer revocation list in place of the installed one.
+    ///
+    /// Events keep their say: an overlay entry yields only where the list carries the same key. A list of the same
+    /// second as the installed one is joined with it, since nobody can tell which is newer.
+    ///
+    /// Takes time proportional to the overlay, and with a list of the same second to both lists. The replaced list
+    /// is freed before this returns.
+    ///
+    /// # Errors
+    ///
+    /// A list older than the installed one, or from the future. The installed one stays.
+    pub fn install(&self, snapshot: Snapshot) -> Result<(), InstallError> {
+        let (entries, issued_at) = (snapshot.entries(), snapshot.issued_at());
+        self.domain.store.install(snapshot, Timestamp::now())?;
+        self.domain.poll_succeeded();
+        tracing::info!(
+            entries,
+            iat = issued_at.map(|at| at.as_unix_secs()),
+            "revocation list installed"
+        );
+        Ok(())
+    }
+
+    /// Notes that the issuer has signed no list yet because it has revoked nothing: counts as a fresh, empty list.
+    ///
+    /// # Errors
+    ///
+    /// [`InstallError::Unsigned`] if a signed list is installed: an unsigned answer never removes anything.
+    pub fn install_none(&self) -> Result<(), InstallError> {
+        self.domain.store.install(Snapshot::empty(), Timestamp::now())?;
+        self.domain.poll_succeeded();
+        Ok(())
+    }
+
+    /// Notes that the installed list was found to be the newest still (a `304 Not Modified`): its age counts anew.
+    ///
+    /// Does nothing before the first list.
+    ///
+    /// # Security
+    ///
+    /// Call it only upon an answer that comes from the issuer: it keeps an old list in force.
+    pub fn confirm(&self) {
+        if self.domain.store.look(|state| state.snapshot().is_some()) {
+            self.domain.store.refresh();
+            self.domain.poll_succeeded();
+        }
+    }
+
+    /// Asks the poller to fetch the list now. Returns at once; several calls at a time come to one fetch.
+    ///
+    /// Does nothing where no poller runs.
+    pub fn refresh(&self) {
+        self.domain.requested.send_modify(|count| *count += 1);
+    }
+
+    /// Asks the poller to fetch the list now, and waits until a fetch that began after this call has ended, well
+    /// or badly: see [`status`](Self::status). Where no poller runs it waits for ever.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws nothing: the fetch goes on.
+    pub async fn refreshed(&self) {
+        let mut mine = 0;
+        self.domain.requested.send_modify(|count| {
+            *count += 1;
+            mine = *count;
+        });
+        let mut answered = self.domain.answered.subscribe();
+        // The sender lives as long as the domain that this borrows.
+        let _ = answered.wait_for(|answered| *answered >= mine).await;
+    }
+
+    /// Says how the event feed is. Decides the poller's pace; shown in [`status`](Self::status).
+    pub fn set_feed(&self, state: FeedState) {
+        let changed = self.domain.feed.send_if_modified(|known| {
+            let changed = *known != state;
+            *known = state;
+            changed
+        });
+        if changed {
+            tracing::info!(?state, "event feed changed");
+        }
+    }
+
+    /// Everything an operator asks about, as of now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.domain.status()
+    }
+
+    /// Whether requests are answered by what is known: false if the policy refuses everyone for want of a fresh
+    /// list. What a readiness probe wants.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.domain.is_ready()
+    }
+
+    #[cfg(feature = "crl-poll")]
+    pub(crate) fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    fn apply_slice(&self, events: &[Event]) -> Result<(), ApplyError> {
+        let merged = self.domain.store.merge(events, Timestamp::now());
+        self.domain.applied();
+        merged.map_err(|refused| ApplyError::AtCapacity { refused })
+    }
+}
+
+/// Why an event was not applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// The overlay holds as many keys as it may.
+    AtCapacity {
+        /// How many events found no room.
+        refused: usize,
+    },
+}
+
+impl fmt::Display for ApplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtCapacity { refused } => write!(f, "overlay is at capacity: no room for {refused} events"),
+        }
+    }
+}
+
+impl Error for ApplyError {}

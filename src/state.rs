@@ -1,0 +1,408 @@
+//! One consistent view: the overlay over the snapshot, under the policy.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::credential::Credential;
+use crate::event::Effect;
+use crate::key::Key;
+use crate::mark::Mark;
+use crate::overlay::{Full, Overlay};
+use crate::policy::{Lists, Policy};
+use crate::snapshot::Snapshot;
+use crate::timestamp::Timestamp;
+use crate::verdict::{Freshness, RevocationStatus, Revoked, Source, Unknown, Verdict};
+
+/// Everything a decision needs, in one piece: a reader that has this has a consistent view.
+///
+/// Pure: `now` is an argument, and [`run`](Self::run) is deterministic, so that the store can keep two of
+/// these equal by running the same steps on both.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    pub(crate) policy: Policy,
+    pub(crate) overlay: Overlay,
+    snapshot: Option<Arc<Snapshot>>,
+    /// When the snapshot was last fetched or confirmed, on the monotonic clock.
+    refreshed_at: Option<Instant>,
+}
+
+/// One change of the state.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Configure(Policy),
+    /// Forgets marks due by then, in seconds on the store's clock.
+    Forget(u32),
+    Install(Arc<Snapshot>, Instant),
+    Merge(Key, Mark),
+    /// The installed list was confirmed to be the newest.
+    Refresh(Instant),
+}
+
+impl State {
+    /// Nothing is known yet.
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            ..Self::default()
+        }
+    }
+
+    /// What is known of `credential`.
+    pub(crate) fn decide(&self, credential: &Credential, now: Instant) -> Verdict {
+        let issued_at = credential.issued_at();
+        let everything = Key::everything();
+        let revoked = std::iter::once(&everything)
+            .chain(credential.keys())
+            .find_map(|key| self.revoked(key, issued_at));
+        match revoked {
+            // What is known to be revoked stays so, however old the list.
+            Some(why) => Verdict::Revoked(why),
+            None => self.unknown(now).map_or(Verdict::Admit, Verdict::Unknown),
+        }
+    }
+
+    /// How fresh decisions are.
+    pub(crate) fn status(&self, now: Instant) -> RevocationStatus {
+        let snapshot_age = self.age(now);
+        let freshness = match (self.policy.lists, snapshot_age) {
+            (Lists::None, _) => Freshness::Fresh,
+            (Lists::Expected, None) => Freshness::NoSnapshot,
+            (Lists::Expected, Some(age)) if age > self.policy.max_age => Freshness::Stale,
+            (Lists::Expected, Some(_)) => Freshness::Fresh,
+        };
+        RevocationStatus {
+            freshness,
+            snapshot_age,
+            snapshot_issued_at: self.snapshot.as_ref().and_then(|list| list.issued_at()),
+        }
+    }
+
+    /// The installed list.
+    pub(crate) const fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+        self.snapshot.as_ref()
+    }
+
+    /// Checks an offered list against the installed one, and says what to install.
+    ///
+    /// # Errors
+    ///
+    /// A list that would roll the installed one back, or that comes from the future and would block its successors
+    /// (invariant 4).
+    pub(crate) fn admissible(&self, offered: Snapshot, now: Timestamp) -> Result<Arc<Snapshot>, InstallError> {
+        let Some(issued_at) = offered.issued_at() else {
+            return self.admissible_empty(offered);
+        };
+        let latest = now.saturating_add(self.policy.leeway);
+        if issued_at > latest {
+            return Err(InstallError::FromFuture { issued_at, latest });
+        }
+        let Some(installed) = &self.snapshot else {
+            return Ok(Arc::new(offered));
+        };
+        match installed.issued_at() {
+            Some(newest) if issued_at < newest => Err(InstallError::Rollback {
+                offered: issued_at,
+                installed: newest,
+            }),
+            // Which of two lists of one second is newer, nobody can tell: neither may un-revoke.
+            Some(newest) if issued_at == newest => Ok(Arc::new(offered.union(installed))),
+            _ => Ok(Arc::new(offered)),
+        }
+    }
+
+    /// Runs one change.
+    pub(crate) fn run(&mut self, step: &Step) -> Result<(), Full> {
+        match step {
+            Step::Configure(policy) => self.policy = *policy,
+            Step::Forget(due) => self.overlay.forget(*due),
+            Step::Install(snapshot, at) => {
+                self.overlay.yield_to(snapshot);
+                self.snapshot = Some(Arc::clone(snapshot));
+                self.refreshed_at = Some(*at);
+            }
+            Step::Merge(key, mark) => return self.overlay.merge(key, *mark, self.capacity()),
+            Step::Refresh(at) => self.refreshed_at = self.refreshed_at.max(Some(*at)),
+        }
+        Ok(())
+    }
+
+    /// An unsigned "there is no list" is believed only as long as nothing says otherwise (invariant 3).
+    fn admissible_empty(&self, offered: Snapshot) -> Result<Arc<Snapshot>, InstallError> {
+        match &self.snapshot {
+            Some(installed) if installed.issued_at().is_some() => Err(InstallError::Unsigned {
+                entries: installed.entries(),
+            }),
+            _ => Ok(Arc::new(offered)),
+        }
+    }
+
+    fn revoked(&self, key: &Key, issued_at: Option<Timestamp>) -> Option<Revoked> {
+        let said = self.overlay.get(key);
+        let listed = self.snapshot.as_ref().and_then(|list| list.get(key));
+        let (known, source) = match (said, listed) {
+            (None, None) => return None,
+            (Some(said), None) => (*said, Source::Event),
+            (None, Some(listed)) => (listed, Source::List),
+            // A reinstatement by event lifts a listed block, if it is newer.
+            (Some(said), Some(listed)) => (said.join(listed), Source::List),
+        };
+        known.refuses(issued_at).map(|effect: Effect| Revoked {
+            kind: key.kind(),
+            effect,
+            source,
+            reason: known.reason(),
+        })
+    }
+
+    fn unknown(&self, now: Instant) -> Option<Unknown> {
+        self.status(now).unknown()
+    }
+
+    fn age(&self, now: Instant) -> Option<std::time::Duration> {
+        self.refreshed_at.map(|at| now.saturating_duration_since(at))
+    }
+
+    const fn capacity(&self) -> NonZeroUsize {
+        self.policy.capacity
+    }
+}
+
+/// Why a list was not installed. The installed one stays as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InstallError {
+    /// The list's issue time lies ahead of this machine's clock by more than the leeway. Were it installed, all
+    /// its successors up to that time would be refused as rollbacks.
+    FromFuture {
+        /// The list's issue time.
+        issued_at: Timestamp,
+        /// The latest issue time that would have been accepted.
+        latest: Timestamp,
+    },
+    /// The list was issued before the installed one.
+    Rollback {
+        /// The list's issue time.
+        offered: Timestamp,
+        /// The installed list's issue time.
+        installed: Timestamp,
+    },
+    /// The issuer says that there is no list, unsigned, although it signed one before.
+    Unsigned {
+        /// How many entries the installed list carries.
+        entries: usize,
+    },
+}
+
+impl fmt::Display for InstallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FromFuture { issued_at, latest } => write!(
+                f,
+                "list is from the future: iat {} is later than {} (now and the clock leeway)",
+                issued_at.as_unix_secs(),
+                latest.as_unix_secs()
+            ),
+            Self::Rollback { offered, installed } => write!(
+                f,
+                "list is a rollback: iat {} is older than the installed list's {}",
+                offered.as_unix_secs(),
+                installed.as_unix_secs()
+            ),
+            Self::Unsigned { entries } => write!(
+                f,
+                "unsigned answer that there is no list, while a signed one with {entries} entries is installed"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for InstallError {}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::{Event, Reason, Reinstatement, Revocation};
+    use crate::policy::DEFAULT_MAX_AGE;
+
+    fn secs(secs: u64) -> Timestamp {
+        Timestamp::from_unix_secs(secs)
+    }
+
+    fn list(issued_at: u64, tokens: &[&str]) -> Snapshot {
+        let mut list = Snapshot::builder(secs(issued_at));
+        for token in tokens {
+            list.push(&Revocation::of(Key::token(token)).at(secs(issued_at - 1)));
+        }
+        list.build()
+    }
+
+    fn install(state: &mut State, list: Snapshot, now: Instant) -> Result<(), InstallError> {
+        let list = state.admissible(list, secs(1_000))?;
+        state.run(&Step::Install(list, now)).unwrap();
+        Ok(())
+    }
+
+    fn say(state: &mut State, event: impl Into<Event>) {
+        let event = event.into();
+        let key = match &event {
+            Event::Revoke(revocation) => *revocation.key(),
+            Event::Reinstate(reinstatement) => *reinstatement.key(),
+        };
+        state.run(&Step::Merge(key, Mark::of(&event, secs(0), 99))).unwrap();
+    }
+
+    fn is_revoked(state: &State, key: Key) -> bool {
+        matches!(state.decide(&key.into(), Instant::now()), Verdict::Revoked(_))
+    }
+
+    #[test]
+    fn knows_nothing_without_a_list_and_after_max_age() {
+        let now = Instant::now();
+        let mut state = State::default();
+        let credential = Credential::from(Key::token("t"));
+        assert_eq!(state.decide(&credential, now), Verdict::Unknown(Unknown::NoSnapshot));
+        install(&mut state, list(10, &[]), now).unwrap();
+        assert_eq!(state.decide(&credential, now + DEFAULT_MAX_AGE), Verdict::Admit);
+        let late = DEFAULT_MAX_AGE + Duration::from_millis(1);
+        assert_eq!(
+            state.decide(&credential, now + late),
+            Verdict::Unknown(Unknown::Stale { age: late })
+        );
+        state.run(&Step::Refresh(now + late)).unwrap();
+        assert_eq!(state.decide(&credential, now + late), Verdict::Admit);
+    }
+
+    #[test]
+    fn stays_refused_while_stale() {
+        let now = Instant::now();
+        let mut state = State::default();
+        say(&mut state, Revocation::of(Key::subject("s")));
+        let verdict = state.decide(&Key::subject("s").into(), now);
+        assert_eq!(
+            verdict,
+            Verdict::Revoked(Revoked {
+                kind: crate::key::KeyKind::Subject,
+                effect: Effect::Block,
+                source: Source::Event,
+                reason: Reason::Unspecified,
+            })
+        );
+    }
+
+    #[test]
+    fn refuses_older_lists_and_those_from_the_future() {
+        let now = Instant::now();
+        let mut state = State::default();
+        install(&mut state, list(100, &["t"]), now).unwrap();
+        assert_eq!(
+            install(&mut state, list(99, &[]), now),
+            Err(InstallError::Rollback {
+                offered: secs(99),
+                installed: secs(100)
+            })
+        );
+        let latest = secs(1_060);
+        assert_eq!(
+            install(&mut state, list(1_061, &[]), now),
+            Err(InstallError::FromFuture {
+                issued_at: secs(1_061),
+                latest
+            })
+        );
+        assert!(is_revoked(&state, Key::token("t")));
+        install(&mut state, list(1_060, &[]), now).unwrap();
+        assert!(!is_revoked(&state, Key::token("t")));
+    }
+
+    #[test]
+    fn two_lists_of_one_second_are_one() {
+        let now = Instant::now();
+        let mut state = State::default();
+        install(&mut state, list(100, &["a", "b"]), now).unwrap();
+        install(&mut state, list(100, &["b", "c"]), now).unwrap();
+        for token in ["a", "b", "c"] {
+            assert!(is_revoked(&state, Key::token(token)));
+        }
+    }
+
+    #[test]
+    fn an_unsigned_empty_list_is_believed_only_before_the_first_signed_one() {
+        let now = Instant::now();
+        let mut state = State::default();
+        install(&mut state, Snapshot::empty(), now).unwrap();
+        assert_eq!(state.status(now).freshness, Freshness::Fresh);
+        install(&mut state, Snapshot::empty(), now).unwrap();
+        install(&mut state, list(100, &["t"]), now).unwrap();
+        assert_eq!(
+            install(&mut state, Snapshot::empty(), now),
+            Err(InstallError::Unsigned { entries: 1 })
+        );
+        assert!(is_revoked(&state, Key::token("t")));
+    }
+
+    #[test]
+    fn an_event_outlives_a_list_that_does_not_carry_its_key() {
+        let now = Instant::now();
+        let mut state = State::default();
+        say(&mut state, Revocation::of(Key::token("t")).at(secs(5)));
+        install(&mut state, list(100, &[]), now).unwrap();
+        assert!(is_revoked(&state, Key::token("t")));
+        install(&mut state, list(101, &["t"]), now).unwrap();
+        assert_eq!(state.overlay.len(), 0, "the list took the entry over");
+        assert!(is_revoked(&state, Key::token("t")));
+        install(&mut state, list(102, &[]), now).unwrap();
+        assert!(!is_revoked(&state, Key::token("t")), "and may take it back");
+    }
+
+    #[test]
+    fn a_reinstatement_lifts_an_older_listed_block_but_not_for_tokens_from_before() {
+        let now = Instant::now();
+        let mut state = State::default();
+        let key = Key::subject("s");
+        let mut list = Snapshot::builder(secs(100));
+        list.push(&Revocation::of(key).at(secs(50)));
+        install(&mut state, list.build(), now).unwrap();
+        say(&mut state, Reinstatement::of(key, secs(60)));
+        let issued = |at| Credential::from(key).with_issued_at(secs(at));
+        assert!(matches!(state.decide(&issued(50), now), Verdict::Revoked(_)));
+        assert_eq!(state.decide(&issued(51), now), Verdict::Admit);
+    }
+
+    #[test]
+    fn the_most_restrictive_of_all_scopes_wins() {
+        let now = Instant::now();
+        let mut state = State::default();
+        install(&mut state, list(100, &[]), now).unwrap();
+        let credential = Credential::new()
+            .with_key(Key::token("t"))
+            .with_key(Key::subject("s"))
+            .with_key(Key::subject("ancestor"))
+            .with_issued_at(secs(40));
+        for revocation in [
+            Revocation::of(Key::subject("ancestor")),
+            Revocation::cut_off(Key::everything()).at(secs(40)),
+            Revocation::cut_off(Key::token("t")).at(secs(41)),
+        ] {
+            let mut state = state.clone();
+            say(&mut state, revocation);
+            say(&mut state, Reinstatement::of(Key::subject("s"), secs(99)));
+            assert!(matches!(state.decide(&credential, now), Verdict::Revoked(_)));
+        }
+    }
+
+    #[test]
+    fn without_lists_nothing_is_stale() {
+        let mut state = State::default();
+        let policy = Policy {
+            lists: Lists::None,
+            ..Policy::default()
+        };
+        state.run(&Step::Configure(policy)).unwrap();
+        assert_eq!(state.decide(&Key::token("t").into(), Instant::now()), Verdict::Admit);
+    }
+}

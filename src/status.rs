@@ -1,0 +1,145 @@
+//! What a trust domain knows about itself, for operators.
+
+use serde::Serialize;
+
+use crate::verdict::Freshness;
+
+/// What a trust domain knows about itself: enough to tell why a list or a message was refused.
+///
+/// Serializes to the JSON that is shown to operators. Ages are in milliseconds, as of the moment the status was taken.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether requests are answered by what is known: false if the policy refuses everyone for want of a fresh list.
+    pub ready: bool,
+    /// `fresh`, `no-snapshot` or `stale`.
+    #[serde(serialize_with = "freshness")]
+    pub freshness: Freshness,
+    /// The installed list; `None` before the first.
+    pub snapshot: Option<SnapshotStatus>,
+    /// The poller.
+    pub poll: PollStatus,
+    /// What events have said.
+    pub overlay: OverlayStatus,
+    /// The event feed.
+    pub feed: FeedStatus,
+    /// Messages by what became of them.
+    pub dispositions: DispositionCounts,
+    /// The latest dead letter.
+    pub last_dead_letter: Option<DeadLetterStatus>,
+    /// Requests by what was decided.
+    pub verdicts: VerdictCounts,
+    /// Requests that a layer in observe-only mode admitted and would have refused.
+    pub would_refuse: u64,
+}
+
+/// The installed list.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct SnapshotStatus {
+    /// How many keys it carries.
+    pub entries: usize,
+    /// How long ago it was fetched or confirmed.
+    pub age_ms: u64,
+    /// When it was issued, in seconds since the epoch; `None` for the empty list of an issuer that signed none yet.
+    pub iat: Option<u64>,
+}
+
+/// The poller.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct PollStatus {
+    /// How long ago a list was last fetched or confirmed.
+    pub last_success_ms_ago: Option<u64>,
+    /// Why the last poll failed; `None` if it did not.
+    pub last_error: Option<String>,
+    /// How many polls failed since the last success.
+    pub failures: u64,
+}
+
+/// What events have said.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct OverlayStatus {
+    /// How many keys are held.
+    pub entries: usize,
+    /// How many may be.
+    pub capacity: usize,
+}
+
+/// The event feed.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct FeedStatus {
+    /// What its consumer last said of it.
+    pub state: FeedState,
+    /// How long ago the last event was applied.
+    pub last_event_ms_ago: Option<u64>,
+}
+
+/// What the consumer of the event feed says of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FeedState {
+    /// Nothing yet. The poller keeps its fast pace. The default.
+    #[default]
+    Unknown,
+    /// It is being connected.
+    Connecting,
+    /// It is connected, and older events are still coming in.
+    CatchingUp,
+    /// It is connected, and events come in as they happen: the poller slows down.
+    Live,
+    /// It is disconnected: the poller speeds up.
+    Down,
+}
+
+/// Messages by what became of them.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct DispositionCounts {
+    /// In force.
+    pub applied: u64,
+    /// None of our business.
+    pub ignored: u64,
+    /// To be delivered again.
+    pub retry: u64,
+    /// Put aside.
+    pub dead_letter: u64,
+}
+
+/// A dead letter.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct DeadLetterStatus {
+    /// Why it can never be applied.
+    pub reason: String,
+    /// How long ago it came.
+    pub ms_ago: u64,
+}
+
+/// Requests by what was decided.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct VerdictCounts {
+    /// Nothing known against the credential, and fresh.
+    pub admit: u64,
+    /// No credential presented.
+    pub anonymous: u64,
+    /// Revoked.
+    pub revoked: u64,
+    /// Nothing known against the credential, but not fresh.
+    pub unknown: u64,
+    /// A credential that could not be read.
+    pub unreadable: u64,
+}
+
+fn freshness<S: serde::Serializer>(freshness: &Freshness, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match freshness {
+        Freshness::Fresh => "fresh",
+        Freshness::NoSnapshot => "no-snapshot",
+        Freshness::Stale => "stale",
+    })
+}

@@ -1,0 +1,97 @@
+//! Wall-clock times as documents and events state them.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A wall-clock time, in milliseconds since the Unix epoch.
+///
+/// Used for what documents and events *state* (`iat`, `revokedAt`, the time of an event). Nothing is
+/// ever timed with it: freshness and retention run on the monotonic clock, so that a stepped wall
+/// clock cannot age a list or forget a revocation.
+///
+/// Times before the epoch count as the epoch; arithmetic saturates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The time as the system's wall clock has it.
+    #[must_use]
+    pub fn now() -> Self {
+        Self::from(SystemTime::now())
+    }
+
+    /// A time given in milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn from_unix_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// A time given in whole seconds since the Unix epoch, as a JWT's `NumericDate`
+    /// ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)).
+    #[must_use]
+    pub const fn from_unix_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_unix_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down.
+    #[must_use]
+    pub const fn as_unix_secs(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// This time, `duration` later.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+
+    /// How long ago `earlier` was, seen from this time; zero if it lies ahead.
+    #[must_use]
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// Writes whole and thousandths of seconds since the epoch: `1767225600.250`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0 / 1000, self.0 % 1000)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saturates_instead_of_wrapping() {
+        let end = Timestamp::from_unix_millis(u64::MAX);
+        assert_eq!(end.saturating_add(Duration::MAX), end);
+        assert_eq!(Timestamp::from_unix_secs(u64::MAX), end);
+        assert_eq!(
+            Timestamp::default().saturating_since(end),
+            Duration::ZERO,
+            "a time ahead is no time ago"
+        );
+        assert_eq!(
+            Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)),
+            Timestamp::default()
+        );
+    }
+}
