@@ -24,6 +24,7 @@ mod counters;
 pub mod status;
 mod store;
 mod state;
+mod admission;
 mod overlay;
 mod snapshot;
 mod mark;
@@ -39,6 +40,7 @@ mod credential;
 mod key;
 mod timestamp;
 
+pub use admission::InstallError;
 pub use body::ResponseBody;
 pub use credential::{Credential, Identity};
 pub use decode::{Decode, DecodeError, Decoded, Disposition};
@@ -53,7 +55,7 @@ pub use service::RevocationService;
 pub use settings::{Anonymous, Enforcement, StatusExtension, Unreadable};
 pub use sink::{ApplyError, EventSink};
 pub use snapshot::{Snapshot, SnapshotBuilder};
-pub use state::InstallError;
+
 #[doc(inline)]
 pub use status::{FeedState, Status};
 pub use timestamp::Timestamp;

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::admission::InstallError;
 use crate::decode::{Decode, Decoded, Disposition};
 use crate::domain::{Domain, words};
 use crate::event::Event;
 use crate::snapshot::Snapshot;
-use crate::state::InstallError;
 use crate::status::{FeedState, Status};
 use crate::timestamp::Timestamp;
 
@@ -125,16 +125,18 @@ impl EventSink {
 
     /// Notes that the installed list was found to be the newest still (a `304 Not Modified`): its age counts anew.
     ///
-    /// Does nothing before the first list.
+    /// # Errors
+    ///
+    /// [`InstallError::Expired`] if the list may not be fetched any more; otherwise whoever stands between could keep an
+    /// old list in force for ever. [`InstallError::NothingToConfirm`] before the first list.
     ///
     /// # Security
     ///
-    /// Call it only upon an answer that comes from the issuer: it keeps an old list in force.
-    pub fn confirm(&self) {
-        if self.domain.store.look(|state| state.snapshot().is_some()) {
-            self.domain.store.refresh();
-            self.domain.poll_succeeded();
-        }
+    /// Call it only upon an answer that comes from the issuer.
+    pub fn confirm(&self) -> Result<(), InstallError> {
+        self.domain.store.confirm(Timestamp::now())?;
+        self.domain.poll_succeeded();
+        Ok(())
     }
 
     /// Asks the poller to fetch the list now. Returns at once; several calls at a time come to one fetch.

@@ -27,6 +27,7 @@ pub struct Snapshot {
     tables: [Table<Listed>; KeyKind::TABLES],
     everything: Option<Listed>,
     issued_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
 }
 
 impl Snapshot {
@@ -54,12 +55,20 @@ impl Snapshot {
         self.issued_at
     }
 
+    /// Up to when the list may be fetched or confirmed (its `exp` or `nextUpdate`), if it says. How long it may be
+    /// *used* is the policy's affair.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+
     /// The list of an issuer that has revoked nothing yet, and has therefore signed nothing.
     pub(crate) fn empty() -> Self {
         Self {
             tables: Default::default(),
             everything: None,
             issued_at: None,
+            expires_at: None,
         }
     }
 
@@ -74,6 +83,15 @@ impl Snapshot {
 
     pub(crate) const fn table(&self, index: usize) -> &Table<Listed> {
         &self.tables[index]
+    }
+
+    /// Whether both carry the same keys with the same times.
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+        let tables = self.tables.iter().zip(&other.tables);
+        self.everything == other.everything
+            && tables.into_iter().all(|(ours, theirs)| {
+                ours.len() == theirs.len() && ours.iter().all(|(key, entry)| theirs.get(key) == Some(entry))
+            })
     }
 
     /// Both lists' entries, for two lists of the same second: which is newer nobody can tell.
@@ -127,6 +145,13 @@ impl SnapshotBuilder {
         self
     }
 
+    /// Sets up to when the list may be fetched or confirmed. Defaults to any time.
+    #[must_use]
+    pub const fn with_expiry(mut self, expires_at: Timestamp) -> Self {
+        self.snapshot.expires_at = Some(expires_at);
+        self
+    }
+
     /// Adds an entry; see [`push`](Self::push).
     #[must_use]
     pub fn with_entry(mut self, entry: &Revocation) -> Self {
@@ -157,7 +182,7 @@ impl SnapshotBuilder {
 }
 
 /// One entry: eight bytes beside its fingerprint.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
     at_secs: u32,
     effect: Effect,

@@ -1,6 +1,5 @@
 //! One consistent view: the overlay over the snapshot, under the policy.
 
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -85,34 +84,6 @@ impl State {
         self.snapshot.as_ref()
     }
 
-    /// Checks an offered list against the installed one, and says what to install.
-    ///
-    /// # Errors
-    ///
-    /// A list that would roll the installed one back, or that comes from the future and would block its successors
-    /// (invariant 4).
-    pub(crate) fn admissible(&self, offered: Snapshot, now: Timestamp) -> Result<Arc<Snapshot>, InstallError> {
-        let Some(issued_at) = offered.issued_at() else {
-            return self.admissible_empty(offered);
-        };
-        let latest = now.saturating_add(self.policy.leeway);
-        if issued_at > latest {
-            return Err(InstallError::FromFuture { issued_at, latest });
-        }
-        let Some(installed) = &self.snapshot else {
-            return Ok(Arc::new(offered));
-        };
-        match installed.issued_at() {
-            Some(newest) if issued_at < newest => Err(InstallError::Rollback {
-                offered: issued_at,
-                installed: newest,
-            }),
-            // Which of two lists of one second is newer, nobody can tell: neither may un-revoke.
-            Some(newest) if issued_at == newest => Ok(Arc::new(offered.union(installed))),
-            _ => Ok(Arc::new(offered)),
-        }
-    }
-
     /// Runs one change.
     pub(crate) fn run(&mut self, step: &Step) -> Result<(), Full> {
         match step {
@@ -127,16 +98,6 @@ impl State {
             Step::Refresh(at) => self.refreshed_at = self.refreshed_at.max(Some(*at)),
         }
         Ok(())
-    }
-
-    /// An unsigned "there is no list" is believed only as long as nothing says otherwise (invariant 3).
-    fn admissible_empty(&self, offered: Snapshot) -> Result<Arc<Snapshot>, InstallError> {
-        match &self.snapshot {
-            Some(installed) if installed.issued_at().is_some() => Err(InstallError::Unsigned {
-                entries: installed.entries(),
-            }),
-            _ => Ok(Arc::new(offered)),
-        }
     }
 
     fn revoked(&self, key: &Key, issued_at: Option<Timestamp>) -> Option<Revoked> {
@@ -170,57 +131,6 @@ impl State {
     }
 }
 
-/// Why a list was not installed. The installed one stays as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum InstallError {
-    /// The list's issue time lies ahead of this machine's clock by more than the leeway. Were it installed, all
-    /// its successors up to that time would be refused as rollbacks.
-    FromFuture {
-        /// The list's issue time.
-        issued_at: Timestamp,
-        /// The latest issue time that would have been accepted.
-        latest: Timestamp,
-    },
-    /// The list was issued before the installed one.
-    Rollback {
-        /// The list's issue time.
-        offered: Timestamp,
-        /// The installed list's issue time.
-        installed: Timestamp,
-    },
-    /// The issuer says that there is no list, unsigned, although it signed one before.
-    Unsigned {
-        /// How many entries the installed list carries.
-        entries: usize,
-    },
-}
-
-impl fmt::Display for InstallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FromFuture { issued_at, latest } => write!(
-                f,
-                "list is from the future: iat {} is later than {} (now and the clock leeway)",
-                issued_at.as_unix_secs(),
-                latest.as_unix_secs()
-            ),
-            Self::Rollback { offered, installed } => write!(
-                f,
-                "list is a rollback: iat {} is older than the installed list's {}",
-                offered.as_unix_secs(),
-                installed.as_unix_secs()
-            ),
-            Self::Unsigned { entries } => write!(
-                f,
-                "unsigned answer that there is no list, while a signed one with {entries} entries is installed"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for InstallError {}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -241,10 +151,8 @@ mod tests {
         list.build()
     }
 
-    fn install(state: &mut State, list: Snapshot, now: Instant) -> Result<(), InstallError> {
-        let list = state.admissible(list, secs(1_000))?;
-        state.run(&Step::Install(list, now)).unwrap();
-        Ok(())
+    fn install(state: &mut State, list: Snapshot, now: Instant) {
+        state.run(&Step::Install(Arc::new(list), now)).unwrap();
     }
 
     fn say(state: &mut State, event: impl Into<Event>) {
@@ -266,7 +174,7 @@ mod tests {
         let mut state = State::default();
         let credential = Credential::from(Key::token("t"));
         assert_eq!(state.decide(&credential, now), Verdict::Unknown(Unknown::NoSnapshot));
-        install(&mut state, list(10, &[]), now).unwrap();
+        install(&mut state, list(10, &[]), now);
         assert_eq!(state.decide(&credential, now + DEFAULT_MAX_AGE), Verdict::Admit);
         let late = DEFAULT_MAX_AGE + Duration::from_millis(1);
         assert_eq!(
@@ -295,67 +203,16 @@ mod tests {
     }
 
     #[test]
-    fn refuses_older_lists_and_those_from_the_future() {
-        let now = Instant::now();
-        let mut state = State::default();
-        install(&mut state, list(100, &["t"]), now).unwrap();
-        assert_eq!(
-            install(&mut state, list(99, &[]), now),
-            Err(InstallError::Rollback {
-                offered: secs(99),
-                installed: secs(100)
-            })
-        );
-        let latest = secs(1_060);
-        assert_eq!(
-            install(&mut state, list(1_061, &[]), now),
-            Err(InstallError::FromFuture {
-                issued_at: secs(1_061),
-                latest
-            })
-        );
-        assert!(is_revoked(&state, Key::token("t")));
-        install(&mut state, list(1_060, &[]), now).unwrap();
-        assert!(!is_revoked(&state, Key::token("t")));
-    }
-
-    #[test]
-    fn two_lists_of_one_second_are_one() {
-        let now = Instant::now();
-        let mut state = State::default();
-        install(&mut state, list(100, &["a", "b"]), now).unwrap();
-        install(&mut state, list(100, &["b", "c"]), now).unwrap();
-        for token in ["a", "b", "c"] {
-            assert!(is_revoked(&state, Key::token(token)));
-        }
-    }
-
-    #[test]
-    fn an_unsigned_empty_list_is_believed_only_before_the_first_signed_one() {
-        let now = Instant::now();
-        let mut state = State::default();
-        install(&mut state, Snapshot::empty(), now).unwrap();
-        assert_eq!(state.status(now).freshness, Freshness::Fresh);
-        install(&mut state, Snapshot::empty(), now).unwrap();
-        install(&mut state, list(100, &["t"]), now).unwrap();
-        assert_eq!(
-            install(&mut state, Snapshot::empty(), now),
-            Err(InstallError::Unsigned { entries: 1 })
-        );
-        assert!(is_revoked(&state, Key::token("t")));
-    }
-
-    #[test]
     fn an_event_outlives_a_list_that_does_not_carry_its_key() {
         let now = Instant::now();
         let mut state = State::default();
         say(&mut state, Revocation::of(Key::token("t")).at(secs(5)));
-        install(&mut state, list(100, &[]), now).unwrap();
+        install(&mut state, list(100, &[]), now);
         assert!(is_revoked(&state, Key::token("t")));
-        install(&mut state, list(101, &["t"]), now).unwrap();
+        install(&mut state, list(101, &["t"]), now);
         assert_eq!(state.overlay.len(), 0, "the list took the entry over");
         assert!(is_revoked(&state, Key::token("t")));
-        install(&mut state, list(102, &[]), now).unwrap();
+        install(&mut state, list(102, &[]), now);
         assert!(!is_revoked(&state, Key::token("t")), "and may take it back");
     }
 
@@ -366,7 +223,7 @@ mod tests {
         let key = Key::subject("s");
         let mut list = Snapshot::builder(secs(100));
         list.push(&Revocation::of(key).at(secs(50)));
-        install(&mut state, list.build(), now).unwrap();
+        install(&mut state, list.build(), now);
         say(&mut state, Reinstatement::of(key, secs(60)));
         let issued = |at| Credential::from(key).with_issued_at(secs(at));
         assert!(matches!(state.decide(&issued(50), now), Verdict::Revoked(_)));
@@ -377,7 +234,7 @@ mod tests {
     fn the_most_restrictive_of_all_scopes_wins() {
         let now = Instant::now();
         let mut state = State::default();
-        install(&mut state, list(100, &[]), now).unwrap();
+        install(&mut state, list(100, &[]), now);
         let credential = Credential::new()
             .with_key(Key::token("t"))
             .with_key(Key::subject("s"))

@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
+use crate::admission::{self, InstallError};
 use crate::credential::Credential;
 use crate::event::Event;
 use crate::key::Key;
@@ -16,7 +17,7 @@ use crate::mark::Mark;
 use crate::overlay::Full;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
-use crate::state::{InstallError, State, Step};
+use crate::state::{State, Step};
 use crate::timestamp::Timestamp;
 use crate::verdict::{RevocationStatus, Verdict};
 
@@ -34,6 +35,8 @@ use crate::verdict::{RevocationStatus, Verdict};
 pub(crate) struct Store {
     published: ArcSwap<State>,
     writer: Mutex<Writer>,
+    /// Held while a list is checked against the installed one.
+    installing: Mutex<()>,
     /// Zero of the clock that retention is counted on.
     epoch: Instant,
 }
@@ -59,6 +62,7 @@ impl Store {
                 abandoned: Vec::new(),
                 forgot_at: 0,
             }),
+            installing: Mutex::default(),
             published: ArcSwap::from_pointee(state),
             epoch: Instant::now(),
         }
@@ -118,18 +122,23 @@ impl Store {
 
     /// Installs a list, or says why not.
     pub(crate) fn install(&self, offered: Snapshot, now: Timestamp) -> Result<(), InstallError> {
+        // Comparing two lists takes its time. Events need not wait for it, other lists do.
+        let _one_at_a_time = self.installing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (installed, leeway) = self.look(|state| (state.snapshot().cloned(), state.policy.leeway));
+        let admitted = admission::admit(offered, installed.as_ref(), now, leeway)?;
+        drop(installed);
         let mut writer = self.writer();
-        let snapshot = self.published.load_full().admissible(offered, now)?;
-        let step = Step::Install(snapshot, Instant::now());
-        let _ = self.publish(&mut writer, vec![step]);
+        let _ = self.publish(&mut writer, vec![Step::Install(admitted, Instant::now())]);
         self.settle(&mut writer);
         Ok(())
     }
 
     /// Notes that the installed list is still the newest.
-    pub(crate) fn refresh(&self) {
+    pub(crate) fn confirm(&self, now: Timestamp) -> Result<(), InstallError> {
         let mut writer = self.writer();
+        self.look(|state| admission::confirm(state.snapshot(), now))?;
         let _ = self.publish(&mut writer, vec![Step::Refresh(Instant::now())]);
+        Ok(())
     }
 
     /// Runs `steps` on the spare state, publishes it, and returns the steps that found no room.

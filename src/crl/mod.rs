@@ -3,12 +3,18 @@
 //! A [`Poller`] keeps the list of one issuer fresh: it fetches through any tower HTTP client, has a [`ListFormat`]
 //! verify and index what it got, and installs it through an [`EventSink`](crate::EventSink).
 
+mod poll;
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;
-mod jws;
-mod keys;
+mod fetch;
 mod list;
+mod ring;
+mod keys;
+mod jws;
 
+pub use fetch::FetchError;
 pub use jws::{JwsError, VerifySignature, verify_jws};
 pub use keys::{KeySet, PublicKey};
 pub use list::{ListError, ListFormat};
+pub use poll::*;
+pub use ring::KeyHandle;

@@ -1,0 +1,206 @@
+//! Which lists may take the place of which.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::snapshot::Snapshot;
+use crate::timestamp::Timestamp;
+
+/// Checks an offered list against the installed one, and says what to install: the installed one again, if the offered
+/// one says the same.
+///
+/// Pure. Takes time proportional to both lists if they were issued in the same second, and none to speak of otherwise.
+pub(crate) fn admit(
+    offered: Snapshot,
+    installed: Option<&Arc<Snapshot>>,
+    now: Timestamp,
+    leeway: Duration,
+) -> Result<Arc<Snapshot>, InstallError> {
+    let newest = installed.and_then(|list| Some((list, list.issued_at()?)));
+    match (offered.issued_at(), newest) {
+        // An unsigned "there is none" is believed only as long as nothing says otherwise (invariant 3).
+        (None, Some((list, _))) => Err(InstallError::Unsigned {
+            entries: list.entries(),
+        }),
+        (None, None) => Ok(Arc::new(offered)),
+        (Some(issued_at), _) if issued_at > now.saturating_add(leeway) => Err(InstallError::FromFuture {
+            issued_at,
+            latest: now.saturating_add(leeway),
+        }),
+        (Some(issued_at), Some((_, newest))) if issued_at < newest => Err(InstallError::Rollback {
+            offered: issued_at,
+            installed: newest,
+        }),
+        (Some(issued_at), Some((list, newest))) if issued_at == newest => Ok(joined(offered, list)),
+        (Some(_), _) => Ok(Arc::new(offered)),
+    }
+}
+
+/// Checks that the installed list may be confirmed as the newest.
+pub(crate) fn confirm(installed: Option<&Arc<Snapshot>>, now: Timestamp) -> Result<(), InstallError> {
+    let installed = installed.ok_or(InstallError::NothingToConfirm)?;
+    match installed.expires_at() {
+        Some(expired_at) if expired_at <= now => Err(InstallError::Expired { expired_at }),
+        _ => Ok(()),
+    }
+}
+
+/// Two lists of one second: which is newer, nobody can tell, and neither may un-revoke what the other carries.
+fn joined(offered: Snapshot, installed: &Arc<Snapshot>) -> Arc<Snapshot> {
+    if offered.says_the_same_as(installed) && offered.expires_at() == installed.expires_at() {
+        Arc::clone(installed)
+    } else {
+        Arc::new(offered.union(installed))
+    }
+}
+
+/// Why a list was not installed or confirmed. The installed one stays as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InstallError {
+    /// The installed list has expired and cannot be confirmed any more: a newer one has to be fetched.
+    Expired {
+        /// When.
+        expired_at: Timestamp,
+    },
+    /// The list's issue time lies ahead of this machine's clock by more than the leeway. Were it installed, all
+    /// its successors up to that time would be refused as rollbacks.
+    FromFuture {
+        /// The list's issue time.
+        issued_at: Timestamp,
+        /// The latest issue time that would have been accepted.
+        latest: Timestamp,
+    },
+    /// No list is installed that could be confirmed.
+    NothingToConfirm,
+    /// The list was issued before the installed one.
+    Rollback {
+        /// The list's issue time.
+        offered: Timestamp,
+        /// The installed list's issue time.
+        installed: Timestamp,
+    },
+    /// The issuer says that there is no list, unsigned, although it signed one before.
+    Unsigned {
+        /// How many entries the installed list carries.
+        entries: usize,
+    },
+}
+
+impl fmt::Display for InstallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired { expired_at } => {
+                write!(f, "installed list has expired: exp {}", expired_at.as_unix_secs())
+            }
+            Self::FromFuture { issued_at, latest } => write!(
+                f,
+                "list is from the future: iat {} is later than {} (now and the clock leeway)",
+                issued_at.as_unix_secs(),
+                latest.as_unix_secs()
+            ),
+            Self::NothingToConfirm => f.write_str("no list is installed that could be confirmed"),
+            Self::Rollback { offered, installed } => write!(
+                f,
+                "list is a rollback: iat {} is older than the installed list's {}",
+                offered.as_unix_secs(),
+                installed.as_unix_secs()
+            ),
+            Self::Unsigned { entries } => write!(
+                f,
+                "unsigned answer that there is no list, while a signed one with {entries} entries is installed"
+            ),
+        }
+    }
+}
+
+impl Error for InstallError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Revocation;
+    use crate::key::Key;
+
+    const NOW: Timestamp = Timestamp::from_unix_secs(1_000);
+    const LEEWAY: Duration = Duration::from_secs(60);
+
+    fn secs(secs: u64) -> Timestamp {
+        Timestamp::from_unix_secs(secs)
+    }
+
+    fn list(issued_at: u64, tokens: &[&str]) -> Snapshot {
+        let mut list = Snapshot::builder(secs(issued_at)).with_expiry(secs(1_000));
+        for token in tokens {
+            list.push(&Revocation::of(Key::token(token)).at(secs(5)));
+        }
+        list.build()
+    }
+
+    fn offer(offered: Snapshot, installed: &Arc<Snapshot>) -> Result<Arc<Snapshot>, InstallError> {
+        admit(offered, Some(installed), NOW, LEEWAY)
+    }
+
+    #[test]
+    fn an_older_list_is_refused_and_a_newer_one_takes_over() {
+        let installed = Arc::new(list(100, &["t"]));
+        assert_eq!(
+            offer(list(99, &["t", "u"]), &installed).unwrap_err(),
+            InstallError::Rollback {
+                offered: secs(99),
+                installed: secs(100)
+            }
+        );
+        assert_eq!(offer(list(101, &[]), &installed).unwrap().entries(), 0);
+    }
+
+    #[test]
+    fn a_list_from_beyond_the_leeway_is_refused() {
+        assert!(admit(list(1_060, &[]), None, NOW, LEEWAY).is_ok());
+        assert_eq!(
+            admit(list(1_061, &[]), None, NOW, LEEWAY).unwrap_err(),
+            InstallError::FromFuture {
+                issued_at: secs(1_061),
+                latest: secs(1_060)
+            }
+        );
+    }
+
+    #[test]
+    fn two_lists_of_one_second_are_one() {
+        let installed = Arc::new(list(100, &["a", "b"]));
+        let joined = offer(list(100, &["b", "c"]), &installed).unwrap();
+        assert_eq!(joined.entries(), 3);
+        let shrunk = offer(list(100, &["a"]), &installed).unwrap();
+        assert_eq!(shrunk.entries(), 2);
+        let same = offer(list(100, &["b", "a"]), &installed).unwrap();
+        assert!(Arc::ptr_eq(&same, &installed), "nothing to install");
+    }
+
+    #[test]
+    fn an_unsigned_empty_list_is_believed_only_before_the_first_signed_one() {
+        let unsigned = Arc::new(Snapshot::empty());
+        assert!(admit(Snapshot::empty(), None, NOW, LEEWAY).is_ok());
+        assert!(offer(Snapshot::empty(), &unsigned).is_ok());
+        assert!(offer(list(100, &["t"]), &unsigned).is_ok());
+        assert_eq!(
+            offer(Snapshot::empty(), &Arc::new(list(100, &["t"]))).unwrap_err(),
+            InstallError::Unsigned { entries: 1 }
+        );
+    }
+
+    #[test]
+    fn an_expired_list_cannot_be_confirmed() {
+        let installed = Arc::new(list(100, &[]));
+        assert_eq!(confirm(None, NOW), Err(InstallError::NothingToConfirm));
+        assert_eq!(confirm(Some(&installed), secs(999)), Ok(()));
+        assert_eq!(
+            confirm(Some(&installed), secs(1_000)),
+            Err(InstallError::Expired {
+                expired_at: secs(1_000)
+            })
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! One HTTP exchange, bounded in time and size.
+
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::{Duration, SystemTime};
+
+use bytes::{Buf, Bytes};
+use http::header::{ACCEPT, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use http_body::Body;
+use http_body_util::{BodyExt, Empty};
+use tokio::time::timeout;
+use tower_service::Service;
+
+use crate::admission::InstallError;
+use crate::crl::list::ListError;
+
+/// The limits of an exchange.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For the whole of it, from readiness to the last byte.
+    pub(crate) timeout: Duration,
+    /// For the body, in bytes as the client delivers them.
+    pub(crate) size: usize,
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// 200.
+    Document {
+        body: Vec<u8>,
+        validator: Option<Validator>,
+    },
+    /// 304.
+    NotModified,
+    /// Anything else.
+    Other {
+        status: StatusCode,
+        body: Vec<u8>,
+        retry_after: Option<Duration>,
+    },
+}
+
+/// What makes the next request conditional ([RFC 9110 §13.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1)).
+#[derive(Clone, Debug)]
+pub(crate) struct Validator {
+    name: HeaderName,
+    value: HeaderValue,
+}
+
+impl Validator {
+    /// An entity tag says more than a date.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let header = |given, name| {
+            let value = headers.get(given)?.clone();
+            Some(Self { name, value })
+        };
+        header(ETAG, IF_NONE_MATCH).or_else(|| header(LAST_MODIFIED, IF_MODIFIED_SINCE))
+    }
+}
+
+/// Gets `uri`.
+///
+/// # Cancel safety
+///
+/// Dropping the future drops the exchange.
+pub(crate) async fn get<C, B>(
+    client: &mut C,
+    uri: &Uri,
+    validator: Option<&Validator>,
+    limits: Limits,
+) -> Result<Answer, FetchError>
+where
+    C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
+    C::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let fail = |problem| FetchError {
+        uri: uri.clone(),
+        problem,
+    };
+    timeout(limits.timeout, exchange(client, uri, validator, limits.size))
+        .await
+        .unwrap_or(Err(Problem::Timeout(limits.timeout)))
+        .map_err(fail)
+}
+
+async fn exchange<C, B>(
+    client: &mut C,
+    uri: &Uri,
+    validator: Option<&Validator>,
+    size: usize,
+) -> Result<Answer, Problem>
+where
+    C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
+    C::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut request = Request::new(Empty::new());
+    *request.uri_mut() = uri.clone();
+    request
+        .headers_mut()
+        .insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(validator) = validator {
+        request
+            .headers_mut()
+            .insert(validator.name.clone(), validator.value.clone());
+    }
+    poll_fn(|context| client.poll_ready(context))
+        .await
+        .map_err(|cause| Problem::Client(cause.into()))?;
+    let response = client
+        .call(request)
+        .await
+        .map_err(|cause| Problem::Client(cause.into()))?;
+    let (head, body) = response.into_parts();
+    Ok(match head.status {
+        StatusCode::OK => Answer::Document {
+            body: read(body, size).await?,
+            validator: Validator::of(&head.headers),
+        },
+        StatusCode::NOT_MODIFIED => Answer::NotModified,
+        status => Answer::Other {
+            status,
+            body: read(body, size.min(LARGEST_EXCUSE)).await?,
+            retry_after: retry_after(&head.headers, SystemTime::now()),
+        },
+    })
+}
+
+/// Reads a body that may be endless, and never more of it than `cap`.
+async fn read<B>(body: B, cap: usize) -> Result<Vec<u8>, Problem>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > cap {
+        return Err(Problem::TooLarge(cap));
+    }
+    let mut whole = Vec::with_capacity(announced);
+    let mut body = pin!(body);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|cause| Problem::Body(cause.into()))?;
+        let Ok(mut data) = frame.into_data() else { continue };
+        if data.remaining() > cap - whole.len() {
+            return Err(Problem::TooLarge(cap));
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            whole.extend_from_slice(chunk);
+            let length = chunk.len();
+            data.advance(length);
+        }
+    }
+    Ok(whole)
+}
+
+/// `Retry-After`, in seconds or as a date ([RFC 9110 §10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse() {
+        Ok(secs) => Some(Duration::from_secs(secs)),
+        Err(_) => {
+            let date = httpdate::parse_http_date(value).ok()?;
+            Some(date.duration_since(now).unwrap_or_default())
+        }
+    }
+}
+
+/// Why a poll failed. Whatever was installed stays in force.
+#[derive(Debug)]
+pub struct FetchError {
+    pub(crate) uri: Uri,
+    pub(crate) problem: Problem,
+}
+
+/// What went wrong.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    Body(Box<dyn Error + Send + Sync>),
+    Client(Box<dyn Error + Send + Sync>),
+    Install(InstallError),
+    List(ListError),
+    /// The format panicked, or the runtime is going down.
+    Lost(tokio::task::JoinError),
+    /// 304, although the request was not conditional.
+    NothingToModify,
+    Status {
+        status: StatusCode,
+        retry_after: Option<Duration>,
+    },
+    Timeout(Duration),
+    TooLarge(usize),
+}
+
+impl FetchError {
+    /// How long the server asked to be left alone.
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        match self.problem {
+            Problem::Status { retry_after, .. } => retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uri = &self.uri;
+        match &self.problem {
+            Problem::Body(_) => write!(f, "{uri}: body cannot be read to its end"),
+            Problem::Client(_) => write!(f, "{uri}: request failed"),
+            Problem::Install(_) => write!(f, "{uri}: list not installed"),
+            Problem::List(_) => write!(f, "{uri}: document refused"),
+            Problem::Lost(_) => write!(f, "{uri}: document could not be read"),
+            Problem::NothingToModify => write!(f, "{uri}: 304 in answer to an unconditional request"),
+            Problem::Status { status, .. } => write!(f, "{uri}: status {}", status.as_u16()),
+            Problem::Timeout(after) => write!(f, "{uri}: no complete answer within {after:?}"),
+            Problem::TooLarge(cap) => write!(f, "{uri}: body is larger than {cap} bytes"),
+        }
+    }
+}
+
+impl Error for FetchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.problem {
+            Problem::Body(cause) | Problem::Client(cause) => Some(cause.as_ref()),
+            Problem::Install(cause) => Some(cause),
+            Problem::List(cause) => Some(cause),
+            Problem::Lost(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+/// As much of an error's body as is read, in bytes.
+const LARGEST_EXCUSE: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn reads_both_forms_of_retry_after() {
+        let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let read = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
+            retry_after(&headers, now)
+        };
+        assert_eq!(read("120"), Some(Duration::from_secs(120)));
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:27 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("soon"), None);
+        assert_eq!(read("-1"), None);
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[tokio::test]
+    async fn reads_no_more_than_the_cap() {
+        let body = |length: usize| http_body_util::Full::new(Bytes::from(vec![b'x'; length]));
+        assert_eq!(read(body(10), 10).await.unwrap().len(), 10);
+        assert!(matches!(read(body(11), 10).await, Err(Problem::TooLarge(10))));
+        // One that doesn't announce its length.
+        let chunks =
+            tokio_stream::iter((0..3).map(|_| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from("1234")))));
+        let endless = http_body_util::StreamBody::new(chunks);
+        assert!(matches!(read(endless, 10).await, Err(Problem::TooLarge(10))));
+    }
+}

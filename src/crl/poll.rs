@@ -1,0 +1,399 @@
+//! The poller.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body::Body;
+use http_body_util::Empty;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep_until};
+use tower_service::Service;
+
+use crate::crl::fetch::{Answer, FetchError, Limits, Problem, Validator, get};
+use crate::crl::keys::KeySet;
+use crate::crl::list::{ListError, ListFormat};
+use crate::crl::ring::KeyHandle;
+use crate::domain::words;
+use crate::sink::EventSink;
+use crate::status::FeedState;
+use crate::timestamp::Timestamp;
+
+/// Keeps an issuer's signed revocation list fresh: the safety net under the event feed.
+///
+/// `client` is any tower HTTP client (hyper-util's, or one wrapped in layers of the host's). TLS, proxies and
+/// credentials are its affair.
+///
+/// - **Two paces.** While the feed is [live](FeedState::Live) the list is fetched every
+///   [`DEFAULT_SLOW_PACE`], otherwise every [`DEFAULT_FAST_PACE`], and at once when the feed comes
+///   back; both with a jitter of a tenth, so that a fleet does not fetch in step.
+/// - **One at a time.** However many ask for a fetch (`EventSink::refresh`), one is under way, and they start at least
+///   [`FETCH_GAP`] apart.
+/// - **Patience.** Failures back off exponentially, with jitter, up to the fast pace; a `Retry-After` is honoured even
+///   beyond it.
+/// - **Bounds.** Each exchange has a [total timeout](DEFAULT_TIMEOUT) and a [size cap](DEFAULT_SIZE_CAP).
+/// - **Conditional requests**, if the server gives an `ETag` or a `Last-Modified`.
+/// - **Keys** are fetched before the first list, anew when older than [`KEYS_MAX_AGE`], and once more if a list names an
+///   unknown one.
+///
+/// Verifying and indexing happen on threads where blocking is allowed. A failure of any kind changes nothing that is in
+/// force, and shows in [`EventSink::status`].
+///
+/// ```no_run
+/// # #[cfg(feature = "clawdentity")] {
+/// use bytes::Bytes;
+/// use http_body_util::Empty;
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use tower_revocation::crl::{Poller, clawdentity::ClawdentityList};
+/// # use tower_revocation::{RevocationLayer, identify};
+/// # let (layer, sink) = RevocationLayer::pair(identify::jwt(http::header::AUTHORIZATION, "Claw"));
+///
+/// let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+/// let poller = Poller::new(
+///     client,
+///     ClawdentityList::new("https://registry.example.com"),
+///     http::Uri::from_static("http://registry.internal/v1/crl"),
+///     http::Uri::from_static("http://registry.internal/.well-known/claw-keys.json"),
+///     sink.clone(),
+/// );
+/// # async move {
+/// tokio::spawn(poller.run());
+/// # };
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a poller does nothing until it is run"]
+pub struct Poller<C, F> {
+    client: C,
+    format: Arc<F>,
+    list_uri: Uri,
+    keys_uri: Uri,
+    sink: EventSink,
+    slow: Duration,
+    fast: Duration,
+    limits: Limits,
+    keys: watch::Sender<Arc<KeySet>>,
+    handle: KeyHandle,
+    keys_fetched_at: Option<Instant>,
+    keys_tried_at: Option<Instant>,
+    validator: Option<Validator>,
+}
+
+impl<C, F: ListFormat> Poller<C, F> {
+    /// A poller of the list at `list_uri`, signed with one of the keys at `keys_uri`, for `sink`.
+    pub fn new(client: C, format: F, list_uri: Uri, keys_uri: Uri, sink: EventSink) -> Self {
+        let (handle, keys) = KeyHandle::new();
+        Self {
+            client,
+            format: Arc::new(format),
+            list_uri,
+            keys_uri,
+            sink,
+            slow: DEFAULT_SLOW_PACE,
+            fast: DEFAULT_FAST_PACE,
+            limits: Limits {
+                timeout: DEFAULT_TIMEOUT,
+                size: DEFAULT_SIZE_CAP,
+            },
+            keys,
+            handle,
+            keys_fetched_at: None,
+            keys_tried_at: None,
+            validator: None,
+        }
+    }
+
+    /// The pace while the event feed is live. Defaults to [`DEFAULT_SLOW_PACE`].
+    pub const fn with_slow_pace(mut self, pace: Duration) -> Self {
+        self.slow = pace;
+        self
+    }
+
+    /// The pace while the event feed is not live. Defaults to [`DEFAULT_FAST_PACE`].
+    pub const fn with_fast_pace(mut self, pace: Duration) -> Self {
+        self.fast = pace;
+        self
+    }
+
+    /// The time for one exchange, from first to last byte. Defaults to [`DEFAULT_TIMEOUT`].
+    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = timeout;
+        self
+    }
+
+    /// The largest body that is read, in bytes. Defaults to [`DEFAULT_SIZE_CAP`].
+    pub const fn with_size_cap(mut self, bytes: usize) -> Self {
+        self.limits.size = bytes;
+        self
+    }
+
+    /// The issuer's keys, as this poller keeps them.
+    #[must_use]
+    pub fn keys(&self) -> KeyHandle {
+        self.handle.clone()
+    }
+
+    /// Polls until it is dropped: spawn it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops an exchange under way; a list that is being indexed may still be installed.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its clock enabled.
+    pub async fn run<B>(mut self) -> Infallible
+    where
+        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
+        C::Error: Into<Box<dyn Error + Send + Sync>>,
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let mut signals = Signals::of(&self);
+        let mut backoff = self.backoff();
+        loop {
+            let started = Instant::now();
+            let request = *signals.requested.borrow_and_update();
+            let mut earliest = started + FETCH_GAP;
+            let next = match self.poll().await {
+                Ok(()) => {
+                    backoff = self.backoff();
+                    Instant::now() + self.pace()
+                }
+                Err(error) => {
+                    let error_in_words = words(&error);
+                    tracing::warn!(error = %error_in_words, "poll failed");
+                    self.sink.domain().poll_failed(error_in_words.into_owned());
+                    let now = Instant::now();
+                    // Not even a request breaks a pause that the server asked for.
+                    let excused = error.retry_after().unwrap_or_default().min(LONGEST_PAUSE);
+                    earliest = earliest.max(now + excused);
+                    earliest.max(now + backoff.next().unwrap_or(self.fast))
+                }
+            };
+            self.sink.domain().answered.send_replace(request);
+            self.pause(&mut signals, next, earliest).await;
+        }
+    }
+
+    /// Waits until `next`, or until something asks for a fetch before; in any case until `earliest`.
+    async fn pause<B>(&mut self, signals: &mut Signals, mut next: Instant, earliest: Instant)
+    where
+        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
+        C::Error: Into<Box<dyn Error + Send + Sync>>,
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        // No sender goes away while `self` is there.
+        loop {
+            tokio::select! {
+                () = sleep_until(next) => return,
+                _ = signals.requested.changed() => next = next.min(earliest),
+                _ = signals.wishes.changed() => self.refetch_keys().await,
+                _ = signals.feed.changed() => {
+                    let was_live = signals.was_live;
+                    signals.was_live = *signals.feed.borrow_and_update() == FeedState::Live;
+                    next = match (was_live, signals.was_live) {
+                        // Events may have been missed.
+                        (false, true) => next.min(earliest),
+                        (true, false) => next.min(Instant::now() + self.pace()).max(earliest),
+                        _ => next,
+                    };
+                }
+            }
+        }
+    }
+
+    async fn poll<B>(&mut self) -> Result<(), FetchError>
+    where
+        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
+        C::Error: Into<Box<dyn Error + Send + Sync>>,
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        if self.keys_fetched_at.is_none_or(|at| at.elapsed() >= KEYS_MAX_AGE) {
+            let fetched = self.fetch_keys().await;
+            // Old keys are better than none: what they verify still has to be the issuer's.
+            if self.keys.borrow().is_empty() {
+                fetched?;
+            } else if let Err(error) = fetched {
+                tracing::warn!(error = %words(&error), "signing keys could not be fetched anew");
+            }
+        }
+        match get(&mut self.client, &self.list_uri, self.validator.as_ref(), self.limits).await? {
+            Answer::Document { body, validator } => {
+                self.install(body).await?;
+                self.validator = validator;
+                Ok(())
+            }
+            Answer::NotModified if self.validator.is_none() => Err(self.failed(Problem::NothingToModify)),
+            Answer::NotModified => self.sink.confirm().map_err(|error| {
+                // Ask for the whole of it next time.
+                self.validator = None;
+                self.failed(Problem::Install(error))
+            }),
+            Answer::Other { status, body, .. } if self.format.is_none_yet(status, &body) => self
+                .sink
+                .install_none()
+                .map_err(|error| self.failed(Problem::Install(error))),
+            Answer::Other {
+                status, retry_after, ..
+            } => Err(self.failed(Problem::Status { status, retry_after })),
+        }
+    }
+
+    /// Verifies, indexes and installs a list, with the keys fetched anew if it names an unknown one.
+    async fn install<B>(&mut self, body: Vec<u8>) -> Result<(), FetchError>
+    where
+        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
+        C::Error: Into<Box<dyn Error + Send + Sync>>,
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let (body, outcome) = self.try_install(body).await?;
+        let outcome = match outcome {
+            Err(Problem::List(ListError::UnknownKey { .. })) if self.may_fetch_keys() => {
+                self.fetch_keys().await?;
+                self.try_install(body).await?.1
+            }
+            outcome => outcome,
+        };
+        outcome.map_err(|problem| self.failed(problem))
+    }
+
+    async fn try_install(&self, body: Vec<u8>) -> Result<(Vec<u8>, Result<(), Problem>), FetchError> {
+        let format = Arc::clone(&self.format);
+        let keys = self.handle.current();
+        let sink = self.sink.clone();
+        let read_and_install = move || {
+            let outcome = format
+                .read_list(&body, &keys, Timestamp::now())
+                .map_err(Problem::List)
+                .and_then(|list| sink.install(list).map_err(Problem::Install));
+            (body, outcome)
+        };
+        spawn_blocking(read_and_install)
+            .await
+            .map_err(|lost| self.failed(Problem::Lost(lost)))
+    }
+
+    /// Fetches the keys because somebody outside saw an unknown one.
+    async fn refetch_keys<B>(&mut self)
+    where
+        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
+        C::Error: Into<Box<dyn Error + Send + Sync>>,
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        if self.may_fetch_keys()
+            && let Err(error) = self.fetch_keys().await
+        {
+            tracing::warn!(error = %words(&error), "signing keys could not be fetched anew");
+        }
+    }
+
+    async fn fetch_keys<B>(&mut self) -> Result<(), FetchError>
+    where
+        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
+        C::Error: Into<Box<dyn Error + Send + Sync>>,
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.keys_tried_at = Some(Instant::now());
+        let failed = |problem| FetchError {
+            uri: self.keys_uri.clone(),
+            problem,
+        };
+        let keys = match get(&mut self.client, &self.keys_uri, None, self.limits).await? {
+            Answer::Document { body, .. } => self
+                .format
+                .read_keys(&body)
+                .map_err(|error| failed(Problem::List(error)))?,
+            Answer::NotModified => return Err(failed(Problem::NothingToModify)),
+            Answer::Other {
+                status, retry_after, ..
+            } => return Err(failed(Problem::Status { status, retry_after })),
+        };
+        self.keys.send_replace(Arc::new(keys));
+        self.keys_fetched_at = Some(Instant::now());
+        Ok(())
+    }
+
+    fn may_fetch_keys(&self) -> bool {
+        self.keys_tried_at.is_none_or(|at| at.elapsed() >= KEY_FETCH_GAP)
+    }
+
+    /// The time to the next fetch, if nothing happens.
+    fn pace(&self) -> Duration {
+        let is_live = *self.sink.domain().feed.borrow() == FeedState::Live;
+        let pace = if is_live { self.slow } else { self.fast };
+        pace.mul_f64(fastrand::f64().mul_add(0.2, 0.9))
+    }
+
+    fn backoff(&self) -> ExponentialBackoff {
+        ExponentialBuilder::new()
+            .with_jitter()
+            .with_min_delay(FETCH_GAP.min(self.fast))
+            .with_max_delay(self.fast)
+            .without_max_times()
+            .build()
+    }
+
+    fn failed(&self, problem: Problem) -> FetchError {
+        FetchError {
+            uri: self.list_uri.clone(),
+            problem,
+        }
+    }
+}
+
+/// What may call for a fetch before its time.
+struct Signals {
+    requested: watch::Receiver<u64>,
+    feed: watch::Receiver<FeedState>,
+    was_live: bool,
+    wishes: watch::Receiver<()>,
+}
+
+impl Signals {
+    fn of<C, F>(poller: &Poller<C, F>) -> Self {
+        let domain = poller.sink.domain();
+        let mut feed = domain.feed.subscribe();
+        let was_live = *feed.borrow_and_update() == FeedState::Live;
+        Self {
+            requested: domain.requested.subscribe(),
+            feed,
+            was_live,
+            wishes: poller.handle.wishes(),
+        }
+    }
+}
+
+/// How often the list is fetched while the event feed is live: every 15 minutes.
+pub const DEFAULT_SLOW_PACE: Duration = Duration::from_secs(15 * 60);
+
+/// How often the list is fetched while the event feed is not live: every 30 seconds.
+pub const DEFAULT_FAST_PACE: Duration = Duration::from_secs(30);
+
+/// How long one exchange may take, from first to last byte: 30 seconds.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The largest body that is read: 256 MiB, some 1.6 million entries of Clawdentity's list.
+pub const DEFAULT_SIZE_CAP: usize = 256 * 1024 * 1024;
+
+/// How far apart fetches start, however many are asked for: 1 second.
+pub const FETCH_GAP: Duration = Duration::from_secs(1);
+
+/// How old the signing keys may grow before they are fetched anew with the next list: 5 minutes.
+pub const KEYS_MAX_AGE: Duration = Duration::from_secs(5 * 60);
+
+/// How far apart fetches of the signing keys start that unknown keys give rise to: 10 seconds.
+pub const KEY_FETCH_GAP: Duration = Duration::from_secs(10);
+
+/// The longest pause that a server may ask for by `Retry-After`: an hour. A typing error on its side must not cost more.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
