@@ -1,17 +1,15 @@
 //! An unverified reader of JSON Web Tokens.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderName;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::credential::{Credential, Identity};
 use crate::identify::extract::Identify;
-use crate::key::{Key, KeyKind};
-use crate::timestamp::Timestamp;
+use crate::identify::members::Members;
+use crate::key::KeyKind;
 
 /// Identifies requests by the JSON Web Token in `header` behind `scheme`, such as `Authorization: Bearer <token>`.
 /// An empty scheme takes the header's whole value for a token.
@@ -136,174 +134,6 @@ impl<B> Identify<http::Request<B>> for Jwt {
             }
         }
         found.into()
-    }
-}
-
-/// The members of a JSON object that stand for keys, and where to put them.
-struct Members<'a> {
-    names: &'a [(Cow<'static, str>, KeyKind)],
-    credential: &'a mut Credential,
-    issued_at: &'a mut Option<Timestamp>,
-}
-
-impl Members<'_> {
-    fn read(self, json: &[u8]) -> Option<()> {
-        let mut json = serde_json::Deserializer::from_slice(json);
-        self.deserialize(&mut json).ok()?;
-        json.end().ok()
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Members<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Members<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(member) = map.next_key_seed(MemberName(self.names))? {
-            match member {
-                Member::Key(kind) => map.next_value_seed(Ids {
-                    kind,
-                    credential: self.credential,
-                })?,
-                Member::IssuedAt => {
-                    let date = map.next_value_seed(NumericDate)?;
-                    *self.issued_at = match *self.issued_at {
-                        Some(earlier) => Some(earlier.min(date)),
-                        None => Some(date),
-                    };
-                }
-                // An actor's date is not the token's.
-                Member::Actor => map.next_value_seed(Members {
-                    names: self.names,
-                    credential: self.credential,
-                    issued_at: &mut None,
-                })?,
-                Member::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What a member's name says about its value.
-enum Member {
-    Actor,
-    IssuedAt,
-    Key(KeyKind),
-    Other,
-}
-
-struct MemberName<'a>(&'a [(Cow<'static, str>, KeyKind)]);
-
-impl<'de> DeserializeSeed<'de> for MemberName<'_> {
-    type Value = Member;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Member, D::Error> {
-        deserializer.deserialize_identifier(self)
-    }
-}
-
-impl Visitor<'_> for MemberName<'_> {
-    type Value = Member;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Member, E> {
-        let known = self.0.iter().find(|(known, _)| known == name);
-        Ok(match (known, name) {
-            (Some((_, kind)), _) => Member::Key(*kind),
-            (None, "iat") => Member::IssuedAt,
-            (None, "act") => Member::Actor,
-            (None, _) => Member::Other,
-        })
-    }
-}
-
-/// A string, an array of strings, or null: ids of one kind.
-struct Ids<'a> {
-    kind: KeyKind,
-    credential: &'a mut Credential,
-}
-
-impl<'de> DeserializeSeed<'de> for Ids<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Ids<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or an array of strings")
-    }
-
-    fn visit_str<E>(self, id: &str) -> Result<(), E> {
-        self.credential.push(Key::new(self.kind, id));
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut ids: A) -> Result<(), A::Error> {
-        let Self { kind, credential } = self;
-        while ids.next_element_seed(Ids { kind, credential })?.is_some() {}
-        Ok(())
-    }
-}
-
-/// Seconds since the epoch, perhaps with a fraction
-/// ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)), rounded down: rather too old than too young.
-struct NumericDate;
-
-impl<'de> DeserializeSeed<'de> for NumericDate {
-    type Value = Timestamp;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Timestamp, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Visitor<'_> for NumericDate {
-    type Value = Timestamp;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number of seconds since the epoch")
-    }
-
-    fn visit_u64<E>(self, secs: u64) -> Result<Timestamp, E> {
-        Ok(Timestamp::from_unix_secs(secs))
-    }
-
-    fn visit_i64<E>(self, secs: i64) -> Result<Timestamp, E> {
-        Ok(Timestamp::from_unix_secs(u64::try_from(secs).unwrap_or(0)))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, secs: f64) -> Result<Timestamp, E> {
-        if !secs.is_finite() {
-            return Err(E::custom("date is not finite"));
-        }
-        // The cast saturates, at zero too.
-        Ok(Timestamp::from_unix_secs(secs.floor() as u64))
     }
 }
 

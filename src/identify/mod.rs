@@ -5,8 +5,9 @@
 //! token itself, without verifying it, for stacks that authenticate further in. Closures do anything else.
 
 mod extension;
-mod extract;
 mod jwt;
+mod members;
+mod extract;
 
 pub use extension::{Extension, ToCredential, extension, extension_with};
 pub use extract::Identify;

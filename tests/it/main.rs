@@ -1,0 +1,14 @@
+//! The crate as its users see it, one module per concern.
+
+mod allocation;
+mod architecture;
+mod convergence;
+mod freshness;
+mod identify;
+mod layer;
+#[cfg(feature = "crl-poll")]
+mod poll;
+mod sink;
+mod stacks;
+mod storm;
+mod support;

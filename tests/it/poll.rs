@@ -1,0 +1,442 @@
+//! The poller, against a server in memory and a paused clock.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::{Empty, Full};
+use tokio::time::Instant;
+use tower::{Service, service_fn};
+use tower_revocation::crl::{
+    DEFAULT_FAST_PACE, DEFAULT_SLOW_PACE, FETCH_GAP, KEY_FETCH_GAP, KEYS_MAX_AGE, KeyHandle, KeySet, ListError,
+    ListFormat, Poller, PublicKey,
+};
+use tower_revocation::status::FeedState;
+use tower_revocation::{EventSink, Key, Revocation, RevocationLayer, Snapshot, Timestamp};
+
+use crate::support::{by_header, fresh_pair, status_of};
+
+/// `<key id>:<iat>:<subjects, separated by commas>`; keys are lists of ids. The tests are about fetching, not about
+/// signatures.
+struct Plain;
+
+impl ListFormat for Plain {
+    fn read_list(&self, body: &[u8], keys: &KeySet, _now: Timestamp) -> Result<Snapshot, ListError> {
+        let text = std::str::from_utf8(body).map_err(|_| ListError::invalid("body", "is not text"))?;
+        let mut parts = text.split(':');
+        let (Some(kid), Some(iat), Some(subjects)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(ListError::invalid("body", "does not have three parts"));
+        };
+        if !keys.contains(kid) {
+            return Err(ListError::UnknownKey { kid: kid.to_owned() });
+        }
+        let iat = iat.parse().map_err(|_| ListError::invalid("iat", "is not a number"))?;
+        let mut list = Snapshot::builder(Timestamp::from_unix_secs(iat));
+        for subject in subjects.split(',').filter(|subject| !subject.is_empty()) {
+            list.push(&Revocation::of(Key::subject(subject)));
+        }
+        Ok(list.build())
+    }
+
+    fn read_keys(&self, body: &[u8]) -> Result<KeySet, ListError> {
+        let text = std::str::from_utf8(body).map_err(|_| ListError::invalid("keys", "is not text"))?;
+        let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key();
+        let key = PublicKey::from_ed25519(key.as_bytes()).ok_or_else(|| ListError::invalid("keys", "is weak"))?;
+        Ok(text
+            .split(',')
+            .fold(KeySet::default(), |keys, kid| keys.with_key(kid, key)))
+    }
+
+    fn is_none_yet(&self, status: StatusCode, body: &[u8]) -> bool {
+        status == StatusCode::NOT_FOUND && body == b"none yet"
+    }
+}
+
+/// A server that answers as told, and keeps a log of what it was asked and when.
+#[derive(Clone, Default)]
+struct Server(Arc<Mutex<Script>>);
+
+#[derive(Default)]
+struct Script {
+    keys: String,
+    /// What the next requests for the list get; then the last one again.
+    answers: VecDeque<Answer>,
+    log: Vec<(Instant, Request<()>)>,
+}
+
+#[derive(Clone)]
+enum Answer {
+    Hang,
+    Fail,
+    Reply(StatusCode, Vec<(&'static str, String)>, String),
+}
+
+impl Server {
+    fn new(keys: &str) -> Self {
+        let server = Self::default();
+        server.0.lock().unwrap().keys = keys.to_owned();
+        server
+    }
+
+    fn will(self, answer: Answer) -> Self {
+        self.0.lock().unwrap().answers.push_back(answer);
+        self
+    }
+
+    fn will_list(self, list: &str) -> Self {
+        self.will(Answer::Reply(StatusCode::OK, Vec::new(), list.to_owned()))
+    }
+
+    fn client(
+        &self,
+    ) -> impl Service<Request<Empty<Bytes>>, Response = Response<Full<Bytes>>, Error = std::io::Error, Future: Send>
+    + Send
+    + use<> {
+        let script = Arc::clone(&self.0);
+        service_fn(move |request: Request<Empty<Bytes>>| {
+            let script = Arc::clone(&script);
+            async move {
+                let answer = {
+                    let mut script = script.lock().unwrap();
+                    let request = request.map(|_| ());
+                    let is_keys = request.uri().path() == "/keys";
+                    script.log.push((Instant::now(), request));
+                    if is_keys {
+                        Answer::Reply(StatusCode::OK, Vec::new(), script.keys.clone())
+                    } else if script.answers.len() > 1 {
+                        script.answers.pop_front().unwrap()
+                    } else {
+                        script.answers[0].clone()
+                    }
+                };
+                match answer {
+                    Answer::Hang => pending().await,
+                    Answer::Fail => Err(std::io::Error::other("connection refused")),
+                    Answer::Reply(status, headers, body) => {
+                        let mut response = Response::builder().status(status);
+                        for (name, value) in headers {
+                            response = response.header(name, value);
+                        }
+                        Ok(response.body(Full::from(body)).unwrap())
+                    }
+                }
+            }
+        })
+    }
+
+    /// When the list was asked for, since `start`.
+    fn fetches(&self, path: &str, start: Instant) -> Vec<Duration> {
+        let script = self.0.lock().unwrap();
+        let asked = script.log.iter().filter(|(_, request)| request.uri().path() == path);
+        asked.map(|(at, _)| *at - start).collect()
+    }
+
+    fn last_request(&self) -> Request<()> {
+        self.0.lock().unwrap().log.last().unwrap().1.clone()
+    }
+}
+
+fn poller(server: &Server, sink: &EventSink) -> KeyHandle {
+    let uri = |path: &'static str| {
+        Uri::builder()
+            .scheme("http")
+            .authority("registry")
+            .path_and_query(path)
+            .build()
+            .unwrap()
+    };
+    let poller = Poller::new(server.client(), Plain, uri("/list"), uri("/keys"), sink.clone())
+        .with_timeout(Duration::from_secs(10));
+    let keys = poller.keys();
+    tokio::spawn(poller.run());
+    keys
+}
+
+/// Lets time pass until `condition` holds.
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(
+            start.elapsed() < Duration::from_secs(24 * 3600),
+            "never happened: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn secs(secs: f64) -> Duration {
+    Duration::from_secs_f64(secs)
+}
+
+#[tokio::test(start_paused = true)]
+async fn installs_what_it_fetches_and_keeps_two_paces() {
+    let (layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:mallory");
+    let start = Instant::now();
+    poller(&server, &sink);
+    assert_eq!(status_of(&layer, "alice").await, 503);
+    sink.refreshed().await;
+    assert_eq!(status_of(&layer, "alice").await, 200);
+    assert_eq!(status_of(&layer, "mallory").await, 401);
+
+    until("two more fetches", || server.fetches("/list", start).len() >= 4).await;
+    let fetches = server.fetches("/list", start);
+    let pause = fetches[3] - fetches[2];
+    assert!(
+        pause >= DEFAULT_FAST_PACE.mul_f64(0.9) && pause <= DEFAULT_FAST_PACE.mul_f64(1.1),
+        "{pause:?}"
+    );
+
+    // The feed comes back: at once, and then slowly.
+    let live_at = start.elapsed();
+    sink.set_feed(FeedState::Live);
+    until("fetched upon reconnection", || {
+        server.fetches("/list", start).len() >= 5
+    })
+    .await;
+    assert!(server.fetches("/list", start)[4] <= live_at + FETCH_GAP);
+    until("one slow fetch", || server.fetches("/list", start).len() >= 6).await;
+    let fetches = server.fetches("/list", start);
+    let pause = fetches[5] - fetches[4];
+    assert!(
+        pause >= DEFAULT_SLOW_PACE.mul_f64(0.9) && pause <= DEFAULT_SLOW_PACE.mul_f64(1.1),
+        "{pause:?}"
+    );
+
+    // It goes: no later than the fast pace.
+    let down_at = start.elapsed();
+    sink.set_feed(FeedState::Down);
+    until("fast again", || server.fetches("/list", start).len() >= 7).await;
+    assert!(server.fetches("/list", start)[6] <= down_at + DEFAULT_FAST_PACE.mul_f64(1.1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_requests_are_one_fetch_and_fetches_are_apart() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:");
+    let start = Instant::now();
+    poller(&server, &sink);
+    sink.refreshed().await;
+    for _ in 0..1_000 {
+        sink.refresh();
+    }
+    tokio::join!(sink.refreshed(), sink.refreshed(), sink.refreshed());
+    let fetches = server.fetches("/list", start);
+    assert!(fetches.len() <= 3, "{fetches:?}");
+    assert!(
+        fetches.windows(2).all(|pair| pair[1] - pair[0] >= FETCH_GAP),
+        "{fetches:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_server_costs_a_timeout_and_changes_nothing() {
+    let (layer, sink) = fresh_pair();
+    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    let server = Server::new("k1").will(Answer::Hang);
+    poller(&server, &sink);
+    sink.refreshed().await;
+    assert_eq!(
+        sink.status().poll.last_error.unwrap(),
+        "http://registry/list: no complete answer within 10s"
+    );
+    assert_eq!(status_of(&layer, "alice").await, 200);
+    assert_eq!(status_of(&layer, "mallory").await, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_back_off_up_to_the_fast_pace_and_recover() {
+    let (layer, sink) = RevocationLayer::pair(by_header);
+    let mut server = Server::new("k1");
+    for _ in 0..12 {
+        server = server.will(Answer::Fail);
+    }
+    let server = server.will_list("k1:100:");
+    let start = Instant::now();
+    poller(&server, &sink);
+    until("failed twelve times", || sink.status().poll.failures == 12).await;
+    let fetches = server.fetches("/list", start);
+    let pauses: Vec<_> = fetches.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses.iter().all(|pause| *pause >= FETCH_GAP), "{pauses:?}");
+    assert!(pauses[0] <= secs(2.1), "{pauses:?}");
+    // Full jitter adds up to the delay itself.
+    assert!(pauses.iter().all(|pause| *pause <= DEFAULT_FAST_PACE * 2), "{pauses:?}");
+    assert!(pauses[10] >= DEFAULT_FAST_PACE, "{pauses:?}");
+    assert!(sink.status().poll.last_error.unwrap().contains("connection refused"));
+    until("recovered", || sink.is_ready()).await;
+    assert_eq!(sink.status().poll.last_error, None);
+    assert_eq!(sink.status().poll.failures, 0);
+    assert_eq!(status_of(&layer, "alice").await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_honoured_even_against_requests() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let busy = Answer::Reply(
+        StatusCode::TOO_MANY_REQUESTS,
+        vec![("retry-after", "120".to_owned())],
+        String::new(),
+    );
+    let server = Server::new("k1").will(busy).will_list("k1:100:");
+    let start = Instant::now();
+    poller(&server, &sink);
+    sink.refreshed().await;
+    assert_eq!(
+        sink.status().poll.last_error.unwrap(),
+        "http://registry/list: status 429"
+    );
+    sink.refreshed().await;
+    let fetches = server.fetches("/list", start);
+    assert_eq!(fetches.len(), 2);
+    assert!(fetches[1] >= secs(120.0), "{fetches:?}");
+    assert!(sink.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn asks_conditionally_and_takes_not_modified_for_confirmation() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let tagged = vec![
+        ("etag", "\"v1\"".to_owned()),
+        ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT".to_owned()),
+    ];
+    let server = Server::new("k1")
+        .will(Answer::Reply(StatusCode::OK, tagged, "k1:100:mallory".to_owned()))
+        .will(Answer::Reply(StatusCode::NOT_MODIFIED, Vec::new(), String::new()));
+    poller(&server, &sink);
+    sink.refreshed().await;
+    assert!(!server.last_request().headers().contains_key("if-none-match"));
+    sink.refreshed().await;
+    assert_eq!(server.last_request().headers()["if-none-match"], "\"v1\"");
+    let status = sink.status();
+    assert_eq!(status.poll.last_error, None);
+    assert!(status.snapshot.unwrap().age_ms < 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unasked_for_not_modified_is_a_failure() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will(Answer::Reply(StatusCode::NOT_MODIFIED, Vec::new(), String::new()));
+    poller(&server, &sink);
+    sink.refreshed().await;
+    assert!(!sink.is_ready());
+    assert!(sink.status().poll.last_error.unwrap().contains("304"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_key_is_looked_for_once_and_not_more_often_than_the_gap() {
+    let (layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:").will_list("k2:101:mallory");
+    let start = Instant::now();
+    poller(&server, &sink);
+    sink.refreshed().await;
+    assert_eq!(server.fetches("/keys", start).len(), 1);
+    // Rotated, and the new key isn't published yet.
+    for _ in 0..30 {
+        sink.refreshed().await;
+    }
+    let fetches = server.fetches("/keys", start);
+    assert!(fetches.len() >= 3, "{fetches:?}");
+    assert!(
+        fetches.windows(2).all(|pair| pair[1] - pair[0] >= KEY_FETCH_GAP),
+        "{fetches:?}"
+    );
+    assert_eq!(
+        sink.status().poll.last_error.unwrap(),
+        "http://registry/list: document refused: header.kid names an unknown key: k2"
+    );
+    assert_eq!(status_of(&layer, "mallory").await, 200);
+    server.0.lock().unwrap().keys = "k1,k2".to_owned();
+    until("the new key is found", || sink.status().poll.last_error.is_none()).await;
+    assert_eq!(status_of(&layer, "mallory").await, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_are_fetched_anew_by_age_and_by_request_but_not_for_every_forged_token() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:");
+    let start = Instant::now();
+    let keys = poller(&server, &sink);
+    assert!(keys.current().is_empty());
+    sink.refreshed().await;
+    assert!(keys.current().contains("k1"));
+    server.0.lock().unwrap().keys = "k1,k2".to_owned();
+    tokio::time::sleep(KEY_FETCH_GAP).await;
+    for _ in 0..1_000 {
+        keys.refetch();
+        tokio::task::yield_now().await;
+    }
+    until("the new key is there", || keys.current().contains("k2")).await;
+    assert_eq!(server.fetches("/keys", start).len(), 2);
+    until("fetched by age", || server.fetches("/keys", start).len() == 3).await;
+    let fetches = server.fetches("/keys", start);
+    assert!(fetches[2] - fetches[1] >= KEYS_MAX_AGE, "{fetches:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_list_yet_is_healthy_until_a_signed_one_was_seen() {
+    let (layer, sink) = RevocationLayer::pair(by_header);
+    let none = Answer::Reply(StatusCode::NOT_FOUND, Vec::new(), "none yet".to_owned());
+    let other = Answer::Reply(StatusCode::NOT_FOUND, Vec::new(), "<html>".to_owned());
+    let server = Server::new("k1")
+        .will(other)
+        .will(none.clone())
+        .will_list("k1:100:mallory")
+        .will(none);
+    poller(&server, &sink);
+    sink.refreshed().await;
+    assert!(!sink.is_ready(), "a 404 of unknown meaning is no list");
+    sink.refreshed().await;
+    assert!(sink.is_ready());
+    assert_eq!(sink.status().snapshot.unwrap().iat, None);
+    sink.refreshed().await;
+    assert_eq!(status_of(&layer, "mallory").await, 401);
+    sink.refreshed().await;
+    assert_eq!(
+        status_of(&layer, "mallory").await,
+        401,
+        "an unsigned answer removes nothing"
+    );
+    assert!(sink.status().poll.last_error.unwrap().contains("unsigned"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_or_garbage_changes_nothing() {
+    let (layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1")
+        .will_list("k1:100:mallory")
+        .will_list("k1:99:")
+        .will_list("<html>502</html>")
+        .will_list("k1:9999999999:");
+    poller(&server, &sink);
+    sink.refreshed().await;
+    for expected in ["rollback", "body does not have three parts", "from the future"] {
+        sink.refreshed().await;
+        let error = sink.status().poll.last_error.unwrap();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(status_of(&layer, "mallory").await, 401);
+        assert_eq!(status_of(&layer, "alice").await, 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_beyond_the_cap_is_refused() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list(&format!("k1:100:{}", "x".repeat(1_000)));
+    let uri = |path| Uri::from_static(path);
+    let poller = Poller::new(
+        server.client(),
+        Plain,
+        uri("http://r/list"),
+        uri("http://r/keys"),
+        sink.clone(),
+    );
+    tokio::spawn(poller.with_size_cap(1_000).run());
+    sink.refreshed().await;
+    assert_eq!(
+        sink.status().poll.last_error.unwrap(),
+        "http://r/list: body is larger than 1000 bytes"
+    );
+}

@@ -1,0 +1,170 @@
+//! The layer in the stacks people have: axum, hyper, tonic, `ServiceBuilder`.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tower::{ServiceBuilder, service_fn};
+use tower_revocation::identify::Jwt;
+use tower_revocation::{EventSink, Key, Revocation, RevocationLayer, identify};
+
+use crate::support::list_of_now;
+
+/// `{"alg":"none"}.{"sub":"mallory"}` and `{"alg":"none"}.{"sub":"alice"}`.
+const MALLORY: &str = "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJtYWxsb3J5In0.x";
+const ALICE: &str = "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.x";
+
+fn pair() -> (RevocationLayer<Jwt>, EventSink) {
+    let (layer, sink) = RevocationLayer::pair(identify::jwt(AUTHORIZATION, "Bearer"));
+    sink.install(list_of_now()).unwrap();
+    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    (layer, sink)
+}
+
+async fn get_with(address: std::net::SocketAddr, path: &str, token: &str) -> (u16, Bytes) {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let request = Request::get(format!("http://{address}{path}")).header(AUTHORIZATION, token);
+    let response = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+    (
+        response.status().as_u16(),
+        response.into_body().collect().await.unwrap().to_bytes(),
+    )
+}
+
+async fn listener() -> (TcpListener, std::net::SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+#[tokio::test]
+async fn sits_in_an_axum_router_as_layer_and_as_route_layer() {
+    for router in [
+        Router::new().route("/", get(|| async { "hello" })).layer(pair().0),
+        Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route_layer(pair().0),
+    ] {
+        let (listener, address) = listener().await;
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        assert_eq!(get_with(address, "/", ALICE).await, (200, Bytes::from("hello")));
+        assert_eq!(get_with(address, "/", MALLORY).await.0, 401);
+    }
+}
+
+#[tokio::test]
+async fn sits_in_a_hyper_server_and_between_other_layers() {
+    let (layer, _sink) = pair();
+    let hello = service_fn(|_: Request<hyper::body::Incoming>| async {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("hello"))))
+    });
+    let service = ServiceBuilder::new()
+        .concurrency_limit(100)
+        .layer(layer)
+        .timeout(Duration::from_secs(60))
+        .service(hello);
+    let (listener, address) = listener().await;
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let service = TowerToHyperService::new(service.clone());
+            tokio::spawn(async move {
+                let server = auto::Builder::new(TokioExecutor::new());
+                let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    assert_eq!(get_with(address, "/", ALICE).await, (200, Bytes::from("hello")));
+    assert_eq!(get_with(address, "/", MALLORY).await.0, 401);
+}
+
+#[tokio::test]
+async fn sits_in_a_tonic_server_and_speaks_grpc() {
+    let (layer, _sink) = pair();
+    let (listener, address) = listener().await;
+    let routes = tonic::service::Routes::default();
+    tokio::spawn(async move {
+        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+        tonic::transport::Server::builder()
+            .layer(layer)
+            .add_routes(routes)
+            .serve_with_incoming(incoming)
+            .await
+    });
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
+    let channel = channel.connect().await.unwrap();
+    let call = |token: &'static str| {
+        let mut client = tonic::client::Grpc::new(channel.clone());
+        async move {
+            client.ready().await.unwrap();
+            let mut request = tonic::Request::new(Vec::new());
+            request.metadata_mut().insert("authorization", token.parse().unwrap());
+            let path = http::uri::PathAndQuery::from_static("/demo.Demo/Call");
+            client
+                .unary(request, path, bytes_codec::BytesCodec)
+                .await
+                .unwrap_err()
+                .code()
+        }
+    };
+    assert_eq!(
+        call(ALICE).await,
+        tonic::Code::Unimplemented,
+        "admitted, to a server without methods"
+    );
+    assert_eq!(call(MALLORY).await, tonic::Code::Unauthenticated);
+}
+
+/// Messages as bytes, so that no schema is needed.
+mod bytes_codec {
+    use bytes::{Buf, BufMut};
+    use tonic::Status;
+    use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+
+    #[derive(Default)]
+    pub(super) struct BytesCodec;
+
+    impl Codec for BytesCodec {
+        type Encode = Vec<u8>;
+        type Decode = Vec<u8>;
+        type Encoder = Self;
+        type Decoder = Self;
+
+        fn encoder(&mut self) -> Self {
+            Self
+        }
+
+        fn decoder(&mut self) -> Self {
+            Self
+        }
+    }
+
+    impl Encoder for BytesCodec {
+        type Item = Vec<u8>;
+        type Error = Status;
+
+        fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+            buffer.put_slice(&item);
+            Ok(())
+        }
+    }
+
+    impl Decoder for BytesCodec {
+        type Item = Vec<u8>;
+        type Error = Status;
+
+        fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+            Ok(Some(buffer.copy_to_bytes(buffer.remaining()).to_vec()))
+        }
+    }
+}

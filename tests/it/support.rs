@@ -1,0 +1,69 @@
+//! What several modules need.
+
+use http::{Request, Response};
+use tower::{Service, ServiceExt, service_fn};
+use tower_layer::Layer;
+use tower_revocation::{Credential, EventSink, Identify, Key, RevocationLayer, Snapshot, Timestamp};
+
+/// Takes the subject from `x-subject`, several separated by spaces, and the issue time from `x-iat`.
+pub(crate) fn by_header(request: &Request<String>) -> Option<Credential> {
+    let header = |name| request.headers().get(name)?.to_str().ok();
+    let mut credential = Credential::new();
+    credential.extend(header("x-subject")?.split(' ').map(Key::subject));
+    Some(match header("x-iat").and_then(|iat| iat.parse().ok()) {
+        Some(secs) => credential.with_issued_at(Timestamp::from_unix_secs(secs)),
+        None => credential,
+    })
+}
+
+/// A layer that identifies by [`by_header`], with an empty list installed.
+pub(crate) fn fresh_pair() -> (RevocationLayer<fn(&Request<String>) -> Option<Credential>>, EventSink) {
+    let (layer, sink) = RevocationLayer::pair(by_header as fn(&Request<String>) -> Option<Credential>);
+    sink.install(list_of_now()).unwrap();
+    (layer, sink)
+}
+
+/// An empty list, signed just now.
+pub(crate) fn list_of_now() -> Snapshot {
+    Snapshot::builder(Timestamp::now()).build()
+}
+
+/// Sends a request through `layer` over a service that answers 200.
+pub(crate) async fn send<I, R>(
+    layer: &RevocationLayer<I, R>,
+    request: Request<String>,
+) -> Response<tower_revocation::ResponseBody<http_body_util::Full<bytes::Bytes>>>
+where
+    I: Identify<Request<String>> + Clone,
+    R: Clone
+        + tower_revocation::respond::Respond<
+            Request<String>,
+            Response<http_body_util::Full<bytes::Bytes>>,
+            Response = Response<tower_revocation::ResponseBody<http_body_util::Full<bytes::Bytes>>>,
+        >,
+{
+    let ok = service_fn(|_request: Request<String>| async {
+        Ok::<_, std::convert::Infallible>(Response::new(http_body_util::Full::from("ok")))
+    });
+    let mut service = layer.layer(ok);
+    match service.ready().await.unwrap().call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// The status of a request that presents these subjects.
+pub(crate) async fn status_of<I>(layer: &RevocationLayer<I>, subjects: &str) -> u16
+where
+    I: Identify<Request<String>> + Clone,
+{
+    send(layer, presenting(subjects)).await.status().as_u16()
+}
+
+/// A request that presents these subjects.
+pub(crate) fn presenting(subjects: &str) -> Request<String> {
+    Request::builder()
+        .header("x-subject", subjects)
+        .body(String::new())
+        .unwrap()
+}
