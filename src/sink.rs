@@ -5,12 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::admission::InstallError;
+use crate::credential::Credential;
 use crate::decode::{Decode, Decoded, Disposition};
 use crate::domain::{Domain, words};
 use crate::event::Event;
 use crate::snapshot::Snapshot;
 use crate::status::{FeedState, Status};
 use crate::timestamp::Timestamp;
+use crate::verdict::Verdict;
 
 /// The handle through which the host feeds events and revocation lists; made together with its layer by
 /// `RevocationLayer::pair`.
@@ -173,6 +175,14 @@ impl EventSink {
         if changed {
             tracing::info!(?state, "event feed changed");
         }
+    }
+
+    /// What is known of `credential` now, for work that is not a request: a job, a message, a connection that is already
+    /// open. What an unknown credential means is the caller's to decide. Counted nowhere.
+    ///
+    /// Costs what it costs the layer: no lock, no allocation.
+    pub fn decide(&self, credential: &Credential) -> Verdict {
+        self.domain.store.decide(credential).verdict
     }
 
     /// Everything an operator asks about, as of now.

@@ -10,7 +10,7 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_layer::Layer;
 use tower_revocation::respond::Respond;
 use tower_revocation::{
-    Credential, Enforcement, Freshness, Key, Refusal, Revocation, RevocationLayer, RevocationStatus, StatusExtension,
+    Credential, Enforcement, EventSink, Freshness, Key, Refusal, Revocation, RevocationLayer, RevocationStatus, StatusExtension,
 };
 use tower_test::{assert_request_eq, mock};
 
@@ -34,11 +34,10 @@ impl Respond<&'static str, &'static str> for Text {
     fn annotate(&self, _request: &mut &'static str, _status: RevocationStatus) {}
 }
 
-fn text_pair() -> (
-    RevocationLayer<fn(&&'static str) -> Credential, Text>,
-    tower_revocation::EventSink,
-) {
-    let by_name: fn(&&'static str) -> Credential = |name| Credential::from(Key::subject(name));
+type ByName = fn(&&'static str) -> Credential;
+
+fn text_pair() -> (RevocationLayer<ByName, Text>, EventSink) {
+    let by_name: ByName = |name| Credential::from(Key::subject(name));
     let (layer, sink) = RevocationLayer::pair(by_name);
     sink.install(list_of_now()).unwrap();
     (layer.with_protocol(Text), sink)

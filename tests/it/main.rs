@@ -1,5 +1,7 @@
 //! The crate as its users see it, one module per concern.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod allocation;
 mod architecture;
 mod convergence;
