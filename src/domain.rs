@@ -156,13 +156,13 @@ impl Domain {
         let decision = self.store.decide(credential);
         let stale = decision.status.freshness != Freshness::Fresh;
         if stale != self.was_stale.load(Ordering::Relaxed) {
-            self.log_transition(stale, decision.policy.stale);
+            self.log_transition(stale, decision.stale);
         }
         let (outcome, refusal) = match decision.verdict {
             Verdict::Admit => (Outcome::Admit, None),
             Verdict::Revoked(why) => (Outcome::Revoked, Some(Refusal::Revoked(why))),
             Verdict::Unknown(why) => {
-                let refusal = match decision.policy.stale {
+                let refusal = match decision.stale {
                     StalePolicy::FailOpen => None,
                     StalePolicy::FailClosed => Some(Refusal::Unavailable {
                         why,

@@ -1,5 +1,6 @@
 //! What can be revoked: a kind and an id, held as a keyed fingerprint.
 
+use std::array;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
@@ -175,15 +176,19 @@ pub(crate) struct Fingerprint([u64; 2]);
 
 impl Fingerprint {
     fn of(kind: KeyKind, id: &[u8]) -> Self {
-        let mut hasher = *SECRET;
-        // The kind goes first and says how long it is, so that no id can continue another kind's name.
-        hasher.write_u8(kind.table().map_or(0, |table| table as u8));
-        if let KeyKind::Named(name) = kind {
-            hasher.write_usize(name.len());
-            hasher.write(name.as_bytes());
-        }
-        hasher.write(id);
-        let hash = hasher.finish128();
+        let secret = &SECRETS[kind.table().unwrap_or(0)];
+        let hash = match kind {
+            // All named kinds share a secret: the name goes first and says how long it is, so that no id can
+            // continue another kind's name.
+            KeyKind::Named(name) => {
+                let mut hasher = *secret;
+                hasher.write_usize(name.len());
+                hasher.write(name.as_bytes());
+                hasher.write(id);
+                hasher.finish128()
+            }
+            _ => secret.hash(id),
+        };
         Self([hash.h1, hash.h2])
     }
 
@@ -193,11 +198,13 @@ impl Fingerprint {
     }
 }
 
-/// The hasher, keyed at first use. `RandomState` is the one source of randomness in `std`: its two words
-/// come from the system, and only the outputs of a keyed hash of them are used here.
-static SECRET: LazyLock<SipHasher13> = LazyLock::new(|| {
+/// A hasher for each table, keyed at first use: with secrets of their own, kinds have nothing in common.
+///
+/// `RandomState` is the one source of randomness in `std`. Its keys come from the system, and only the outputs of a keyed
+/// hash under them are used here.
+static SECRETS: LazyLock<[SipHasher13; KeyKind::TABLES]> = LazyLock::new(|| {
     let random = || RandomState::new().build_hasher().finish();
-    SipHasher13::new_with_keys(random(), random())
+    array::from_fn(|_| SipHasher13::new_with_keys(random(), random()))
 });
 
 #[cfg(test)]

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::credential::Credential;
-use crate::event::Effect;
 use crate::key::Key;
 use crate::mark::Mark;
 use crate::overlay::{Full, Overlay};
-use crate::policy::{Lists, Policy};
+use crate::policy::{Lists, Policy, StalePolicy};
 use crate::snapshot::Snapshot;
 use crate::timestamp::Timestamp;
-use crate::verdict::{Freshness, RevocationStatus, Revoked, Source, Unknown, Verdict};
+use crate::verdict::{Freshness, RevocationStatus, Revoked, Source, Verdict};
 
 /// Everything a decision needs, in one piece: a reader that has this has a consistent view.
 ///
@@ -49,17 +48,19 @@ impl State {
         }
     }
 
-    /// What is known of `credential`.
-    pub(crate) fn decide(&self, credential: &Credential, now: Instant) -> Verdict {
-        let issued_at = credential.issued_at();
-        let everything = Key::everything();
-        let revoked = std::iter::once(&everything)
-            .chain(credential.keys())
-            .find_map(|key| self.revoked(key, issued_at));
-        match revoked {
+    /// What is known of `credential`, and how fresh that is.
+    pub(crate) fn decide(&self, credential: &Credential, now: Instant) -> Decision {
+        let status = self.status(now);
+        let verdict = match (self.revoked(credential), status.unknown()) {
             // What is known to be revoked stays so, however old the list.
-            Some(why) => Verdict::Revoked(why),
-            None => self.unknown(now).map_or(Verdict::Admit, Verdict::Unknown),
+            (Some(why), _) => Verdict::Revoked(why),
+            (None, Some(why)) => Verdict::Unknown(why),
+            (None, None) => Verdict::Admit,
+        };
+        Decision {
+            verdict,
+            status,
+            stale: self.policy.stale,
         }
     }
 
@@ -100,7 +101,17 @@ impl State {
         Ok(())
     }
 
-    fn revoked(&self, key: &Key, issued_at: Option<Timestamp>) -> Option<Revoked> {
+    /// The first of a credential's keys that refuses it, and why.
+    fn revoked(&self, credential: &Credential) -> Option<Revoked> {
+        let issued_at = credential.issued_at();
+        let issuer_wide = self.revoked_key(&Key::everything(), issued_at);
+        issuer_wide.or_else(|| {
+            let mut keys = credential.keys();
+            keys.find_map(|key| self.revoked_key(key, issued_at))
+        })
+    }
+
+    fn revoked_key(&self, key: &Key, issued_at: Option<Timestamp>) -> Option<Revoked> {
         let said = self.overlay.get(key);
         let listed = self.snapshot.as_ref().and_then(|list| list.get(key));
         let (known, source) = match (said, listed) {
@@ -110,16 +121,12 @@ impl State {
             // A reinstatement by event lifts a listed block, if it is newer.
             (Some(said), Some(listed)) => (said.join(listed), Source::List),
         };
-        known.refuses(issued_at).map(|effect: Effect| Revoked {
+        known.refuses(issued_at).map(|effect| Revoked {
             kind: key.kind(),
             effect,
             source,
             reason: known.reason(),
         })
-    }
-
-    fn unknown(&self, now: Instant) -> Option<Unknown> {
-        self.status(now).unknown()
     }
 
     fn age(&self, now: Instant) -> Option<std::time::Duration> {
@@ -131,13 +138,27 @@ impl State {
     }
 }
 
+/// What was decided, from one view of the state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decision {
+    pub(crate) verdict: Verdict,
+    pub(crate) status: RevocationStatus,
+    /// What an unknown verdict means.
+    pub(crate) stale: StalePolicy,
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::event::{Event, Reason, Reinstatement, Revocation};
+    use crate::event::{Effect, Event, Reason, Reinstatement, Revocation};
     use crate::policy::DEFAULT_MAX_AGE;
+    use crate::verdict::Unknown;
+
+    fn verdict(state: &State, credential: &Credential, now: Instant) -> Verdict {
+        state.decide(credential, now).verdict
+    }
 
     fn secs(secs: u64) -> Timestamp {
         Timestamp::from_unix_secs(secs)
@@ -165,7 +186,7 @@ mod tests {
     }
 
     fn is_revoked(state: &State, key: Key) -> bool {
-        matches!(state.decide(&key.into(), Instant::now()), Verdict::Revoked(_))
+        matches!(verdict(state, &key.into(), Instant::now()), Verdict::Revoked(_))
     }
 
     #[test]
@@ -173,16 +194,16 @@ mod tests {
         let now = Instant::now();
         let mut state = State::default();
         let credential = Credential::from(Key::token("t"));
-        assert_eq!(state.decide(&credential, now), Verdict::Unknown(Unknown::NoSnapshot));
+        assert_eq!(verdict(&state, &credential, now), Verdict::Unknown(Unknown::NoSnapshot));
         install(&mut state, list(10, &[]), now);
-        assert_eq!(state.decide(&credential, now + DEFAULT_MAX_AGE), Verdict::Admit);
+        assert_eq!(verdict(&state, &credential, now + DEFAULT_MAX_AGE), Verdict::Admit);
         let late = DEFAULT_MAX_AGE + Duration::from_millis(1);
         assert_eq!(
-            state.decide(&credential, now + late),
+            verdict(&state, &credential, now + late),
             Verdict::Unknown(Unknown::Stale { age: late })
         );
         state.run(&Step::Refresh(now + late)).unwrap();
-        assert_eq!(state.decide(&credential, now + late), Verdict::Admit);
+        assert_eq!(verdict(&state, &credential, now + late), Verdict::Admit);
     }
 
     #[test]
@@ -190,7 +211,7 @@ mod tests {
         let now = Instant::now();
         let mut state = State::default();
         say(&mut state, Revocation::of(Key::subject("s")));
-        let verdict = state.decide(&Key::subject("s").into(), now);
+        let verdict = verdict(&state, &Key::subject("s").into(), now);
         assert_eq!(
             verdict,
             Verdict::Revoked(Revoked {
@@ -226,8 +247,8 @@ mod tests {
         install(&mut state, list.build(), now);
         say(&mut state, Reinstatement::of(key, secs(60)));
         let issued = |at| Credential::from(key).with_issued_at(secs(at));
-        assert!(matches!(state.decide(&issued(50), now), Verdict::Revoked(_)));
-        assert_eq!(state.decide(&issued(51), now), Verdict::Admit);
+        assert!(matches!(verdict(&state, &issued(50), now), Verdict::Revoked(_)));
+        assert_eq!(verdict(&state, &issued(51), now), Verdict::Admit);
     }
 
     #[test]
@@ -248,7 +269,7 @@ mod tests {
             let mut state = state.clone();
             say(&mut state, revocation);
             say(&mut state, Reinstatement::of(Key::subject("s"), secs(99)));
-            assert!(matches!(state.decide(&credential, now), Verdict::Revoked(_)));
+            assert!(matches!(verdict(&state, &credential, now), Verdict::Revoked(_)));
         }
     }
 
@@ -260,6 +281,6 @@ mod tests {
             ..Policy::default()
         };
         state.run(&Step::Configure(policy)).unwrap();
-        assert_eq!(state.decide(&Key::token("t").into(), Instant::now()), Verdict::Admit);
+        assert_eq!(verdict(&state, &Key::token("t").into(), Instant::now()), Verdict::Admit);
     }
 }

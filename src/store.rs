@@ -17,9 +17,8 @@ use crate::mark::Mark;
 use crate::overlay::Full;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
-use crate::state::{State, Step};
+use crate::state::{Decision, State, Step};
 use crate::timestamp::Timestamp;
-use crate::verdict::{RevocationStatus, Verdict};
 
 /// The one truth, read by every request and written by one writer at a time.
 ///
@@ -71,12 +70,7 @@ impl Store {
     /// What is known of `credential`, and how fresh that is.
     pub(crate) fn decide(&self, credential: &Credential) -> Decision {
         let now = Instant::now();
-        let state = self.published.load();
-        Decision {
-            verdict: state.decide(credential, now),
-            status: state.status(now),
-            policy: state.policy,
-        }
+        self.published.load().decide(credential, now)
     }
 
     /// Looks at the published state. `look` must be short: the writer waits for it.
@@ -215,14 +209,6 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").finish_non_exhaustive()
     }
-}
-
-/// What was decided, from one view of the state.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Decision {
-    pub(crate) verdict: Verdict,
-    pub(crate) status: RevocationStatus,
-    pub(crate) policy: Policy,
 }
 
 /// How often expired entries are looked for while events come in, in seconds: it takes time proportional to the overlay.

@@ -1,8 +1,10 @@
 //! What a user would hand-roll, and the physical floor.
 
+#![allow(unreachable_pub, reason = "a module of several programs")]
+
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, RwLock};
+use std::sync::RwLock;
 
 use arc_swap::ArcSwap;
 use dashmap::DashSet;
@@ -200,6 +202,3 @@ impl Floor {
         self.hasher.hash_one(id).max(1)
     }
 }
-
-/// A shared name for a peer under measurement.
-pub type Shared<P> = Arc<P>;

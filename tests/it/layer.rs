@@ -10,7 +10,8 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_layer::Layer;
 use tower_revocation::respond::Respond;
 use tower_revocation::{
-    Credential, Enforcement, EventSink, Freshness, Key, Refusal, Revocation, RevocationLayer, RevocationStatus, StatusExtension,
+    Credential, Enforcement, EventSink, Freshness, Key, Refusal, Revocation, RevocationLayer, RevocationStatus,
+    StatusExtension,
 };
 use tower_test::{assert_request_eq, mock};
 
