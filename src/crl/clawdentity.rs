@@ -112,8 +112,8 @@ impl ListFormat for ClawdentityList {
         let payload = verify_jws(&token, "CRL", keys)?;
         let payload =
             str::from_utf8(&payload).map_err(|cause| ListError::invalid("payload", "is not UTF-8").because(cause))?;
-        // Twice over the payload, so that the claims may come in any order: passing over the entries takes a tenth of
-        // the time that verifying and indexing them does.
+        // Twice over the payload, so that the claims may come in any order: passing over the entries takes a
+        // twentieth of the time that verifying and indexing them does (measured with a million).
         let issued_at = self.check_claims(payload, now)?;
         let mut entries = Entries {
             host,
