@@ -1,6 +1,7 @@
 //! One trust domain: the store, and what is known about how it is fed.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -222,8 +223,8 @@ pub(crate) struct Ruling {
     pub(crate) status: RevocationStatus,
 }
 
-/// A message that ended badly, in words.
-pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> Cow<'static, str> {
+/// An error and its causes in one line, of bounded length: parts of it may come from outside.
+pub(crate) fn words(error: &(dyn Error + 'static)) -> Cow<'static, str> {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -231,8 +232,15 @@ pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> Cow<'static, s
         words.push_str(&cause.to_string());
         source = cause.source();
     }
+    if let Some((end, _)) = words.char_indices().nth(LONGEST_WORDS) {
+        words.truncate(end);
+        words.push('…');
+    }
     Cow::Owned(words)
 }
+
+/// How many characters of an error are kept.
+const LONGEST_WORDS: usize = 500;
 
 fn is_ready(status: &RevocationStatus, policy: &Policy) -> bool {
     status.freshness == Freshness::Fresh || policy.stale == StalePolicy::FailOpen

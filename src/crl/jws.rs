@@ -1,5 +1,6 @@
 //! Signed documents: JSON Web Signatures in compact serialization.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
@@ -37,6 +38,10 @@ pub fn verify_jws(token: &str, typ: &str, keys: &impl VerifySignature) -> Result
         return Err(JwsError::Form);
     }
     let header = decode("header", header)?;
+    // The reader of structs would take an array of their members as well.
+    if header.trim_ascii_start().first() != Some(&b'{') {
+        return Err(JwsError::Header(serde::de::Error::custom("not a JSON object")));
+    }
     let header: Header = serde_json::from_slice(&header).map_err(JwsError::Header)?;
     if header.alg != "EdDSA" {
         return Err(JwsError::Algorithm);
@@ -90,19 +95,41 @@ pub enum JwsError {
     },
 }
 
+impl JwsError {
+    /// The part at fault: `token`, `header`, `header.alg`, `payload`, `signature`, ….
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Algorithm => "header.alg",
+            Self::Critical => "header.crit",
+            Self::Encoding(part) => part,
+            Self::Form => "token",
+            Self::Header(_) => "header",
+            Self::NoKeyId | Self::UnknownKey { .. } => "header.kid",
+            Self::Signature => "signature",
+            Self::Type { .. } => "header.typ",
+        }
+    }
+
+    /// What is wrong with it, in words that follow its name.
+    pub(crate) fn problem(&self) -> Cow<'static, str> {
+        match self {
+            Self::Algorithm => "is not EdDSA".into(),
+            Self::Critical => "demands an extension that is not understood".into(),
+            Self::Encoding(_) => "is not base64url without padding".into(),
+            Self::Form => "does not have three parts".into(),
+            Self::Header(_) => "is not a readable JSON object".into(),
+            Self::NoKeyId => "is missing or empty".into(),
+            Self::Signature => "does not match".into(),
+            Self::Type { expected } => format!("is not {expected}").into(),
+            Self::UnknownKey { kid } => format!("names an unknown key: {}", kid.escape_debug()).into(),
+        }
+    }
+}
+
 impl fmt::Display for JwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Algorithm => f.write_str("header.alg is not EdDSA"),
-            Self::Critical => f.write_str("header.crit demands an extension that is not understood"),
-            Self::Encoding(part) => write!(f, "{part} is not base64url without padding"),
-            Self::Form => f.write_str("token does not have three parts"),
-            Self::Header(_) => f.write_str("header is not a readable JSON object"),
-            Self::NoKeyId => f.write_str("header.kid is missing or empty"),
-            Self::Signature => f.write_str("signature does not match"),
-            Self::Type { expected } => write!(f, "header.typ is not {expected}"),
-            Self::UnknownKey { kid } => write!(f, "header.kid names an unknown key: {}", kid.escape_debug()),
-        }
+        write!(f, "{} {}", self.field(), self.problem())
     }
 }
 

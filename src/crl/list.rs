@@ -6,6 +6,7 @@ use std::fmt;
 
 use http::StatusCode;
 
+use crate::crl::jws::JwsError;
 use crate::crl::keys::KeySet;
 use crate::snapshot::Snapshot;
 use crate::timestamp::Timestamp;
@@ -81,6 +82,17 @@ impl ListError {
             *cause = Some(why.into());
         }
         self
+    }
+}
+
+impl From<JwsError> for ListError {
+    fn from(error: JwsError) -> Self {
+        let refused = Self::invalid(error.field(), error.problem());
+        match error {
+            JwsError::Header(cause) => refused.because(cause),
+            JwsError::UnknownKey { kid } => Self::UnknownKey { kid },
+            _ => refused,
+        }
     }
 }
 

@@ -2,3 +2,5 @@
 
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;
+#[cfg(feature = "clawdentity")]
+pub(crate) mod json;

@@ -80,15 +80,24 @@ fn a_mod_file_holds_no_code() {
         .filter(|path| path.ends_with("mod.rs"))
     {
         for line in read(path).lines() {
-            let is_allowed = ["//", "#[", "mod ", "pub mod ", "pub use ", "use ", ""]
-                .iter()
-                .any(|start| {
-                    if start.is_empty() {
-                        line.is_empty()
-                    } else {
-                        line.starts_with(start)
-                    }
-                });
+            let is_allowed = [
+                "//",
+                "#[",
+                "mod ",
+                "pub mod ",
+                "pub(crate) mod ",
+                "pub use ",
+                "use ",
+                "",
+            ]
+            .iter()
+            .any(|start| {
+                if start.is_empty() {
+                    line.is_empty()
+                } else {
+                    line.starts_with(start)
+                }
+            });
             assert!(is_allowed, "{}: {line}", path.display());
         }
     }

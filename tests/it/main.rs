@@ -4,6 +4,20 @@
 
 mod allocation;
 mod architecture;
+#[cfg(feature = "clawdentity")]
+mod clawdentity_events;
+#[cfg(all(feature = "clawdentity", feature = "crl-poll"))]
+mod clawdentity_list;
+#[cfg(all(feature = "clawdentity", feature = "crl-poll"))]
+mod clawdentity_list_forged;
+#[cfg(all(feature = "clawdentity", feature = "crl-poll"))]
+mod clawdentity_tokens;
+#[cfg(feature = "clawdentity")]
+#[cfg_attr(
+    not(feature = "crl-poll"),
+    expect(dead_code, reason = "only the tests of lists and tokens read all of it")
+)]
+mod clawdentity_vectors;
 mod convergence;
 mod freshness;
 mod identify;

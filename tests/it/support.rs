@@ -16,9 +16,11 @@ pub(crate) fn by_header(request: &Request<String>) -> Option<Credential> {
     })
 }
 
+pub(crate) type ByHeader = fn(&Request<String>) -> Option<Credential>;
+
 /// A layer that identifies by [`by_header`], with an empty list installed.
-pub(crate) fn fresh_pair() -> (RevocationLayer<fn(&Request<String>) -> Option<Credential>>, EventSink) {
-    let (layer, sink) = RevocationLayer::pair(by_header as fn(&Request<String>) -> Option<Credential>);
+pub(crate) fn fresh_pair() -> (RevocationLayer<ByHeader>, EventSink) {
+    let (layer, sink) = RevocationLayer::pair(by_header as ByHeader);
     sink.install(list_of_now()).unwrap();
     (layer, sink)
 }
