@@ -102,7 +102,7 @@ impl Snapshot {
             }
         }
         if let Some(entry) = other.everything {
-            self.put(None, Fingerprint::default(), entry);
+            self.put(None, Key::everything().fingerprint(), entry);
         }
         self
     }

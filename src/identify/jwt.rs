@@ -8,8 +8,8 @@ use http::HeaderName;
 
 use crate::credential::{Credential, Identity};
 use crate::identify::extract::Identify;
-use crate::identify::members::Members;
-use crate::key::KeyKind;
+use crate::identify::members::{Claim, Members};
+use crate::key::Key;
 
 /// Identifies requests by the JSON Web Token in `header` behind `scheme`, such as `Authorization: Bearer <token>`.
 /// An empty scheme takes the header's whole value for a token.
@@ -20,9 +20,11 @@ use crate::key::KeyKind;
 ///
 /// ```
 /// use http::header::AUTHORIZATION;
-/// use tower_revocation::{KeyKind, RevocationLayer, identify};
+/// use tower_revocation::{Key, RevocationLayer, identify};
 ///
-/// let jwt = identify::jwt(AUTHORIZATION, "Bearer").with_claim("tid", KeyKind::Tenant);
+/// let jwt = identify::jwt(AUTHORIZATION, "Bearer")
+///     .with_claim("tid", Key::tenant)
+///     .with_claim("device_id", |id| Key::named("device", id));
 /// let (layer, sink) = RevocationLayer::pair(jwt);
 /// # let _ = (layer, sink);
 /// ```
@@ -41,17 +43,17 @@ use crate::key::KeyKind;
 /// - a token that cannot be read is [`Identity::Unreadable`], which the layer refuses unless told otherwise.
 #[must_use]
 pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
-    let claims = [
-        ("jti", KeyKind::Token),
-        ("sub", KeyKind::Subject),
-        ("sid", KeyKind::Session),
-        ("client_id", KeyKind::Client),
-        ("azp", KeyKind::Client),
+    let claims: [(&str, fn(&str) -> Key); 5] = [
+        ("jti", Key::token),
+        ("sub", Key::subject),
+        ("sid", Key::session),
+        ("client_id", Key::client),
+        ("azp", Key::client),
     ];
     Jwt {
         header,
         scheme: scheme.into(),
-        claims: claims.map(|(name, kind)| (Cow::from(name), kind)).to_vec(),
+        claims: claims.map(|(name, make)| (Cow::from(name), make)).to_vec(),
     }
 }
 
@@ -60,14 +62,14 @@ pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
 pub struct Jwt {
     header: HeaderName,
     scheme: String,
-    claims: Vec<(Cow<'static, str>, KeyKind)>,
+    claims: Vec<Claim>,
 }
 
 impl Jwt {
-    /// Reads another claim as keys of `kind`: a string, or an array of strings.
+    /// Reads another claim, a string or an array of strings, as keys that `make` makes, such as [`Key::tenant`].
     #[must_use]
-    pub fn with_claim(mut self, name: impl Into<Cow<'static, str>>, kind: KeyKind) -> Self {
-        self.claims.push((name.into(), kind));
+    pub fn with_claim(mut self, name: impl Into<Cow<'static, str>>, make: fn(&str) -> Key) -> Self {
+        self.claims.push((name.into(), make));
         self
     }
 
@@ -94,10 +96,10 @@ impl Jwt {
         };
         let mut credential = Credential::new();
         let mut no_date = None;
-        let kid = [(Cow::from("kid"), KeyKind::SigningKey)];
+        let kid: [Claim; 1] = [(Cow::from("kid"), Key::signing_key)];
         with_decoded(header, |header| {
             let members = Members {
-                names: &kid,
+                claims: &kid,
                 credential: &mut credential,
                 issued_at: &mut no_date,
             };
@@ -106,7 +108,7 @@ impl Jwt {
         let mut issued_at = None;
         with_decoded(payload, |payload| {
             let members = Members {
-                names: &self.claims,
+                claims: &self.claims,
                 credential: &mut credential,
                 issued_at: &mut issued_at,
             };

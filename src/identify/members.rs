@@ -6,12 +6,15 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::credential::Credential;
-use crate::key::{Key, KeyKind};
+use crate::key::Key;
 use crate::timestamp::Timestamp;
+
+/// A member's name, and what its value is a key of.
+pub(crate) type Claim = (Cow<'static, str>, fn(&str) -> Key);
 
 /// The members of a JSON object that stand for keys, and where to put them.
 pub(crate) struct Members<'a> {
-    pub(crate) names: &'a [(Cow<'static, str>, KeyKind)],
+    pub(crate) claims: &'a [Claim],
     pub(crate) credential: &'a mut Credential,
     pub(crate) issued_at: &'a mut Option<Timestamp>,
 }
@@ -41,10 +44,10 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(member) = map.next_key_seed(MemberName(self.names))? {
+        while let Some(member) = map.next_key_seed(MemberName(self.claims))? {
             match member {
-                Member::Key(kind) => map.next_value_seed(Ids {
-                    kind,
+                Member::Key(make) => map.next_value_seed(Ids {
+                    make,
                     credential: self.credential,
                 })?,
                 Member::IssuedAt => {
@@ -56,7 +59,7 @@ impl<'de> Visitor<'de> for Members<'_> {
                 }
                 // An actor's date is not the token's.
                 Member::Actor => map.next_value_seed(Members {
-                    names: self.names,
+                    claims: self.claims,
                     credential: self.credential,
                     issued_at: &mut None,
                 })?,
@@ -71,11 +74,11 @@ impl<'de> Visitor<'de> for Members<'_> {
 enum Member {
     Actor,
     IssuedAt,
-    Key(KeyKind),
+    Key(fn(&str) -> Key),
     Other,
 }
 
-struct MemberName<'a>(&'a [(Cow<'static, str>, KeyKind)]);
+struct MemberName<'a>(&'a [Claim]);
 
 impl<'de> DeserializeSeed<'de> for MemberName<'_> {
     type Value = Member;
@@ -95,7 +98,7 @@ impl Visitor<'_> for MemberName<'_> {
     fn visit_str<E>(self, name: &str) -> Result<Member, E> {
         let known = self.0.iter().find(|(known, _)| known == name);
         Ok(match (known, name) {
-            (Some((_, kind)), _) => Member::Key(*kind),
+            (Some((_, make)), _) => Member::Key(*make),
             (None, "iat") => Member::IssuedAt,
             (None, "act") => Member::Actor,
             (None, _) => Member::Other,
@@ -105,7 +108,7 @@ impl Visitor<'_> for MemberName<'_> {
 
 /// A string, an array of strings, or null: ids of one kind.
 struct Ids<'a> {
-    kind: KeyKind,
+    make: fn(&str) -> Key,
     credential: &'a mut Credential,
 }
 
@@ -125,7 +128,7 @@ impl<'de> Visitor<'de> for Ids<'_> {
     }
 
     fn visit_str<E>(self, id: &str) -> Result<(), E> {
-        self.credential.push(Key::new(self.kind, id));
+        self.credential.push((self.make)(id));
         Ok(())
     }
 
@@ -134,8 +137,8 @@ impl<'de> Visitor<'de> for Ids<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut ids: A) -> Result<(), A::Error> {
-        let Self { kind, credential } = self;
-        while ids.next_element_seed(Ids { kind, credential })?.is_some() {}
+        let Self { make, credential } = self;
+        while ids.next_element_seed(Ids { make, credential })?.is_some() {}
         Ok(())
     }
 }

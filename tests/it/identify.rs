@@ -7,8 +7,7 @@ use http::{HeaderValue, Request};
 use serde_json::{Value, json};
 use tower_revocation::identify::{self, Jwt, ToCredential};
 use tower_revocation::{
-    Anonymous, Credential, EventSink, Identify, Identity, Key, KeyKind, Revocation, RevocationLayer, Timestamp,
-    Unreadable,
+    Anonymous, Credential, EventSink, Identify, Identity, Key, Revocation, RevocationLayer, Timestamp, Unreadable,
 };
 
 use crate::support::{list_of_now, send};
@@ -88,8 +87,8 @@ fn presents_every_key_of_a_token_and_of_its_actors() {
 #[test]
 fn reads_other_claims_when_told_to() {
     let jwt = identify::jwt(AUTHORIZATION, "Claw")
-        .with_claim("tid", KeyKind::Tenant)
-        .with_claim("devices", KeyKind::Named("device"));
+        .with_claim("tid", Key::tenant)
+        .with_claim("devices", |id| Key::named("device", id));
     let request = with(&[format!("Claw {}", token(json!({"tid": "t", "devices": ["d1", "d2"]})))]);
     let Identity::Presented(credential) = jwt.identify(&request) else {
         unreachable!()
