@@ -40,8 +40,9 @@ impl Credential {
     pub const INLINE_KEYS: usize = 6;
 
     /// A credential without keys, refused only by what is revoked issuer-wide.
+    #[inline]
     #[must_use]
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self {
             inline: [Key::everything(); Self::INLINE_KEYS],
             inline_len: 0,
@@ -51,6 +52,7 @@ impl Credential {
     }
 
     /// Adds a key.
+    #[inline]
     #[must_use]
     pub fn with_key(mut self, key: Key) -> Self {
         self.push(key);
@@ -59,6 +61,7 @@ impl Credential {
 
     /// Sets when the credential was issued: the token's own `iat`
     /// ([RFC 7519 §4.1.6](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.6)), counted in whole seconds.
+    #[inline]
     #[must_use]
     pub const fn with_issued_at(mut self, issued_at: Timestamp) -> Self {
         self.issued_at = Some(issued_at);
@@ -66,6 +69,7 @@ impl Credential {
     }
 
     /// Adds a key in place. Allocates from the seventh key on.
+    #[inline]
     pub fn push(&mut self, key: Key) {
         match self.inline.get_mut(self.inline_len) {
             Some(slot) => {
@@ -142,7 +146,17 @@ impl From<Key> for Credential {
     }
 }
 
+impl<const N: usize> From<[Key; N]> for Credential {
+    #[inline]
+    fn from(keys: [Key; N]) -> Self {
+        let mut credential = Self::new();
+        credential.extend(keys);
+        credential
+    }
+}
+
 impl Extend<Key> for Credential {
+    #[inline]
     fn extend<T: IntoIterator<Item = Key>>(&mut self, keys: T) {
         keys.into_iter().for_each(|key| self.push(key));
     }
