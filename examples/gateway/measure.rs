@@ -53,6 +53,8 @@ struct Figures {
 async fn window(doors: &Doors, caller: &Caller, agent: Agent) -> Result<Duration, Failure> {
     ask(doors, caller, &agent).await?.expect(StatusCode::OK)?;
     let asking = tokio::spawn(first_refusal(doors.clone(), caller.clone(), agent.clone()));
+    // Were the two to start together, the first request would always meet the revocation at the same point of its way.
+    tokio::time::sleep(Duration::from_micros(rand::random_range(1_000..5_000))).await;
     let revoked = caller.call(Method::DELETE, doors.agent(&agent.id, "")?, None).await?;
     revoked.expect(StatusCode::NO_CONTENT)?;
     let accepted_at = doors.registry_inside.revoked_at(&agent.id);
