@@ -1,3 +1,190 @@
-//! An example gateway.
+//! A gateway that refuses revoked agents: a reverse proxy with the revocation layer in it, and everything around it
+//! that a system has, so that one command shows the whole of it.
+//!
+//! ```text
+//! cargo run --example gateway --all-features              # the story, then a playground
+//! cargo run --example gateway --all-features -- --help
+//! ```
+//!
+//! A request passes four stations: it gets an id ([`envelope`]), is authenticated ([`auth`]), is checked for
+//! revocation (the layer, refusing by [`refusal`]), and is passed on ([`proxy`]). On the other side the sink is fed
+//! by the queue's consumer ([`queue`]) and by the poller. What the gateway is not told to find elsewhere, it brings along:
+//! a [`registry`] and an [`upstream`].
 
-fn main() {}
+mod admin;
+mod ait;
+mod auth;
+mod caller;
+mod config;
+mod console;
+mod envelope;
+mod hop;
+mod measure;
+mod proxy;
+mod queue;
+mod refusal;
+mod registry;
+mod server;
+mod story;
+mod upstream;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::{Router, middleware};
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tower_revocation::crl::clawdentity::ClawdentityList;
+use tower_revocation::crl::{KeyHandle, Poller};
+use tower_revocation::{Anonymous, EventSink, RevocationLayer, identify};
+
+use crate::auth::{Agent, Authenticator};
+use crate::caller::Doors;
+use crate::config::{Base, Config};
+use crate::console::Console;
+use crate::proxy::Proxy;
+use crate::queue::Queue;
+use crate::refusal::AsUpstream;
+use crate::registry::Registry;
+use crate::server::{Servers, listen};
+
+/// Anything that ends the gateway; its words go to stderr.
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let config = Config::read();
+    log_to_stderr();
+    match run(config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            Console::Stderr.say(format_args!("gateway: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Config) -> Result<(), Failure> {
+    let console = match config.measure {
+        Some(_) => Console::Stderr,
+        None => Console::Stdout,
+    };
+    let mut servers = Servers::new();
+    let (gateway, gateway_address) = listen(config.listen, 8080).await?;
+    let (admin, admin_address) = listen(config.admin, 8081).await?;
+
+    let upstream = match &config.upstream {
+        Some(upstream) => upstream.clone(),
+        None => {
+            let (listener, address) = listen(None, 0).await?;
+            servers.serve(listener, upstream::router());
+            console.say(format_args!("upstream http://{address}"));
+            Base::local(address)
+        }
+    };
+
+    let (queue, consumer) = Queue::new();
+    let (registry, embedded) = match &config.registry {
+        Some(registry) => (registry.clone(), None),
+        None => {
+            let authority = config.did_authority().ok_or("the issuer has no host")?;
+            let embedded = Registry::new(config.issuer(), authority, queue);
+            let (listener, address) = listen(None, 0).await?;
+            servers.serve(listener, registry::router(embedded.clone()));
+            console.say(format_args!("registry http://{address}"));
+            (Base::local(address), Some(embedded))
+        }
+    };
+
+    let (layer, sink) = RevocationLayer::pair(identify::extension::<Agent>());
+    let layer = layer
+        .with_stale_policy(config.stale.into())
+        .with_max_age(config.max_age)
+        .with_response(AsUpstream)
+        // Authentication comes first. Should somebody ever turn the two around, everybody notices.
+        .with_anonymous(Anonymous::Challenge);
+    let keys = poll(&config, &registry, &sink)?;
+    if embedded.is_some() {
+        tokio::spawn(consumer.run(sink.clone()));
+    }
+
+    // The last one added is the first to see a request.
+    let app = Router::new()
+        .fallback(proxy::forward)
+        .with_state(Proxy::new(upstream))
+        .layer(layer)
+        .layer(middleware::from_fn_with_state(
+            Authenticator::new(keys, &config.issuer()),
+            auth::authenticate,
+        ))
+        .layer(middleware::from_fn(envelope::identify));
+    servers.serve(gateway, app);
+    servers.serve(admin, admin::router(sink.clone()));
+    console.say(format_args!("listening http://{gateway_address}"));
+    console.say(format_args!("admin http://{admin_address}"));
+
+    let doors = embedded.map(|registry_inside| Doors {
+        gateway: Base::local(gateway_address),
+        admin: Base::local(admin_address),
+        registry,
+        registry_inside,
+    });
+    match (doors, config.measure) {
+        (Some(doors), Some(agents)) => {
+            get_ready(&sink).await?;
+            Console::Stdout.say(measure::run(&doors, agents).await?);
+            return Ok(());
+        }
+        (Some(doors), None) if std::env::args_os().len() == 1 && config.upstream.is_none() => {
+            get_ready(&sink).await?;
+            story::tell(&doors, console).await?;
+        }
+        _ => {}
+    }
+    server::told_to_end().await?;
+    console.say("ending");
+    servers.end().await;
+    Ok(())
+}
+
+/// Starts the poller, and returns the keys that it keeps.
+fn poll(config: &Config, registry: &Base, sink: &EventSink) -> Result<KeyHandle, Failure> {
+    let list = registry.join("/v1/crl").ok_or("the registry's URL is unusable")?;
+    let keys = registry
+        .join("/.well-known/claw-keys.json")
+        .ok_or("the registry's URL is unusable")?;
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let format = ClawdentityList::new(config.issuer());
+    let poller = Poller::new(client, format, list, keys, sink.clone())
+        .with_slow_pace(config.refresh)
+        .with_fast_pace(config.fast_pace())
+        .with_timeout(FETCH_TIMEOUT);
+    let keys = poller.keys();
+    tokio::spawn(poller.run());
+    Ok(keys)
+}
+
+/// Waits for the first list of the embedded registry.
+async fn get_ready(sink: &EventSink) -> Result<(), Failure> {
+    tokio::time::timeout(FETCH_TIMEOUT, sink.refreshed()).await?;
+    if sink.is_ready() {
+        return Ok(());
+    }
+    let why = sink.status().poll.last_error.unwrap_or_default();
+    Err(format!("the embedded registry's list cannot be had: {why}").into())
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// For one fetch from the registry, of keys or list.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,75 @@
+//! What operators and orchestrators ask: how the gateway is, and the two levers of a sink.
+//!
+//! Whoever reaches these routes can revoke agents. They have an address of their own, on this machine by default.
+
+use std::time::Duration;
+
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use serde_json::json;
+use tower_revocation::format::clawdentity::ClawdentityEvents;
+use tower_revocation::{Disposition, EventSink};
+
+/// The routes.
+pub(crate) fn router(sink: EventSink) -> Router {
+    let events = post(take_in).layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES));
+    Router::new()
+        .route("/status", get(status))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/events", events)
+        .route("/refresh", post(refresh))
+        .with_state(sink)
+}
+
+async fn status(State(sink): State<EventSink>) -> Response {
+    Json(sink.status()).into_response()
+}
+
+/// Ready unless the policy would refuse everyone.
+async fn ready(State(sink): State<EventSink>) -> Response {
+    if sink.is_ready() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "no fresh revocation list\n").into_response()
+    }
+}
+
+/// Takes in one raw message, as a queue would deliver it.
+async fn take_in(State(sink): State<EventSink>, message: Result<Bytes, BytesRejection>) -> Response {
+    let message = match message {
+        Ok(message) => message,
+        Err(rejection) => return (rejection.status(), Json(json!({ "error": rejection.body_text() }))).into_response(),
+    };
+    let disposition = sink.ingest(&ClawdentityEvents::new(), &message);
+    let status = match disposition {
+        Disposition::Applied | Disposition::Ignored(_) => StatusCode::OK,
+        Disposition::Retry(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Disposition::DeadLetter(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let mut answer = json!({ "disposition": disposition.as_str() });
+    if let Some(reason) = disposition.reason() {
+        answer["reason"] = reason.into();
+    }
+    (status, Json(answer)).into_response()
+}
+
+/// Has the list fetched now, and answers how things are afterwards; 504 if the fetch is still going on by then.
+async fn refresh(State(sink): State<EventSink>) -> Response {
+    let code = match tokio::time::timeout(REFRESH_TIMEOUT, sink.refreshed()).await {
+        Ok(()) => StatusCode::OK,
+        Err(_) => StatusCode::GATEWAY_TIMEOUT,
+    };
+    (code, Json(sink.status())).into_response()
+}
+
+/// Real messages have a few hundred bytes.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
+/// Somewhat longer than a fetch may take in a healthy network, shorter than a person waits.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);

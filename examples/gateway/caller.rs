@@ -1,0 +1,140 @@
+//! A client for the gateway's own doors, as the story and the measurement use it: over real connections.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::Failure;
+use crate::config::Base;
+use crate::registry::Registry;
+
+/// The doors.
+#[derive(Clone)]
+pub(crate) struct Doors {
+    pub(crate) gateway: Base,
+    pub(crate) admin: Base,
+    pub(crate) registry: Base,
+    /// The registry from within, to see when it accepts what came by the door.
+    pub(crate) registry_inside: Registry,
+}
+
+/// Calls them.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    client: Client<HttpConnector, Empty<Bytes>>,
+}
+
+impl Caller {
+    pub(crate) fn new() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+        }
+    }
+
+    /// Sends a request without a body, with a token if there is one.
+    pub(crate) async fn call(&self, method: Method, url: Uri, ait: Option<&str>) -> Result<Reply, Failure> {
+        let mut request = Request::builder().method(method).uri(url);
+        if let Some(ait) = ait {
+            request = request.header(AUTHORIZATION, format!("Claw {ait}"));
+        }
+        let sent_at = Instant::now();
+        let exchange = async {
+            let response = self.client.request(request.body(Empty::new())?).await?;
+            let (arrived_at, status) = (Instant::now(), response.status());
+            let body = response.into_body().collect().await?.to_bytes();
+            Ok::<_, Failure>(Reply {
+                status,
+                body,
+                sent_at,
+                arrived_at,
+            })
+        };
+        tokio::time::timeout(TIMEOUT, exchange).await?
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+    pub(crate) sent_at: Instant,
+    /// When the head of the response was there.
+    pub(crate) arrived_at: Instant,
+}
+
+impl Reply {
+    pub(crate) fn took(&self) -> Duration {
+        self.arrived_at - self.sent_at
+    }
+
+    /// A string in the JSON that came, by its JSON pointer; empty if there is none.
+    pub(crate) fn text(&self, pointer: &str) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        body.pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Whether it is the refusal of a revoked agent.
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED && self.text("/error/code") == "PROXY_AUTH_REVOKED"
+    }
+
+    /// This reply, if its status is the expected one.
+    pub(crate) fn expect(self, status: StatusCode) -> Result<Self, Failure> {
+        if self.status == status {
+            return Ok(self);
+        }
+        let body = String::from_utf8_lossy(&self.body);
+        Err(format!("expected {status}, got {}: {body}", self.status).into())
+    }
+}
+
+/// An agent, as its owner knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Agent {
+    /// The ULID at the end of its DID.
+    pub(crate) id: String,
+    pub(crate) did: String,
+    pub(crate) ait: String,
+}
+
+impl Agent {
+    /// The agent that a registration or reissue answered.
+    pub(crate) fn of(reply: &Reply) -> Self {
+        let did = reply.text("/did");
+        let id = did.rsplit(':').next().unwrap_or_default().to_owned();
+        Self {
+            id,
+            did,
+            ait: reply.text("/ait"),
+        }
+    }
+}
+
+impl Doors {
+    /// The URL of an agent at the registry, or of what is below it.
+    pub(crate) fn agent(&self, id: &str, below: &str) -> Result<Uri, Failure> {
+        url(&self.registry, &format!("/v1/agents/{id}{below}"))
+    }
+}
+
+/// The URL of `path` at a door.
+pub(crate) fn url(door: &Base, path: &str) -> Result<Uri, Failure> {
+    Ok(door.join(path).ok_or("no URL can be made of this path")?)
+}
+
+/// Everything is on this machine.
+const TIMEOUT: Duration = Duration::from_secs(20);

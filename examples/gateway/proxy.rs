@@ -1,0 +1,124 @@
+//! The reverse proxy: passes admitted requests on, bodies as they come, in both directions.
+//!
+//! A connection that was upgraded (a WebSocket) becomes a tunnel of bytes that nobody looks into any more. Closing it
+//! when its agent is revoked is the library's to do, not the proxy's.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, Version};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
+use crate::config::Base;
+use crate::envelope::ErrorReply;
+use crate::hop;
+
+/// Passes requests on to one upstream, over HTTP/1.1 and pooled connections.
+#[derive(Clone)]
+pub(crate) struct Proxy {
+    client: Client<HttpConnector, Body>,
+    upstream: Base,
+}
+
+impl Proxy {
+    pub(crate) fn new(upstream: Base) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            upstream,
+        }
+    }
+
+    /// The request as it goes to the upstream. `None` if it is none that can be passed on (`CONNECT`, `OPTIONS *`).
+    fn outgoing(&self, request: Request, peer: SocketAddr) -> Option<Request> {
+        let target = request.uri().path_and_query()?;
+        let uri = self.upstream.join(target.as_str())?;
+        let (mut parts, body) = request.into_parts();
+        hop::prepare_request(&mut parts, peer);
+        let mut outgoing = Request::new(body);
+        *outgoing.method_mut() = parts.method;
+        *outgoing.uri_mut() = uri;
+        *outgoing.headers_mut() = parts.headers;
+        Some(outgoing)
+    }
+}
+
+/// Handles one request.
+pub(crate) async fn forward(
+    State(proxy): State<Proxy>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+) -> Response {
+    // What an error names the request by.
+    let extensions = request.extensions().clone();
+    let client_side = hop::upgrade(request.headers(), request.version()).map(|_| hyper::upgrade::on(&mut request));
+    let Some(outgoing) = proxy.outgoing(request, peer) else {
+        return NOT_FORWARDABLE.into_response(&extensions);
+    };
+    let response = match proxy.client.request(outgoing).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "upstream does not answer");
+            return UPSTREAM_AWAY.into_response(&extensions);
+        }
+    };
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return incoming(response).map(Body::new);
+    }
+    match (client_side, hop::upgrade(response.headers(), Version::HTTP_11)) {
+        (Some(client_side), Some(protocol)) => switch(response, client_side, protocol),
+        _ => UPSTREAM_AWAY.into_response(&extensions),
+    }
+}
+
+/// Answers that protocols are switched, and connects the two sides once both have done so.
+fn switch<B>(mut response: http::Response<B>, client_side: OnUpgrade, protocol: HeaderValue) -> Response {
+    let upstream_side = hyper::upgrade::on(&mut response);
+    tokio::spawn(async move {
+        if let Err(error) = tunnel(client_side, upstream_side).await {
+            tracing::debug!(error = &*error, "tunnel broke");
+        }
+    });
+    let mut response = incoming(response).map(|_| Body::empty());
+    hop::set_upgrade(response.headers_mut(), protocol);
+    response
+}
+
+async fn tunnel(client: OnUpgrade, upstream: OnUpgrade) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let (client, upstream) = tokio::try_join!(client, upstream)?;
+    tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(upstream)).await?;
+    Ok(())
+}
+
+/// The response as it goes to the client.
+fn incoming<B>(response: http::Response<B>) -> http::Response<B> {
+    let (mut parts, body) = response.into_parts();
+    hop::prepare_response(&mut parts.headers);
+    let mut response = http::Response::new(body);
+    *response.status_mut() = parts.status;
+    *response.headers_mut() = parts.headers;
+    response
+}
+
+const UPSTREAM_AWAY: ErrorReply = ErrorReply::new(
+    StatusCode::BAD_GATEWAY,
+    "PROXY_UPSTREAM_UNAVAILABLE",
+    "Upstream does not answer",
+);
+
+const NOT_FORWARDABLE: ErrorReply = ErrorReply::new(
+    StatusCode::NOT_IMPLEMENTED,
+    "PROXY_REQUEST_NOT_FORWARDABLE",
+    "Requests of this form are not forwarded",
+);
+
+/// How long a connection to the upstream may take to come about. Its answer may take as long as it likes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
