@@ -108,10 +108,6 @@ impl Credential {
 
 /// What a request was found to present.
 #[derive(Clone, Debug, Default)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a box would be an allocation on the request path"
-)]
 pub enum Identity {
     /// No credential of this issuer.
     #[default]

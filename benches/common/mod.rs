@@ -93,7 +93,7 @@ pub fn short(count: usize) -> String {
 
 /// Whether the benchmarks only have to show that they run (`cargo test --benches`).
 pub fn is_test() -> bool {
-    std::env::args().any(|argument| argument == "--test")
+    !std::env::args().any(|argument| argument == "--bench")
 }
 
 /// Seeds, one for each kind of thing.

@@ -2,8 +2,8 @@
 //! that a system has, so that one command shows the whole of it.
 //!
 //! ```text
-//! cargo run --example gateway --all-features              # the story, then a playground
-//! cargo run --example gateway --all-features -- --help
+//! cargo run --example gateway              # the story, then a playground
+//! cargo run --example gateway -- --help
 //! ```
 //!
 //! A request passes four stations: it gets an id ([`envelope`]), is authenticated ([`auth`]), is checked for

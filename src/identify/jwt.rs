@@ -8,7 +8,7 @@ use http::HeaderName;
 
 use crate::credential::{Credential, Identity};
 use crate::identify::extract::Identify;
-use crate::identify::members::{Claim, Members};
+use crate::identify::members::{Claim, MakeKey, Members};
 use crate::key::Key;
 
 /// Identifies requests by the JSON Web Token in `header` behind `scheme`, such as `Authorization: Bearer <token>`.
@@ -43,7 +43,7 @@ use crate::key::Key;
 /// - a token that cannot be read is [`Identity::Unreadable`], which the layer refuses unless told otherwise.
 #[must_use]
 pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
-    let claims: [(&str, fn(&str) -> Key); 5] = [
+    let claims: [(&str, MakeKey); 5] = [
         ("jti", Key::token),
         ("sub", Key::subject),
         ("sid", Key::session),

@@ -10,7 +10,10 @@ use crate::key::Key;
 use crate::timestamp::Timestamp;
 
 /// A member's name, and what its value is a key of.
-pub(crate) type Claim = (Cow<'static, str>, fn(&str) -> Key);
+pub(crate) type Claim = (Cow<'static, str>, MakeKey);
+
+/// Makes a key of an id, such as [`Key::token`].
+pub(crate) type MakeKey = fn(&str) -> Key;
 
 /// The members of a JSON object that stand for keys, and where to put them.
 pub(crate) struct Members<'a> {
@@ -74,7 +77,7 @@ impl<'de> Visitor<'de> for Members<'_> {
 enum Member {
     Actor,
     IssuedAt,
-    Key(fn(&str) -> Key),
+    Key(MakeKey),
     Other,
 }
 
@@ -108,7 +111,7 @@ impl Visitor<'_> for MemberName<'_> {
 
 /// A string, an array of strings, or null: ids of one kind.
 struct Ids<'a> {
-    make: fn(&str) -> Key,
+    make: MakeKey,
     credential: &'a mut Credential,
 }
 

@@ -1,7 +1,7 @@
 //! The example gateway, from outside: each test starts the real program on ports of its own, and talks HTTP to it.
 //!
 //! Cargo builds examples before it runs all tests; to run this file alone, build it first:
-//! `cargo build --all-features --example gateway && cargo test --all-features --test gateway`.
+//! `cargo build --example gateway && cargo test --test gateway`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 

@@ -232,7 +232,7 @@ fn program() -> PathBuf {
         .with_extension(std::env::consts::EXE_EXTENSION);
     assert!(
         program.exists(),
-        "{} is missing: run `cargo build --all-features --example gateway` (and --release, if the tests are)",
+        "{} is missing: run `cargo build --example gateway` (and --release, if the tests are)",
         program.display()
     );
     program
