@@ -176,7 +176,8 @@ impl SnapshotBuilder {
 
     /// The list.
     #[must_use]
-    pub fn build(self) -> Snapshot {
+    pub fn build(mut self) -> Snapshot {
+        self.snapshot.tables.iter_mut().for_each(Table::shrink);
         self.snapshot
     }
 }

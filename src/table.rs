@@ -76,6 +76,11 @@ impl<V> Table<V> {
         }
     }
 
+    /// Gives back the memory of entries that were expected and did not come.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Fingerprint, &V)> {
         self.entries.iter().map(|(key, value)| (*key, value))
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 /// Verifies signatures: implemented by [`KeySet`](super::KeySet); for keys in hardware, or another cryptographic
 /// library, by the host.
-pub trait VerifySignature {
+pub trait VerifySignature: Sync {
     /// Whether there is a key of this id.
     fn knows(&self, kid: &str) -> bool;
 
@@ -32,37 +32,79 @@ pub trait VerifySignature {
 ///
 /// A [`JwsError`] that names the field. [`JwsError::UnknownKey`] is found before the signature is looked at.
 pub fn verify_jws(token: &str, typ: &str, keys: &impl VerifySignature) -> Result<Vec<u8>, JwsError> {
-    let (message, signature) = token.rsplit_once('.').ok_or(JwsError::Form)?;
-    let (header, payload) = message.split_once('.').ok_or(JwsError::Form)?;
-    if payload.contains('.') {
-        return Err(JwsError::Form);
+    let jws = Jws::read(token, typ)?;
+    jws.verify(keys)?;
+    jws.payload()
+}
+
+/// A JWS whose header is as it should be, and whose signature is yet to be verified.
+pub(crate) struct Jws<'t> {
+    header: Header,
+    message: &'t str,
+    payload: &'t str,
+    signature: &'t str,
+}
+
+impl<'t> Jws<'t> {
+    /// Takes `token` apart and checks its header.
+    pub(crate) fn read(token: &'t str, typ: &str) -> Result<Self, JwsError> {
+        let (message, signature) = token.rsplit_once('.').ok_or(JwsError::Form)?;
+        let (header, payload) = message.split_once('.').ok_or(JwsError::Form)?;
+        if payload.contains('.') {
+            return Err(JwsError::Form);
+        }
+        Ok(Self {
+            header: Header::read(header, typ)?,
+            message,
+            payload,
+            signature,
+        })
     }
-    let header = decode("header", header)?;
-    // The reader of structs would take an array of their members as well.
-    if header.trim_ascii_start().first() != Some(&b'{') {
-        return Err(JwsError::Header(serde::de::Error::custom("not a JSON object")));
+
+    /// Verifies the signature. The payload is not to be believed before.
+    pub(crate) fn verify(&self, keys: &impl VerifySignature) -> Result<(), JwsError> {
+        let kid = &self.header.kid;
+        if !keys.knows(kid) {
+            return Err(JwsError::UnknownKey { kid: kid.clone() });
+        }
+        let signature = decode("signature", self.signature)?;
+        let is_good = keys.verify(ALGORITHM, kid, self.message.as_bytes(), &signature);
+        if is_good { Ok(()) } else { Err(JwsError::Signature) }
     }
-    let header: Header = serde_json::from_slice(&header).map_err(JwsError::Header)?;
-    if header.alg != "EdDSA" {
-        return Err(JwsError::Algorithm);
+
+    /// The payload, decoded.
+    pub(crate) fn payload(&self) -> Result<Vec<u8>, JwsError> {
+        decode("payload", self.payload)
     }
-    if header.typ.as_deref() != Some(typ) {
-        return Err(JwsError::Type {
-            expected: typ.to_owned(),
-        });
+}
+
+/// What is left of a header once it is checked.
+struct Header {
+    kid: String,
+}
+
+impl Header {
+    fn read(part: &str, typ: &str) -> Result<Self, JwsError> {
+        let header = decode("header", part)?;
+        // The reader of structs would take an array of their members as well.
+        if header.trim_ascii_start().first() != Some(&b'{') {
+            return Err(JwsError::Header(serde::de::Error::custom("not a JSON object")));
+        }
+        let header: Parameters = serde_json::from_slice(&header).map_err(JwsError::Header)?;
+        if header.alg != ALGORITHM {
+            return Err(JwsError::Algorithm);
+        }
+        if header.typ.as_deref() != Some(typ) {
+            return Err(JwsError::Type {
+                expected: typ.to_owned(),
+            });
+        }
+        if header.crit.is_some() {
+            return Err(JwsError::Critical);
+        }
+        let kid = header.kid.filter(|kid| !kid.is_empty()).ok_or(JwsError::NoKeyId)?;
+        Ok(Self { kid })
     }
-    if header.crit.is_some() {
-        return Err(JwsError::Critical);
-    }
-    let kid = header.kid.filter(|kid| !kid.is_empty()).ok_or(JwsError::NoKeyId)?;
-    if !keys.knows(&kid) {
-        return Err(JwsError::UnknownKey { kid });
-    }
-    let signature = decode("signature", signature)?;
-    if !keys.verify(&header.alg, &kid, message.as_bytes(), &signature) {
-        return Err(JwsError::Signature);
-    }
-    decode("payload", payload)
 }
 
 /// Why a JWS was refused.
@@ -142,8 +184,9 @@ impl Error for JwsError {
     }
 }
 
+/// The parameters that are looked at ([RFC 7515 §4.1](https://www.rfc-editor.org/rfc/rfc7515#section-4.1)).
 #[derive(Deserialize)]
-struct Header {
+struct Parameters {
     alg: String,
     typ: Option<String>,
     kid: Option<String>,
@@ -159,3 +202,6 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<(
 fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| JwsError::Encoding(part))
 }
+
+/// The one algorithm that is accepted ([RFC 8037 §3.1](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
+const ALGORITHM: &str = "EdDSA";

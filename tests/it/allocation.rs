@@ -2,8 +2,12 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::hint::black_box;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
 use http::header::AUTHORIZATION;
@@ -11,7 +15,7 @@ use http::{Request, Response};
 use http_body_util::Empty;
 use tower::Service;
 use tower_layer::Layer;
-use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Timestamp, identify};
+use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Snapshot, Timestamp, identify};
 
 use crate::support::list_of_now;
 
@@ -82,4 +86,60 @@ fn admitting_by_a_real_token_allocates_nothing() {
             .unwrap()
     };
     assert_eq!(allocations(identify::jwt(AUTHORIZATION, "Claw"), request), 0);
+}
+
+/// Retired states and replaced lists are freed by whoever writes (DESIGN, "State and cost").
+#[test]
+fn readers_neither_allocate_nor_free_while_states_are_replaced() {
+    let (layer, sink) = RevocationLayer::pair(|_: &Request<()>| Credential::new());
+    drop(layer);
+    sink.install(list_of_now()).unwrap();
+    let known: Vec<_> = (0..10_000)
+        .map(|i| Credential::from(Key::subject(&i.to_string())))
+        .collect();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let look = || {
+                        for credential in &known {
+                            black_box(sink.decide(credential));
+                        }
+                    };
+                    // The first look of a thread registers it.
+                    look();
+                    measure(|| {
+                        while !stop.load(Ordering::Relaxed) {
+                            look();
+                        }
+                    })
+                })
+            })
+            .collect();
+        let start = Instant::now();
+        let newest = Timestamp::now().as_unix_secs();
+        for round in 0.. {
+            if start.elapsed() > Duration::from_secs(1) {
+                break;
+            }
+            sink.apply_all((0..100).map(|i| Revocation::of(Key::subject(&format!("{round} {i}")))))
+                .unwrap();
+            let mut list = Snapshot::builder(Timestamp::from_unix_secs(newest + round / 100));
+            for i in 0..100 {
+                list.push(&Revocation::of(Key::token(&format!("{round} {i}"))));
+            }
+            // One from too far in the future is refused, which is as good here.
+            let _ = sink.install(list.build());
+        }
+        stop.store(true, Ordering::Relaxed);
+        for reader in readers {
+            let counted = reader.join().unwrap();
+            assert_eq!(
+                (counted.count_total, counted.count_current),
+                (0, 0),
+                "allocated, and net of frees"
+            );
+        }
+    });
 }
