@@ -21,12 +21,17 @@ impl Ids {
         [&self.token, &self.subject, &self.session]
     }
 
+    /// What an authentication layer keeps beside the claims that it has verified.
+    pub fn keys(&self) -> [Key; 3] {
+        [
+            Key::token(&self.token),
+            Key::subject(&self.subject),
+            Key::session(&self.session),
+        ]
+    }
+
     pub fn credential(&self) -> Credential {
-        Credential::new()
-            .with_key(Key::token(&self.token))
-            .with_key(Key::subject(&self.subject))
-            .with_key(Key::session(&self.session))
-            .with_issued_at(Timestamp::from_unix_secs(1_767_225_600))
+        Credential::from(self.keys()).with_issued_at(ISSUED_AT)
     }
 }
 
@@ -95,6 +100,9 @@ pub fn short(count: usize) -> String {
 pub fn is_test() -> bool {
     !std::env::args().any(|argument| argument == "--bench")
 }
+
+/// When all credentials were issued.
+pub const ISSUED_AT: Timestamp = Timestamp::from_unix_secs(1_767_225_600);
 
 /// Seeds, one for each kind of thing.
 pub const LIST: u64 = 1;

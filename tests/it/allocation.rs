@@ -104,7 +104,7 @@ fn readers_neither_allocate_nor_free_while_states_are_replaced() {
                 scope.spawn(|| {
                     let look = || {
                         for credential in &known {
-                            black_box(sink.decide(credential));
+                            let _ = black_box(sink.decide(credential));
                         }
                     };
                     // The first look of a thread registers it.

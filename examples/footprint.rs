@@ -1,0 +1,103 @@
+//! How much memory do a list and an overlay of a million entries take? Linux only: reads `/proc/self/status`.
+//!
+//! ```text
+//! cargo run --release --example footprint -- [ENTRIES]
+//! ```
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::{Signer, SigningKey};
+use tower_revocation::crl::clawdentity::ClawdentityList;
+use tower_revocation::crl::{KeySet, ListFormat, PublicKey};
+use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Snapshot, Timestamp};
+
+#[expect(clippy::print_stdout, reason = "figures are what it is for")]
+fn main() -> Result<(), Box<dyn Error>> {
+    let entries: usize = std::env::args().nth(1).map_or(Ok(1_000_000), |count| count.parse())?;
+    let (layer, sink) = RevocationLayer::pair(|_: &()| Credential::new());
+    let capacity = std::num::NonZeroUsize::new(entries + 2).ok_or("too many")?;
+    let _layer = layer.with_capacity(capacity);
+
+    let before = resident("VmRSS")?;
+    sink.apply_all((0..entries).map(|i| Revocation::of(Key::subject(&format!("agent {i}")))))?;
+    // Another event, so that the state that readers do not see has caught up as well.
+    sink.apply(Revocation::of(Key::subject("another")))?;
+    sink.apply(Revocation::of(Key::subject("and another")))?;
+    let overlay = resident("VmRSS")? - before;
+    println!(
+        "overlay   {:>6.1} bytes an entry, resident",
+        overlay as f64 / entries as f64
+    );
+
+    let before = resident("VmRSS")?;
+    let mut list = Snapshot::builder(Timestamp::from_unix_secs(1));
+    for i in 0..entries {
+        list.push(&Revocation::of(Key::token(&format!("token {i}"))));
+    }
+    sink.install(list.build())?;
+    let snapshot = resident("VmRSS")?.saturating_sub(before);
+    println!(
+        "snapshot  {:>6.1} bytes an entry, resident",
+        snapshot as f64 / entries as f64
+    );
+
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let body = signed(entries, &key)?;
+    let keys = KeySet::default().with_key(
+        "k1",
+        PublicKey::from_ed25519(key.verifying_key().as_bytes()).ok_or("a weak key")?,
+    );
+    let before = resident("VmRSS")?;
+    forget_peak()?;
+    let list = ClawdentityList::new("https://registry.example.com");
+    sink.install(list.read_list(body.as_bytes(), &keys, Timestamp::now())?)?;
+    let peak = body.len() as u64 + resident("VmHWM")?.saturating_sub(before);
+    println!(
+        "installing a list of {:.0} MB takes {:.0} MB at its peak, itself included: {:.2} times its size",
+        body.len() as f64 / 1e6,
+        peak as f64 / 1e6,
+        peak as f64 / body.len() as f64
+    );
+    Ok(())
+}
+
+/// A line of `/proc/self/status`, in bytes.
+fn resident(name: &str) -> Result<u64, Box<dyn Error>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with(name))
+        .ok_or("no such line")?;
+    let kilobytes: u64 = line.split_ascii_whitespace().nth(1).ok_or("no figure")?.parse()?;
+    Ok(kilobytes * 1024)
+}
+
+/// Makes the peak start from here.
+fn forget_peak() -> std::io::Result<()> {
+    fs::write("/proc/self/clear_refs", "5")
+}
+
+fn signed(entries: usize, key: &SigningKey) -> Result<String, Box<dyn Error>> {
+    let now = Timestamp::now().as_unix_secs();
+    let mut claims = format!(
+        r#"{{"iss":"https://registry.example.com","jti":"list","iat":{now},"exp":{},"revocations":["#,
+        now + 390
+    );
+    for i in 0..entries {
+        let comma = if i == 0 { "" } else { "," };
+        let did = format!("did:cdi:registry.example.com:agent:{i:026}");
+        write!(
+            claims,
+            r#"{comma}{{"jti":"{i:026}","agentDid":"{did}","reason":"reissued","revokedAt":{now}}}"#
+        )?;
+    }
+    claims.push_str("]}");
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","typ":"CRL","kid":"k1"}"#);
+    let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
+    let signature = URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes()).to_bytes());
+    Ok(format!(r#"{{"crl":"{message}.{signature}"}}"#))
+}
