@@ -145,6 +145,14 @@ impl SnapshotBuilder {
         self
     }
 
+    /// Sets when the list was issued, for formats that say so after the entries. Entries without a time of their own keep the
+    /// one that was set when they were added.
+    #[must_use]
+    pub const fn with_issued_at(mut self, issued_at: Timestamp) -> Self {
+        self.snapshot.issued_at = Some(issued_at);
+        self
+    }
+
     /// Sets up to when the list may be fetched or confirmed. Defaults to any time.
     #[must_use]
     pub const fn with_expiry(mut self, expires_at: Timestamp) -> Self {

@@ -154,11 +154,21 @@ pub(crate) fn agent_did(did: &str) -> Result<&str, &'static str> {
 /// Whether `text` is a [ULID](https://github.com/ulid/spec): 26 digits of Crockford's base 32 in upper case, of at most
 /// 128 bits.
 pub(crate) fn is_ulid(text: &str) -> bool {
-    let is_digit =
-        |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'H' | b'J' | b'K' | b'M' | b'N' | b'P'..=b'T' | b'V'..=b'Z');
     let bytes = text.as_bytes();
-    bytes.len() == 26 && bytes[0] <= b'7' && bytes.iter().all(is_digit)
+    bytes.len() == 26 && bytes[0] <= b'7' && bytes.iter().all(|byte| CROCKFORD[usize::from(*byte)])
 }
+
+/// Which bytes are digits of Crockford's base 32, in upper case. A table, since a list has millions of them.
+const CROCKFORD: [bool; 256] = {
+    let digits = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < digits.len() {
+        table[digits[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 fn is_authority(name: &str) -> bool {
     let is_edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());

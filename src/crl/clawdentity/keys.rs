@@ -1,0 +1,89 @@
+//! The issuer's signing keys.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+use crate::crl::clawdentity::body::read_body;
+use crate::crl::keys::{KeySet, PublicKey};
+use crate::crl::list::ListError;
+use crate::format::json::Json;
+
+/// Every key of the set is read, and one that is malformed refuses the set. Keys whose `status` is `revoked` are
+/// left out. If all are, the set is empty: no list can be verified then, which is what the issuer said.
+pub(super) fn read_keys(body: &[u8]) -> Result<KeySet, ListError> {
+    let Json::Object(PublishedKeys { keys }) = read_body(body)? else {
+        return Err(ListError::invalid("body", "is not a JSON object"));
+    };
+    if keys.is_empty() {
+        return Err(ListError::invalid("keys", "is missing or empty"));
+    }
+    let mut seen = Vec::with_capacity(keys.len());
+    let mut set = KeySet::default();
+    for (index, key) in keys.iter().enumerate() {
+        let invalid = |(member, problem)| ListError::invalid(format!("keys[{index}]{member}"), problem);
+        let (kid, key) = read_key(key).map_err(invalid)?;
+        if seen.contains(&kid) {
+            return Err(invalid((".kid", "is that of another key")));
+        }
+        seen.push(kid);
+        if let Some(key) = key {
+            set = set.with_key(kid, key);
+        }
+    }
+    Ok(set)
+}
+
+/// The key's id, and the key if it may be used; or which member is at fault, and why.
+fn read_key<'a>(
+    key: &'a Json<'_, PublishedKey<'_>>,
+) -> Result<(&'a str, Option<PublicKey>), (&'static str, &'static str)> {
+    let Json::Object(key) = key else {
+        return Err(("", "is not a JSON object"));
+    };
+    let kid = match &key.kid {
+        Json::Text(kid) if !kid.is_empty() => kid,
+        other => return Err((".kid", other.or("is not a string with something in it"))),
+    };
+    match &key.alg {
+        Json::Text(alg) if alg == PublicKey::ALGORITHM => {}
+        other => return Err((".alg", other.or("is not EdDSA"))),
+    }
+    match &key.crv {
+        Json::Text(crv) if crv == "Ed25519" => {}
+        other => return Err((".crv", other.or("is not Ed25519"))),
+    }
+    let x = match &key.x {
+        Json::Text(x) => URL_SAFE_NO_PAD.decode(x.as_bytes()).ok(),
+        _ => None,
+    };
+    let Some(public) = x.and_then(|bytes| PublicKey::from_ed25519(&bytes)) else {
+        return Err((".x", key.x.or("is not a usable Ed25519 public key in base64url")));
+    };
+    match &key.status {
+        Json::Text(status) if status == "active" => Ok((kid, Some(public))),
+        Json::Text(status) if status == "revoked" => Ok((kid, None)),
+        other => Err((".status", other.or("is neither active nor revoked"))),
+    }
+}
+
+#[derive(Deserialize)]
+struct PublishedKeys<'a> {
+    #[serde(borrow, default)]
+    keys: Vec<Json<'a, PublishedKey<'a>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PublishedKey<'a> {
+    #[serde(borrow)]
+    kid: Json<'a>,
+    #[serde(borrow)]
+    alg: Json<'a>,
+    #[serde(borrow)]
+    crv: Json<'a>,
+    #[serde(borrow)]
+    x: Json<'a>,
+    #[serde(borrow)]
+    status: Json<'a>,
+}
