@@ -184,6 +184,30 @@ async fn what_cannot_be_read_is_refused_unless_told_otherwise() {
     assert_eq!(send(&lenient, with(&["Claw opaque"])).await.status(), 200);
 }
 
+/// Told to let unreadable tokens pass, the layer once stopped reading at the first of them: rubbish in a second header
+/// let the revoked token in the first one pass as well.
+#[tokio::test]
+async fn rubbish_beside_a_revoked_token_does_not_let_it_pass() {
+    let (layer, sink) = jwt_pair();
+    sink.apply(Revocation::of(Key::token("bad"))).unwrap();
+    let lenient = layer.clone().with_unreadable(Unreadable::Pass);
+    let bad = format!("Claw {}", token(json!({"jti": "bad"})));
+    let good = format!("Claw {}", token(json!({"jti": "good"})));
+    for values in [
+        [bad.as_str(), "Claw opaque"],
+        ["Claw opaque", &bad],
+        [&format!("{bad} opaque"), ""],
+        [&format!("Claw opaque, {bad}"), ""],
+    ] {
+        assert_eq!(send(&lenient, with(&values)).await.status(), 401, "{values:?}");
+        assert_eq!(send(&layer, with(&values)).await.status(), 401, "{values:?}");
+    }
+    assert_eq!(sink.status().verdicts.revoked, 8);
+    assert_eq!(send(&lenient, with(&[&good, "Claw opaque"])).await.status(), 200);
+    assert_eq!(send(&layer, with(&[&good, "Claw opaque"])).await.status(), 401);
+    assert_eq!(sink.status().verdicts.unreadable, 2);
+}
+
 #[tokio::test]
 async fn a_request_without_our_credential_passes_or_is_challenged() {
     let (layer, sink) = jwt_pair();
