@@ -136,11 +136,11 @@ pub struct SnapshotBuilder {
 }
 
 impl SnapshotBuilder {
-    /// Makes room for `entries` keys of `kind` at once, so that a large list is not moved while it grows.
+    /// Makes room for `entries` more keys of `kind` at once, so that a large list is not moved while it grows.
     #[must_use]
     pub fn with_capacity(mut self, kind: KeyKind, entries: usize) -> Self {
         if let Some(table) = kind.table() {
-            self.snapshot.tables[table] = Table::with_capacity(entries);
+            self.snapshot.tables[table].reserve(entries);
         }
         self
     }
@@ -229,6 +229,20 @@ mod tests {
             list.get(&key),
             Some(Mark::listed(Effect::Block, 50, Reason::Unspecified))
         );
+    }
+
+    /// Room used to be made by a new table: entries pushed before were gone, and what they revoked passed.
+    #[test]
+    fn making_room_keeps_what_is_there() {
+        let key = Key::token("t");
+        let list = Snapshot::builder(secs(100))
+            .with_entry(&Revocation::of(key))
+            .with_capacity(KeyKind::Token, 1_000)
+            .with_entry(&Revocation::of(Key::token("u")))
+            .with_capacity(KeyKind::Everything, 1)
+            .build();
+        assert_eq!(list.entries(), 2);
+        assert!(list.get(&key).is_some() && list.get(&Key::token("u")).is_some());
     }
 
     #[test]
