@@ -165,7 +165,8 @@ impl EventSink {
         let _ = answered.wait_for(|answered| *answered >= mine).await;
     }
 
-    /// Says how the event feed is. Decides the poller's pace; shown in [`status`](Self::status).
+    /// Says how the event feed is. Decides the poller's pace; shown in [`status`](Self::status). A feed that comes
+    /// [live](FeedState::Live) may have missed events, so the list is fetched at once.
     pub fn set_feed(&self, state: FeedState) {
         let changed = self.domain.feed.send_if_modified(|known| {
             let changed = *known != state;
@@ -174,6 +175,10 @@ impl EventSink {
         });
         if changed {
             tracing::info!(?state, "event feed changed");
+            // Asked for here, since the poller sees only the latest state: not one that was down and is back already.
+            if state == FeedState::Live {
+                self.refresh();
+            }
         }
     }
 

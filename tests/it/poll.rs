@@ -213,6 +213,65 @@ async fn installs_what_it_fetches_and_keeps_two_paces() {
     assert!(server.fetches("/list", start)[6] <= down_at + DEFAULT_FAST_PACE.mul_f64(1.1));
 }
 
+/// The poller watches the feed's latest state, and once took a feed that was back before it looked for one that had never
+/// been away.
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_was_away_ever_so_shortly_has_the_list_fetched_at_once() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:");
+    let start = Instant::now();
+    sink.set_feed(FeedState::Live);
+    poller(&server, &sink);
+    sink.refreshed().await;
+    tokio::time::sleep(secs(60.0)).await;
+    let before = server.fetches("/list", start).len();
+    sink.set_feed(FeedState::Down);
+    sink.set_feed(FeedState::Live);
+    tokio::time::sleep(FETCH_GAP).await;
+    assert_eq!(server.fetches("/list", start).len(), before + 1);
+    // To say once more what is known is no reason to fetch.
+    sink.set_feed(FeedState::Live);
+    tokio::time::sleep(secs(60.0)).await;
+    assert_eq!(server.fetches("/list", start).len(), before + 1);
+}
+
+/// No pace at all made the poller fetch without a pause, and one beyond what clocks can count ended it.
+#[tokio::test(start_paused = true)]
+async fn no_pace_is_too_fast_or_too_slow() {
+    let paced = |pace| {
+        let (_layer, sink) = RevocationLayer::pair(by_header);
+        let server = Server::new("k1").will_list("k1:100:");
+        let uri = Uri::from_static;
+        let poller = Poller::new(
+            server.client(),
+            Plain,
+            uri("http://r/list"),
+            uri("http://r/keys"),
+            sink.clone(),
+        );
+        tokio::spawn(poller.with_fast_pace(pace).with_slow_pace(pace).run());
+        (server, sink)
+    };
+    let start = Instant::now();
+    let (server, _sink) = paced(Duration::ZERO);
+    tokio::time::sleep(secs(60.0)).await;
+    let fetches = server.fetches("/list", start);
+    assert!(fetches.len() > 50, "{}", fetches.len());
+    assert!(
+        fetches.windows(2).all(|pair| pair[1] - pair[0] >= FETCH_GAP),
+        "{fetches:?}"
+    );
+
+    let (_server, sink) = paced(Duration::MAX);
+    for _ in 0..3 {
+        sink.refreshed().await;
+        sink.set_feed(FeedState::Live);
+        sink.refreshed().await;
+        sink.set_feed(FeedState::Down);
+    }
+    assert!(sink.is_ready());
+}
+
 #[tokio::test(start_paused = true)]
 async fn many_requests_are_one_fetch_and_fetches_are_apart() {
     let (_layer, sink) = RevocationLayer::pair(by_header);
