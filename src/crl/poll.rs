@@ -126,7 +126,7 @@ impl<C, F: ListFormat> Poller<C, F> {
         self
     }
 
-    /// The largest body that is read, in bytes. Defaults to [`DEFAULT_SIZE_CAP`].
+    /// The largest list that is read, in bytes. Defaults to [`DEFAULT_SIZE_CAP`]. Of keys never more than 64 KiB are.
     pub const fn with_size_cap(mut self, bytes: usize) -> Self {
         self.limits.size = bytes;
         self
@@ -308,7 +308,12 @@ impl<C, F: ListFormat> Poller<C, F> {
             uri: self.keys_uri.clone(),
             problem,
         };
-        let keys = match get(&mut self.client, &self.keys_uri, None, self.limits).await? {
+        // Read on an async thread, so there must not be much of it.
+        let limits = Limits {
+            size: self.limits.size.min(LARGEST_KEYS),
+            ..self.limits
+        };
+        let keys = match get(&mut self.client, &self.keys_uri, None, limits).await? {
             Answer::Document { body, .. } => self
                 .format
                 .read_keys(&body)
@@ -384,6 +389,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest body that is read: 256 MiB, some 1.6 million entries of Clawdentity's list.
 pub const DEFAULT_SIZE_CAP: usize = 256 * 1024 * 1024;
+
+/// The largest key set that is read, in bytes: some 400 keys.
+const LARGEST_KEYS: usize = 64 * 1024;
 
 /// How far apart fetches start, however many are asked for: 1 second.
 pub const FETCH_GAP: Duration = Duration::from_secs(1);

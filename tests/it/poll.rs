@@ -481,6 +481,18 @@ async fn a_rollback_or_garbage_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn keys_without_end_are_refused() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new(&format!("k1,{}", "x".repeat(64 * 1024))).will_list("k1:100:");
+    poller(&server, &sink);
+    sink.refreshed().await;
+    assert_eq!(
+        sink.status().poll.last_error.unwrap(),
+        "http://registry/keys: body is larger than 65536 bytes"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_beyond_the_cap_is_refused() {
     let (_layer, sink) = RevocationLayer::pair(by_header);
     let server = Server::new("k1").will_list(&format!("k1:100:{}", "x".repeat(1_000)));
