@@ -73,12 +73,15 @@ async fn at_capacity_new_keys_are_to_be_retried_and_nothing_is_evicted() {
         sink.apply_all(["a", "b", "c", "d"].map(block)),
         Err(ApplyError::AtCapacity { refused: 2 })
     );
+    tokio::time::advance(Duration::from_secs(1)).await;
     let retry = sink.ingest(&|_: &[u8]| Ok(Decoded::from(block("c"))), b"");
     assert_eq!(
         retry,
         Disposition::Retry("overlay is at capacity: no room for 1 events".into())
     );
+    assert_eq!(sink.status().feed.last_event_ms_ago, Some(1_000));
     sink.apply(block("a")).unwrap();
+    assert_eq!(sink.status().feed.last_event_ms_ago, Some(0));
     for (subject, status) in [("a", 401), ("b", 401), ("c", 200)] {
         assert_eq!(status_of(&layer, subject).await, status);
     }
@@ -87,6 +90,7 @@ async fn at_capacity_new_keys_are_to_be_retried_and_nothing_is_evicted() {
     sink.apply(block("c")).unwrap();
     assert_eq!(status_of(&layer, "c").await, 401);
     assert_eq!(sink.status().overlay.entries, 1);
+    assert_eq!(sink.status().dispositions.retry, 1);
 }
 
 #[tokio::test(start_paused = true)]
