@@ -252,6 +252,22 @@ mod tests {
             .with_entry(&Revocation::of(key).at(secs(1_767_225_600_000)))
             .build();
         assert_eq!(list.get(&key).unwrap().refuses(Some(secs(200))), Some(Effect::Block));
+        let list = Snapshot::builder(secs(100))
+            .with_entry(&Revocation::cut_off(key).at(secs(1_767_225_600_000)))
+            .build();
+        let younger = Some(secs(1_767_225_600));
+        assert_eq!(list.get(&key).unwrap().refuses(younger), Some(Effect::CutOff));
+    }
+
+    #[test]
+    fn an_undated_entry_took_effect_when_the_list_was_issued() {
+        let key = Key::subject("s");
+        let list = Snapshot::builder(secs(100))
+            .with_entry(&Revocation::cut_off(key))
+            .build();
+        let mark = list.get(&key).unwrap();
+        assert_eq!(mark.refuses(Some(secs(100))), Some(Effect::CutOff));
+        assert_eq!(mark.refuses(Some(secs(101))), None);
     }
 
     #[test]

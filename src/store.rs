@@ -230,7 +230,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
-    use crate::event::Revocation;
+    use crate::event::{Reinstatement, Revocation};
     use crate::verdict::Verdict;
 
     const AT: Timestamp = Timestamp::from_unix_secs(100);
@@ -276,6 +276,65 @@ mod tests {
         let first = store.look(|state| state.snapshot().map(Arc::downgrade).unwrap());
         store.install(list(91), AT).unwrap();
         assert!(first.upgrade().is_none());
+    }
+
+    #[test]
+    fn only_a_list_that_has_not_expired_can_be_confirmed() {
+        let store = Store::new(Policy::default());
+        assert_eq!(store.confirm(AT), Err(InstallError::NothingToConfirm));
+        let list = Snapshot::builder(Timestamp::from_unix_secs(90)).with_expiry(AT);
+        store.install(list.build(), Timestamp::from_unix_secs(91)).unwrap();
+        assert_eq!(store.confirm(Timestamp::from_unix_secs(99)), Ok(()));
+        assert_eq!(store.confirm(AT), Err(InstallError::Expired { expired_at: AT }));
+    }
+
+    /// With room for one key alone, every event looks for what may be forgotten, once a second.
+    fn narrow(retention: Duration) -> Store {
+        let store = Store::new(Policy::default());
+        store.configure(|policy| {
+            policy.capacity = NonZeroUsize::MIN;
+            policy.retention = retention;
+        });
+        store
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_forgotten_within_its_retention() {
+        let store = narrow(Duration::from_secs(60));
+        tokio::time::advance(Duration::from_millis(900)).await;
+        revoke(&store, "t");
+        let other = Revocation::of(Key::token("other")).into();
+        tokio::time::advance(Duration::from_millis(59_999)).await;
+        assert_eq!(store.merge(&[other], AT), Err(1));
+        assert!(is_revoked(&store, "t"));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(store.merge(&[other], AT), Ok(()));
+        assert!(!is_revoked(&store, "t"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endless_retention_never_ends() {
+        let store = narrow(Duration::MAX);
+        revoke(&store, "t");
+        tokio::time::advance(Duration::from_secs(100 * 365 * 24 * 60 * 60)).await;
+        let other = Revocation::of(Key::token("other")).into();
+        assert_eq!(store.merge(&[other], AT), Err(1));
+        assert!(is_revoked(&store, "t"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reinstatement_is_kept_as_long_as_a_revocation() {
+        let store = narrow(Duration::from_secs(60));
+        let key = Key::subject("s");
+        let list = Snapshot::builder(AT).with_entry(&Revocation::of(key).at(AT)).build();
+        store.install(list, AT).unwrap();
+        let reinstated = Reinstatement::of(key, AT.saturating_add(Duration::from_secs(5)));
+        store.merge(&[reinstated.into()], AT).unwrap();
+        let newer = Credential::from(key).with_issued_at(AT.saturating_add(Duration::from_secs(9)));
+        tokio::time::advance(Duration::from_secs(59)).await;
+        let other = Revocation::of(Key::token("other")).into();
+        assert_eq!(store.merge(&[other], AT), Err(1));
+        assert_eq!(store.decide(&newer).verdict, Verdict::Admit);
     }
 
     /// A panic used to leave half a batch in one of the two states, to be seen in every other publication.

@@ -191,6 +191,11 @@ fn refuses_key_sets_with_keys_that_are_none() {
 #[test]
 fn refuses_a_list_from_its_exp_on() {
     assert!(with(|claims| claims["exp"] = (NOW + 1).into()).is_ok());
+    let (field, words) = refused(with(|claims| {
+        claims["iat"] = (NOW + 1).into();
+        claims["exp"] = (NOW + 1).into();
+    }));
+    assert_eq!((field.as_str(), words.as_str()), ("exp", "exp is not later than iat"));
     let (field, words) = refused(with(|claims| claims["exp"] = NOW.into()));
     assert_eq!((field.as_str(), words.as_str()), ("exp", "exp has passed"));
 }
