@@ -19,8 +19,8 @@ use tower_revocation::{EventSink, Key, Revocation, RevocationLayer, Snapshot, Ti
 
 use crate::support::{by_header, fresh_pair, status_of};
 
-/// `<key id>:<iat>:<subjects, separated by commas>`; keys are lists of ids. The tests are about fetching, not about
-/// signatures.
+/// `<key id>:<iat>:<subjects, separated by commas>`, perhaps with `:<exp>`; keys are lists of ids. The tests are about
+/// fetching, not about signatures.
 struct Plain;
 
 impl ListFormat for Plain {
@@ -37,6 +37,9 @@ impl ListFormat for Plain {
         let mut list = Snapshot::builder(Timestamp::from_unix_secs(iat));
         for subject in subjects.split(',').filter(|subject| !subject.is_empty()) {
             list.push(&Revocation::of(Key::subject(subject)));
+        }
+        if let Some(exp) = parts.next().and_then(|exp| exp.parse().ok()) {
+            list = list.with_expiry(Timestamp::from_unix_secs(exp));
         }
         Ok(list.build())
     }
@@ -62,6 +65,7 @@ struct Server(Arc<Mutex<Script>>);
 #[derive(Default)]
 struct Script {
     keys: String,
+    keys_are_away: bool,
     /// What the next requests for the list get; then the last one again.
     answers: VecDeque<Answer>,
     log: Vec<(Instant, Request<()>)>,
@@ -104,7 +108,9 @@ impl Server {
                     let request = request.map(|_| ());
                     let is_keys = request.uri().path() == "/keys";
                     script.log.push((Instant::now(), request));
-                    if is_keys {
+                    if is_keys && script.keys_are_away {
+                        Answer::Fail
+                    } else if is_keys {
                         Answer::Reply(StatusCode::OK, Vec::new(), script.keys.clone())
                     } else if script.answers.len() > 1 {
                         script.answers.pop_front().unwrap()
@@ -296,8 +302,10 @@ async fn a_hanging_server_costs_a_timeout_and_changes_nothing() {
     let (layer, sink) = fresh_pair();
     sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
     let server = Server::new("k1").will(Answer::Hang);
+    let start = Instant::now();
     poller(&server, &sink);
     sink.refreshed().await;
+    assert_eq!(start.elapsed(), secs(10.0));
     assert_eq!(
         sink.status().poll.last_error.unwrap(),
         "http://registry/list: no complete answer within 10s"
@@ -355,6 +363,69 @@ async fn retry_after_is_honoured_even_against_requests() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn failures_that_follow_a_success_back_off_from_the_start() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let mut server = Server::new("k1");
+    for _ in 0..8 {
+        server = server.will(Answer::Fail);
+    }
+    let server = server.will_list("k1:100:").will(Answer::Fail);
+    let start = Instant::now();
+    poller(&server, &sink);
+    until("failed again", || server.fetches("/list", start).len() == 11).await;
+    let fetches = server.fetches("/list", start);
+    assert!(fetches[10] - fetches[9] <= FETCH_GAP * 2, "{fetches:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_two_pauses_are_alike() {
+    for answer in [
+        Answer::Fail,
+        Answer::Reply(StatusCode::OK, Vec::new(), "k1:100:".to_owned()),
+    ] {
+        let (_layer, sink) = RevocationLayer::pair(by_header);
+        let server = Server::new("k1").will(answer);
+        let start = Instant::now();
+        poller(&server, &sink);
+        until("enough fetches", || server.fetches("/list", start).len() == 20).await;
+        // The first are short, and the clock of these tests ticks in milliseconds.
+        let fetches = &server.fetches("/list", start)[10..];
+        let mut pauses: Vec<_> = fetches.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        pauses.sort_unstable();
+        pauses.dedup();
+        assert!(pauses.len() > 5, "{pauses:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_the_server_asked_for_outlasts_the_feed_but_not_an_hour() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let busy = |secs: &str| {
+        let headers = vec![("retry-after", secs.to_owned())];
+        Answer::Reply(StatusCode::SERVICE_UNAVAILABLE, headers, String::new())
+    };
+    let server = Server::new("k1")
+        .will(busy("120"))
+        .will(busy("18446744073709551615"))
+        .will_list("k1:100:");
+    let start = Instant::now();
+    sink.set_feed(FeedState::Live);
+    poller(&server, &sink);
+    until("the first excuse", || sink.status().poll.failures == 1).await;
+    for state in [FeedState::Down, FeedState::Live, FeedState::Down] {
+        sink.set_feed(state);
+        tokio::time::sleep(secs(1.0)).await;
+    }
+    sink.refreshed().await;
+    sink.refreshed().await;
+    let fetches = server.fetches("/list", start);
+    assert_eq!(fetches.len(), 3, "{fetches:?}");
+    assert!(fetches[1] >= secs(120.0), "{fetches:?}");
+    let pause = fetches[2] - fetches[1];
+    assert!(pause >= secs(3_600.0) && pause <= secs(3_601.0), "{pause:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn asks_conditionally_and_takes_not_modified_for_confirmation() {
     let (_layer, sink) = RevocationLayer::pair(by_header);
     let tagged = vec![
@@ -372,6 +443,80 @@ async fn asks_conditionally_and_takes_not_modified_for_confirmation() {
     let status = sink.status();
     assert_eq!(status.poll.last_error, None);
     assert!(status.snapshot.unwrap().age_ms < 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asks_by_date_where_there_is_no_tag() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let dated = vec![("last-modified", date.to_owned())];
+    let server = Server::new("k1").will(Answer::Reply(StatusCode::OK, dated, "k1:100:".to_owned()));
+    poller(&server, &sink);
+    sink.refreshed().await;
+    sink.refreshed().await;
+    assert_eq!(server.last_request().headers()["if-modified-since"], date);
+}
+
+/// Otherwise a `304` would confirm the installed list as the newest, which the refused one showed that it is not.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_was_refused_is_asked_for_again_as_a_whole() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let tagged = |tag: &str, list: &str| Answer::Reply(StatusCode::OK, vec![("etag", tag.to_owned())], list.to_owned());
+    let server = Server::new("k1")
+        .will(tagged("\"v1\"", "k1:100:"))
+        .will(tagged("\"v2\"", "rubbish"))
+        .will(tagged("\"v2\"", "rubbish"));
+    poller(&server, &sink);
+    for expected in [None, Some("\"v1\""), Some("\"v1\"")] {
+        sink.refreshed().await;
+        let asked = server.last_request();
+        let tag = asked.headers().get("if-none-match").map(|tag| tag.to_str().unwrap());
+        assert_eq!(tag, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_has_expired_is_not_confirmed_but_asked_for_as_a_whole() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let tagged = vec![("etag", "\"v1\"".to_owned())];
+    let server = Server::new("k1")
+        .will(Answer::Reply(StatusCode::OK, tagged, "k1:100:mallory:200".to_owned()))
+        .will(Answer::Reply(StatusCode::NOT_MODIFIED, Vec::new(), String::new()));
+    poller(&server, &sink);
+    sink.refreshed().await;
+    tokio::time::sleep(secs(5.0)).await;
+    sink.refreshed().await;
+    let status = sink.status();
+    assert!(status.poll.last_error.unwrap().contains("expired"));
+    assert!(status.snapshot.unwrap().age_ms >= 5_000, "it is as old as it was");
+    sink.refreshed().await;
+    assert!(!server.last_request().headers().contains_key("if-none-match"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_a_list_is_no_list() {
+    for status in [StatusCode::PARTIAL_CONTENT, StatusCode::ACCEPTED, StatusCode::FOUND] {
+        let (_layer, sink) = RevocationLayer::pair(by_header);
+        let server = Server::new("k1").will(Answer::Reply(status, Vec::new(), "k1:100:".to_owned()));
+        poller(&server, &sink);
+        sink.refreshed().await;
+        assert!(!sink.is_ready(), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_keys_do_while_new_ones_cannot_be_had() {
+    let (layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:").will_list("k1:101:mallory");
+    let start = Instant::now();
+    poller(&server, &sink);
+    sink.refreshed().await;
+    server.0.lock().unwrap().keys_are_away = true;
+    tokio::time::sleep(KEYS_MAX_AGE).await;
+    sink.refreshed().await;
+    assert!(server.fetches("/keys", start).len() >= 2);
+    assert_eq!(sink.status().poll.last_error, None);
+    assert_eq!(status_of(&layer, "mallory").await, 401);
 }
 
 #[tokio::test(start_paused = true)]
