@@ -103,6 +103,10 @@ impl EventSink {
     /// # Errors
     ///
     /// A list older than the installed one, or from the future. The installed one stays.
+    ///
+    /// # Security
+    ///
+    /// Whether the issuer signed the list, and whether it has expired, is for whoever read it to check.
     pub fn install(&self, snapshot: Snapshot) -> Result<(), InstallError> {
         let (entries, issued_at) = (snapshot.entries(), snapshot.issued_at());
         self.domain.store.install(snapshot, Timestamp::now())?;
