@@ -46,6 +46,13 @@ fn read(payload: &str) -> Result<Snapshot, ListError> {
     read_token(&sign(HEADER, payload))
 }
 
+/// It names no key, so there is none to look for.
+#[test]
+fn an_empty_key_id_is_none() {
+    let token = sign(r#"{"alg":"EdDSA","typ":"CRL","kid":""}"#, &claims().to_string());
+    assert!(matches!(read_token(&token), Err(ListError::Invalid { field, .. }) if field == "header.kid"));
+}
+
 /// The field that the refusal names, and all it says.
 fn refused(read: Result<Snapshot, ListError>) -> (String, String) {
     let error = read.unwrap_err();

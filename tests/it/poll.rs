@@ -638,6 +638,19 @@ async fn keys_without_end_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_an_error_little_is_read() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let endless = Answer::Reply(StatusCode::NOT_FOUND, Vec::new(), "x".repeat(64 * 1024 + 1));
+    let server = Server::new("k1").will(endless);
+    poller(&server, &sink);
+    sink.refreshed().await;
+    assert_eq!(
+        sink.status().poll.last_error.unwrap(),
+        "http://registry/list: body is larger than 65536 bytes"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_beyond_the_cap_is_refused() {
     let (_layer, sink) = RevocationLayer::pair(by_header);
     let server = Server::new("k1").will_list(&format!("k1:100:{}", "x".repeat(1_000)));
