@@ -15,7 +15,7 @@ use tower_revocation::crl::{
     ListFormat, Poller, PublicKey,
 };
 use tower_revocation::status::FeedState;
-use tower_revocation::{EventSink, Key, Revocation, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{Decoded, Disposition, EventSink, Key, Revocation, RevocationLayer, Snapshot, Timestamp};
 
 use crate::support::{by_header, fresh_pair, status_of};
 
@@ -217,6 +217,20 @@ async fn installs_what_it_fetches_and_keeps_two_paces() {
     sink.set_feed(FeedState::Down);
     until("fast again", || server.fetches("/list", start).len() >= 7).await;
     assert!(server.fetches("/list", start)[6] <= down_at + DEFAULT_FAST_PACE.mul_f64(1.1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_may_ask_for_a_fetch() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:");
+    let start = Instant::now();
+    poller(&server, &sink);
+    sink.refreshed().await;
+    let before = server.fetches("/list", start).len();
+    let disposition = sink.ingest(&|_: &[u8]| Ok(Decoded::Refresh), b"newer list");
+    assert_eq!(disposition, Disposition::Applied);
+    tokio::time::sleep(FETCH_GAP * 2).await;
+    assert_eq!(server.fetches("/list", start).len(), before + 1);
 }
 
 /// The poller watches the feed's latest state, and once took a feed that was back before it looked for one that had never
@@ -576,6 +590,7 @@ async fn keys_are_fetched_anew_by_age_and_by_request_but_not_for_every_forged_to
     assert_eq!(server.fetches("/keys", start).len(), 2);
     until("fetched by age", || server.fetches("/keys", start).len() == 3).await;
     let fetches = server.fetches("/keys", start);
+    assert!(fetches[1] <= KEY_FETCH_GAP * 2, "asked for, not by age: {fetches:?}");
     assert!(fetches[2] - fetches[1] >= KEYS_MAX_AGE, "{fetches:?}");
 }
 

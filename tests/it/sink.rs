@@ -149,6 +149,18 @@ async fn every_message_ends_in_exactly_one_way() {
     assert_eq!(status["verdicts"]["revoked"], 1);
 }
 
+#[tokio::test]
+async fn a_dead_letter_has_its_reason_in_few_words() {
+    let (_layer, sink) = fresh_pair();
+    let decode = |message: &[u8]| Err(DecodeError::new("type", String::from_utf8_lossy(message).into_owned()));
+    let Disposition::DeadLetter(reason) = sink.ingest(&decode, "ü".repeat(10_000).as_bytes()) else {
+        panic!("it cannot be read");
+    };
+    assert_eq!(reason.chars().count(), 501);
+    assert!(reason.starts_with("type ü") && reason.ends_with('…'));
+    assert_eq!(sink.status().last_dead_letter.unwrap().reason, reason);
+}
+
 #[tokio::test(start_paused = true)]
 async fn status_has_the_shape_that_operators_rely_on() {
     let (layer, sink) = fresh_pair();
