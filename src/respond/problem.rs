@@ -154,6 +154,13 @@ mod tests {
     }
 
     #[test]
+    fn challenges_for_another_scheme() {
+        let request = http::Request::new(()).into_parts().0;
+        let response = Problem::new().with_scheme("Claw").refuse(&Refusal::Missing, &request);
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Claw");
+    }
+
+    #[test]
     fn says_when_to_try_again_and_does_not_challenge() {
         let response = refuse(UNAVAILABLE, "text/plain");
         assert_eq!(response.status(), 503);

@@ -15,7 +15,9 @@ use tower_revocation::crl::{
     ListFormat, Poller, PublicKey,
 };
 use tower_revocation::status::FeedState;
-use tower_revocation::{Decoded, Disposition, EventSink, Key, Revocation, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{
+    DEFAULT_MAX_AGE, Decoded, Disposition, EventSink, Key, Revocation, RevocationLayer, Snapshot, Timestamp,
+};
 
 use crate::support::{by_header, fresh_pair, status_of};
 
@@ -292,6 +294,11 @@ async fn no_pace_is_too_fast_or_too_slow() {
     assert!(sink.is_ready());
 }
 
+#[test]
+fn a_list_may_miss_three_fetches_at_the_slow_pace() {
+    assert_eq!(DEFAULT_MAX_AGE, DEFAULT_SLOW_PACE * 4);
+}
+
 #[tokio::test(start_paused = true)]
 async fn many_requests_are_one_fetch_and_fetches_are_apart() {
     let (_layer, sink) = RevocationLayer::pair(by_header);
@@ -452,10 +459,12 @@ async fn asks_conditionally_and_takes_not_modified_for_confirmation() {
     poller(&server, &sink);
     sink.refreshed().await;
     assert!(!server.last_request().headers().contains_key("if-none-match"));
+    tokio::time::sleep(secs(5.0)).await;
     sink.refreshed().await;
     assert_eq!(server.last_request().headers()["if-none-match"], "\"v1\"");
     let status = sink.status();
     assert_eq!(status.poll.last_error, None);
+    assert!(status.poll.last_success_ms_ago.unwrap() < 1_000);
     assert!(status.snapshot.unwrap().age_ms < 1_000);
 }
 
@@ -609,7 +618,9 @@ async fn no_list_yet_is_healthy_until_a_signed_one_was_seen() {
     assert!(!sink.is_ready(), "a 404 of unknown meaning is no list");
     sink.refreshed().await;
     assert!(sink.is_ready());
-    assert_eq!(sink.status().snapshot.unwrap().iat, None);
+    let status = sink.status();
+    assert_eq!(status.snapshot.unwrap().iat, None);
+    assert_eq!((status.poll.last_error, status.poll.failures), (None, 0));
     sink.refreshed().await;
     assert_eq!(status_of(&layer, "mallory").await, 401);
     sink.refreshed().await;
