@@ -175,6 +175,9 @@ mod tests {
             (response.status(), &response.headers()["grpc-status"]),
             (StatusCode::OK, &"16".parse().unwrap())
         );
+        assert_eq!(response.headers()["grpc-message"], "the credential is malformed");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/grpc");
+        assert!(response.body().is_empty());
         assert_eq!(refuse(UNAVAILABLE, "application/grpc").headers()["grpc-status"], "14");
     }
 }

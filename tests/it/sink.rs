@@ -210,7 +210,13 @@ async fn no_list_rolls_another_back() {
         Err(InstallError::Unsigned { entries: 0 })
     ));
     assert_eq!(status_of(&layer, "mallory").await, 200);
-    sink.install(list(Timestamp::now().saturating_add(Duration::from_secs(5))))
-        .unwrap();
+    let layer = layer.with_leeway(Duration::ZERO);
+    let soon = || Timestamp::now().saturating_add(Duration::from_secs(5));
+    assert!(matches!(
+        sink.install(list(soon())),
+        Err(InstallError::FromFuture { .. })
+    ));
+    let layer = layer.with_leeway(DEFAULT_LEEWAY);
+    sink.install(list(soon())).unwrap();
     assert_eq!(status_of(&layer, "mallory").await, 401);
 }
