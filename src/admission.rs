@@ -180,6 +180,21 @@ mod tests {
     }
 
     #[test]
+    fn of_two_lists_of_one_second_nothing_is_lost() {
+        let installed = Arc::new(list(100, &["a"]));
+        let mut more = Snapshot::builder(secs(100)).with_expiry(secs(1_000));
+        more.push(&Revocation::of(Key::token("a")).at(secs(5)));
+        more.push(&Revocation::of(Key::everything()).at(secs(5)));
+        let joined = offer(more.build(), &installed).unwrap();
+        assert!(joined.get(&Key::everything()).is_some());
+        let mut later = Snapshot::builder(secs(100)).with_expiry(secs(2_000));
+        later.push(&Revocation::of(Key::token("a")).at(secs(5)));
+        let joined = offer(later.build(), &installed).unwrap();
+        assert_eq!(joined.expires_at(), Some(secs(2_000)));
+        assert_eq!(joined.entries(), 1);
+    }
+
+    #[test]
     fn an_unsigned_empty_list_is_believed_only_before_the_first_signed_one() {
         let unsigned = Arc::new(Snapshot::empty());
         assert!(admit(Snapshot::empty(), None, NOW, LEEWAY).is_ok());

@@ -112,6 +112,9 @@ pub enum Identity {
     /// No credential of this issuer.
     #[default]
     Anonymous,
+    /// This credential, and beside it another whose keys can't be read, and what is wrong with that one. It is checked
+    /// for what can be read before it is dealt with as unreadable.
+    Partial(Credential, &'static str),
     /// This credential.
     Presented(Credential),
     /// A credential whose keys can't be read, and what is wrong with it.

@@ -66,7 +66,8 @@ impl Domain {
             Identity::Unreadable(problem) => {
                 self.without_credential(Outcome::Unreadable, Refusal::Unreadable { problem })
             }
-            Identity::Presented(credential) => self.decide(credential),
+            Identity::Partial(credential, problem) => self.decide(credential, Some(problem)),
+            Identity::Presented(credential) => self.decide(credential, None),
         }
     }
 
@@ -153,7 +154,8 @@ impl Domain {
             .look(|state: &State| is_ready(&state.status(now), &state.policy))
     }
 
-    fn decide(&self, credential: &Credential) -> Ruling {
+    /// Rules on a credential, and on what is beside it if that cannot be read.
+    fn decide(&self, credential: &Credential, unreadable: Option<&'static str>) -> Ruling {
         let decision = self.store.decide(credential);
         let stale = decision.status.freshness != Freshness::Fresh;
         if stale != self.was_stale.load(Ordering::Relaxed) {
@@ -172,6 +174,10 @@ impl Domain {
                 };
                 (Outcome::Unknown, refusal)
             }
+        };
+        let (outcome, refusal) = match (refusal, unreadable) {
+            (None, Some(problem)) => (Outcome::Unreadable, Some(Refusal::Unreadable { problem })),
+            (refusal, _) => (outcome, refusal),
         };
         self.counters.decided(outcome);
         Ruling {

@@ -160,6 +160,10 @@ impl Reinstatement {
     /// Reinstates `key` as of `at`, the issuer's time.
     ///
     /// Unlike a revocation it must say when: an undated one, delivered late, could lift a newer block.
+    ///
+    /// # Security
+    ///
+    /// One from the future lifts all blocks up to its time, those too that come after it.
     #[must_use]
     pub const fn of(key: Key, at: Timestamp) -> Self {
         Self { key, at }

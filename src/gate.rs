@@ -46,7 +46,7 @@ impl<I, R> Gate<I, R> {
             return false;
         }
         let keys = match identity {
-            Identity::Presented(credential) => credential.keys().count(),
+            Identity::Presented(credential) | Identity::Partial(credential, _) => credential.keys().count(),
             Identity::Anonymous | Identity::Unreadable(_) => 0,
         };
         match self.settings.enforcement {

@@ -244,12 +244,57 @@ mod tests {
         assert_eq!(old.join(new).join(reinstate(9)).reason(), Reason::KeyCompromise);
     }
 
+    #[test]
+    fn is_kept_until_the_last_of_what_it_joins_may_be_forgotten() {
+        let until = |forget_at| Mark {
+            forget_at,
+            ..block(5_000)
+        };
+        assert_eq!(until(9).join(until(3)).forget_at(), 9);
+        assert_eq!(until(3).join(until(9)).forget_at(), 9);
+    }
+
+    #[test]
+    fn an_undated_revocation_took_effect_on_arrival() {
+        let arrived = |revocation: Revocation| Mark::of(&revocation.into(), at(50_000), 0);
+        let block = arrived(Revocation::of(Key::token("t")));
+        let newer_token = Some(at(99_000));
+        assert_eq!(
+            block.join(reinstate(50_000)).refuses(newer_token),
+            Some(Effect::Block),
+            "an older reinstatement cannot know of it"
+        );
+        assert_eq!(block.join(reinstate(50_001)).refuses(newer_token), None);
+        let cut_off = arrived(Revocation::cut_off(Key::token("t")));
+        assert_eq!(cut_off.refuses(Some(at(50_000))), Some(Effect::CutOff));
+        assert_eq!(cut_off.refuses(Some(at(51_000))), None);
+    }
+
+    #[test]
+    fn a_revocation_at_the_end_of_time_counts() {
+        assert_eq!(block(u64::MAX).refuses(Some(at(7))), Some(Effect::Block));
+        assert_eq!(cut_off(u64::MAX).refuses(Some(at(u64::MAX))), Some(Effect::CutOff));
+    }
+
+    #[test]
+    fn a_cut_off_does_not_cover_a_block() {
+        let listed = Mark::listed(Effect::CutOff, 9, Reason::Unspecified);
+        assert!(cut_off(5_000).is_covered_by(&listed));
+        assert!(!block(5_000).is_covered_by(&listed));
+    }
+
     fn marks() -> impl Strategy<Value = Mark> {
-        prop_oneof![
+        let mark = prop_oneof![
             (0..20_u64).prop_map(|ms| block(ms * 500)),
             (0..20_u64).prop_map(|ms| cut_off(ms * 500)),
             (0..20_u64).prop_map(|ms| reinstate(ms * 500)),
-        ]
+        ];
+        let reason = prop_oneof![Just(Reason::Unspecified), Just(Reason::Superseded)];
+        (mark, 0..5_u32, reason).prop_map(|(mark, forget_at, reason)| Mark {
+            forget_at,
+            reason: if mark.latest().is_set() { reason } else { mark.reason },
+            ..mark
+        })
     }
 
     proptest! {

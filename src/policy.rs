@@ -79,3 +79,6 @@ pub const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 
 /// How many keys events may hold: 1 million.
 pub const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(1_000_000).expect("not zero");
+
+// The longest token lifetime known, 90 days, and what clocks may differ by.
+const _: () = assert!(DEFAULT_RETENTION.as_secs() >= 90 * 24 * 60 * 60 + DEFAULT_LEEWAY.as_secs());

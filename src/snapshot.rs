@@ -136,11 +136,11 @@ pub struct SnapshotBuilder {
 }
 
 impl SnapshotBuilder {
-    /// Makes room for `entries` keys of `kind` at once, so that a large list is not moved while it grows.
+    /// Makes room for `entries` more keys of `kind` at once, so that a large list is not moved while it grows.
     #[must_use]
     pub fn with_capacity(mut self, kind: KeyKind, entries: usize) -> Self {
         if let Some(table) = kind.table() {
-            self.snapshot.tables[table] = Table::with_capacity(entries);
+            self.snapshot.tables[table].reserve(entries);
         }
         self
     }
@@ -240,6 +240,20 @@ mod tests {
         );
     }
 
+    /// Room used to be made by a new table: entries pushed before were gone, and what they revoked passed.
+    #[test]
+    fn making_room_keeps_what_is_there() {
+        let key = Key::token("t");
+        let list = Snapshot::builder(secs(100))
+            .with_entry(&Revocation::of(key))
+            .with_capacity(KeyKind::Token, 1_000)
+            .with_entry(&Revocation::of(Key::token("u")))
+            .with_capacity(KeyKind::Everything, 1)
+            .build();
+        assert_eq!(list.entries(), 2);
+        assert!(list.get(&key).is_some() && list.get(&Key::token("u")).is_some());
+    }
+
     #[test]
     fn milliseconds_taken_for_seconds_still_revoke() {
         let key = Key::token("t");
@@ -247,6 +261,22 @@ mod tests {
             .with_entry(&Revocation::of(key).at(secs(1_767_225_600_000)))
             .build();
         assert_eq!(list.get(&key).unwrap().refuses(Some(secs(200))), Some(Effect::Block));
+        let list = Snapshot::builder(secs(100))
+            .with_entry(&Revocation::cut_off(key).at(secs(1_767_225_600_000)))
+            .build();
+        let younger = Some(secs(1_767_225_600));
+        assert_eq!(list.get(&key).unwrap().refuses(younger), Some(Effect::CutOff));
+    }
+
+    #[test]
+    fn an_undated_entry_took_effect_when_the_list_was_issued() {
+        let key = Key::subject("s");
+        let list = Snapshot::builder(secs(100))
+            .with_entry(&Revocation::cut_off(key))
+            .build();
+        let mark = list.get(&key).unwrap();
+        assert_eq!(mark.refuses(Some(secs(100))), Some(Effect::CutOff));
+        assert_eq!(mark.refuses(Some(secs(101))), None);
     }
 
     #[test]

@@ -94,10 +94,13 @@ impl Store {
     /// How many events found no room. The others are in effect; all may be repeated.
     pub(crate) fn merge(&self, events: &[Event], arrival: Timestamp) -> Result<(), usize> {
         let mut writer = self.writer();
-        let policy = self.published.load().policy;
+        let (policy, held) = self.look(|state| (state.policy, state.overlay.len()));
         let now = self.seconds();
         let mut steps = Vec::with_capacity(events.len() + 1);
-        if now.saturating_sub(writer.forgot_at) >= FORGET_EVERY {
+        // Where room is short it is made beforehand, so that the batch is still one publication.
+        let is_short = held.saturating_add(events.len()) > policy.capacity.get();
+        let pause = if is_short { 1 } else { FORGET_EVERY };
+        if now.saturating_sub(writer.forgot_at) >= pause {
             writer.forgot_at = now;
             steps.push(Step::Forget(now));
         }
@@ -105,13 +108,10 @@ impl Store {
             let (key, forget_at) = self.retention(event, arrival, &policy);
             Step::Merge(key, Mark::of(event, arrival, forget_at))
         }));
-        let mut full = self.publish(&mut writer, steps);
-        if !full.is_empty() && now > writer.forgot_at {
-            writer.forgot_at = now;
-            full.insert(0, Step::Forget(now));
-            full = self.publish(&mut writer, full);
+        match self.publish(&mut writer, steps) {
+            0 => Ok(()),
+            refused => Err(refused),
         }
-        if full.is_empty() { Ok(()) } else { Err(full.len()) }
     }
 
     /// Installs a list, or says why not.
@@ -135,15 +135,10 @@ impl Store {
         Ok(())
     }
 
-    /// Runs `steps` on the spare state, publishes it, and returns the steps that found no room.
-    fn publish(&self, writer: &mut Writer, steps: Vec<Step>) -> Vec<Step> {
-        let mut full = Vec::new();
+    /// Runs `steps` on the spare state, publishes it, and returns how many steps found no room.
+    fn publish(&self, writer: &mut Writer, steps: Vec<Step>) -> usize {
         let spare = writer.spare(&self.published);
-        for step in &steps {
-            if spare.run(step) == Err(Full) {
-                full.push(step.clone());
-            }
-        }
+        let full = steps.iter().filter(|step| spare.run(step) == Err(Full)).count();
         writer.behind = steps;
         let published = Arc::clone(&writer.spare);
         writer.spare = self.published.swap(published);
@@ -176,8 +171,13 @@ impl Store {
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
-        // A panic under the lock can only have come from a step, and steps may be run again.
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writer.lock().unwrap_or_else(|poisoned| {
+            // A panic under the lock can only have come from a step. What it left behind is not what is published.
+            self.writer.clear_poison();
+            let mut writer = poisoned.into_inner();
+            writer.start_over(&self.published);
+            writer
+        })
     }
 }
 
@@ -191,9 +191,7 @@ impl Writer {
             patience -= 1;
         }
         if Arc::get_mut(&mut self.spare).is_none() {
-            let copy = Arc::new(State::clone(&published.load()));
-            self.abandoned.push(mem::replace(&mut self.spare, copy));
-            self.behind.clear();
+            self.start_over(published);
         }
         let behind = mem::take(&mut self.behind);
         let spare = Arc::get_mut(&mut self.spare).expect("no reader has seen the spare state, or it has left");
@@ -202,6 +200,13 @@ impl Writer {
             let _ = spare.run(step);
         }
         spare
+    }
+
+    /// Gives up the spare state for a copy of the published one.
+    fn start_over(&mut self, published: &ArcSwap<State>) {
+        let copy = Arc::new(State::clone(&published.load()));
+        self.abandoned.push(mem::replace(&mut self.spare, copy));
+        self.behind.clear();
     }
 }
 
@@ -212,8 +217,163 @@ impl fmt::Debug for Store {
 }
 
 /// How often expired entries are looked for while events come in, in seconds: it takes time proportional to the overlay.
+/// Every second where room is short.
 const FORGET_EVERY: u32 = Duration::from_secs(600).as_secs() as u32;
 
 /// How many times the writer yields to a reader before it copies the state instead. Readers leave within 1 µs
 /// unless they are descheduled; a thousand yields outlast several time slices.
 const PATIENCE: u32 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::event::{Reinstatement, Revocation};
+    use crate::verdict::Verdict;
+
+    const AT: Timestamp = Timestamp::from_unix_secs(100);
+
+    fn revoke(store: &Store, id: &str) {
+        store.merge(&[Revocation::of(Key::token(id)).into()], AT).unwrap();
+    }
+
+    fn is_revoked(store: &Store, id: &str) -> bool {
+        matches!(store.decide(&Key::token(id).into()).verdict, Verdict::Revoked(_))
+    }
+
+    /// Whether both states say so: each publication shows the other one.
+    fn are_revoked_in_both(store: &Store, ids: &[&str]) -> bool {
+        (0..2).all(|_| {
+            store.merge(&[], AT).unwrap();
+            ids.iter().all(|id| is_revoked(store, id))
+        })
+    }
+
+    #[test]
+    fn a_reader_that_does_not_leave_costs_a_copy_and_has_nothing_to_free() {
+        let store = Store::new(Policy::default());
+        revoke(&store, "a");
+        let reader = store.published.load_full();
+        revoke(&store, "b");
+        revoke(&store, "c");
+        assert_eq!(store.writer().abandoned.len(), 1);
+        assert!(are_revoked_in_both(&store, &["a", "b", "c"]));
+        let seen = |id: &str| reader.decide(&Key::token(id).into(), Instant::now()).verdict;
+        assert!(matches!(seen("a"), Verdict::Revoked(_)));
+        assert!(!matches!(seen("b"), Verdict::Revoked(_)), "its view does not change");
+        drop(reader);
+        revoke(&store, "d");
+        assert_eq!(store.writer().abandoned.len(), 0);
+    }
+
+    #[test]
+    fn a_replaced_list_is_freed_before_install_returns() {
+        let store = Store::new(Policy::default());
+        let list = |secs| Snapshot::builder(Timestamp::from_unix_secs(secs)).build();
+        store.install(list(90), AT).unwrap();
+        let first = store.look(|state| state.snapshot().map(Arc::downgrade).unwrap());
+        store.install(list(91), AT).unwrap();
+        assert!(first.upgrade().is_none());
+    }
+
+    #[test]
+    fn only_a_list_that_has_not_expired_can_be_confirmed() {
+        let store = Store::new(Policy::default());
+        assert_eq!(store.confirm(AT), Err(InstallError::NothingToConfirm));
+        let list = Snapshot::builder(Timestamp::from_unix_secs(90)).with_expiry(AT);
+        store.install(list.build(), Timestamp::from_unix_secs(91)).unwrap();
+        assert_eq!(store.confirm(Timestamp::from_unix_secs(99)), Ok(()));
+        assert_eq!(store.confirm(AT), Err(InstallError::Expired { expired_at: AT }));
+    }
+
+    /// With room for one key alone, every event looks for what may be forgotten, once a second.
+    fn narrow(retention: Duration) -> Store {
+        let store = Store::new(Policy::default());
+        store.configure(|policy| {
+            policy.capacity = NonZeroUsize::MIN;
+            policy.retention = retention;
+        });
+        store
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_forgotten_within_its_retention() {
+        let store = narrow(Duration::from_secs(60));
+        tokio::time::advance(Duration::from_millis(900)).await;
+        revoke(&store, "t");
+        let other = Revocation::of(Key::token("other")).into();
+        tokio::time::advance(Duration::from_millis(59_999)).await;
+        assert_eq!(store.merge(&[other], AT), Err(1));
+        assert!(is_revoked(&store, "t"));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(store.merge(&[other], AT), Ok(()));
+        assert!(!is_revoked(&store, "t"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endless_retention_never_ends() {
+        let store = narrow(Duration::MAX);
+        revoke(&store, "t");
+        tokio::time::advance(Duration::from_secs(100 * 365 * 24 * 60 * 60)).await;
+        let other = Revocation::of(Key::token("other")).into();
+        assert_eq!(store.merge(&[other], AT), Err(1));
+        assert!(is_revoked(&store, "t"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reinstatement_is_kept_as_long_as_a_revocation() {
+        let store = narrow(Duration::from_secs(60));
+        let key = Key::subject("s");
+        let list = Snapshot::builder(AT).with_entry(&Revocation::of(key).at(AT)).build();
+        store.install(list, AT).unwrap();
+        let reinstated = Reinstatement::of(key, AT.saturating_add(Duration::from_secs(5)));
+        store.merge(&[reinstated.into()], AT).unwrap();
+        let newer = Credential::from(key).with_issued_at(AT.saturating_add(Duration::from_secs(9)));
+        tokio::time::advance(Duration::from_secs(59)).await;
+        let other = Revocation::of(Key::token("other")).into();
+        assert_eq!(store.merge(&[other], AT), Err(1));
+        assert_eq!(store.decide(&newer).verdict, Verdict::Admit);
+    }
+
+    /// A panic used to leave half a batch in one of the two states, to be seen in every other publication.
+    #[test]
+    fn what_a_panic_left_behind_is_never_published() {
+        let store = Store::new(Policy::default());
+        revoke(&store, "a");
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let mut writer = store.writer();
+            let event = Revocation::of(Key::token("half")).into();
+            let step = Step::Merge(Key::token("half"), Mark::of(&event, AT, u32::MAX));
+            writer.spare(&store.published).run(&step).unwrap();
+            panic!("on purpose");
+        }));
+        assert!(panicked.is_err());
+        assert!(are_revoked_in_both(&store, &["a"]));
+        assert!(!store.writer.is_poisoned(), "or every change would start over");
+        for _ in 0..2 {
+            store.merge(&[], AT).unwrap();
+            assert!(!is_revoked(&store, "half"));
+        }
+        revoke(&store, "b");
+        assert!(are_revoked_in_both(&store, &["a", "b"]));
+    }
+
+    /// What found no room at first was once published after the rest of its batch.
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_needs_room_made_is_one_publication() {
+        let store = Store::new(Policy::default());
+        store.configure(|policy| {
+            policy.capacity = NonZeroUsize::new(2).unwrap();
+            policy.retention = Duration::from_secs(60);
+        });
+        revoke(&store, "old");
+        tokio::time::advance(Duration::from_secs(62)).await;
+        let before = store.published.load_full();
+        let batch = ["a", "b"].map(|id| Revocation::of(Key::token(id)).into());
+        store.merge(&batch, AT).unwrap();
+        assert!(Arc::ptr_eq(&before, &store.writer().spare), "published once");
+        assert!(is_revoked(&store, "a") && is_revoked(&store, "b"));
+    }
+}

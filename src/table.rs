@@ -19,11 +19,11 @@ pub(crate) struct Table<V> {
 }
 
 impl<V> Table<V> {
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self {
-            entries: Vec::with_capacity(capacity),
-            index: HashTable::with_capacity(capacity),
-        }
+    /// Makes room for `more` entries.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.entries.reserve_exact(more);
+        let entries = &self.entries;
+        self.index.reserve(more, |&at| entries[at as usize].0.place());
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -94,7 +94,10 @@ impl<V> fmt::Debug for Table<V> {
 
 impl<V> Default for Table<V> {
     fn default() -> Self {
-        Self::with_capacity(0)
+        Self {
+            entries: Vec::new(),
+            index: HashTable::new(),
+        }
     }
 }
 

@@ -12,16 +12,17 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use serde_json::json;
+use tower_revocation::crl::KeyHandle;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::{Disposition, EventSink};
 
 /// The routes.
-pub(crate) fn router(sink: EventSink) -> Router {
+pub(crate) fn router(sink: EventSink, keys: KeyHandle) -> Router {
     let events = post(take_in).layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES));
     Router::new()
         .route("/status", get(status))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(move |sink| ready(sink, keys.clone())))
         .route("/events", events)
         .route("/refresh", post(refresh))
         .with_state(sink)
@@ -31,13 +32,16 @@ async fn status(State(sink): State<EventSink>) -> Response {
     Json(sink.status()).into_response()
 }
 
-/// Ready unless the policy would refuse everyone.
-async fn ready(State(sink): State<EventSink>) -> Response {
-    if sink.is_ready() {
-        "ready\n".into_response()
+/// Ready unless everyone would be refused: by the policy, or because no token can be verified.
+async fn ready(State(sink): State<EventSink>, keys: KeyHandle) -> Response {
+    let problem = if !sink.is_ready() {
+        "no fresh revocation list\n"
+    } else if keys.current().is_empty() {
+        "no signing keys\n"
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "no fresh revocation list\n").into_response()
-    }
+        return "ready\n".into_response();
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, problem).into_response()
 }
 
 /// Takes in one raw message, as a queue would deliver it.

@@ -117,12 +117,12 @@ async fn run(config: Config) -> Result<(), Failure> {
         .with_state(Proxy::new(upstream))
         .layer(layer)
         .layer(middleware::from_fn_with_state(
-            Authenticator::new(keys, &config.issuer()),
+            Authenticator::new(keys.clone(), &config.issuer()),
             auth::authenticate,
         ))
         .layer(middleware::from_fn(envelope::identify));
     servers.serve(gateway, app);
-    servers.serve(admin, admin::router(sink.clone()));
+    servers.serve(admin, admin::router(sink.clone(), keys));
     console.say(format_args!("listening http://{gateway_address}"));
     console.say(format_args!("admin http://{admin_address}"));
 

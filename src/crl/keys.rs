@@ -89,3 +89,55 @@ impl fmt::Debug for PublicKey {
         f.write_str("PublicKey(Ed25519)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::{Signer, SigningKey};
+
+    use super::*;
+
+    const MESSAGE: &[u8] = b"message";
+
+    fn signing_key(seed: u8) -> SigningKey {
+        SigningKey::from_bytes(&[seed; 32])
+    }
+
+    fn public_key(seed: u8) -> PublicKey {
+        PublicKey::from_ed25519(signing_key(seed).verifying_key().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn verifies_with_the_named_key_under_its_own_algorithm() {
+        let keys = KeySet::default()
+            .with_key("k1", public_key(7))
+            .with_key("k2", public_key(8))
+            .with_key("k1", public_key(9));
+        assert_eq!(keys.len(), 2, "the first key of an id stays");
+        let signature = signing_key(7).sign(MESSAGE).to_bytes();
+        assert!(keys.verify("EdDSA", "k1", MESSAGE, &signature));
+        assert!(!keys.verify("EdDSA", "k2", MESSAGE, &signature));
+        assert!(!keys.verify("EdDSA", "k3", MESSAGE, &signature));
+        assert!(!keys.verify("EdDSA", "k1", b"massage", &signature));
+        assert!(!keys.verify("EdDSA", "k1", MESSAGE, &signature[1..]));
+        for algorithm in ["none", "HS256", "eddsa", ""] {
+            assert!(!keys.verify(algorithm, "k1", MESSAGE, &signature), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn takes_no_key_and_no_signature_of_small_order() {
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        assert!(PublicKey::from_ed25519(&identity).is_none());
+        assert!(PublicKey::from_ed25519(&identity[1..]).is_none());
+        // Its R is the identity and its s is computed with the key, so that lax verification takes it.
+        let s = [
+            0xd4, 0xc5, 0x32, 0x31, 0x31, 0xff, 0x96, 0x83, 0xcf, 0xb3, 0xd3, 0x01, 0x97, 0xc7, 0x86, 0xc9, 0x04, 0x3f,
+            0x10, 0x52, 0xd6, 0xc2, 0xd5, 0x29, 0x3f, 0x19, 0xd6, 0xf3, 0x6b, 0x91, 0x11, 0x04,
+        ];
+        let signature = [identity, s].concat();
+        let lax = Signature::from_slice(&signature).unwrap();
+        assert!(ed25519_dalek::Verifier::verify(&public_key(7).0, MESSAGE, &lax).is_ok());
+        assert!(!public_key(7).verify(MESSAGE, &signature));
+    }
+}

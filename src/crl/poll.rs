@@ -34,8 +34,8 @@ use crate::timestamp::Timestamp;
 ///   back; both with a jitter of a tenth, so that a fleet does not fetch in step.
 /// - **One at a time.** However many ask for a fetch (`EventSink::refresh`), one is under way, and they start at least
 ///   [`FETCH_GAP`] apart.
-/// - **Patience.** Failures back off exponentially, with jitter, up to the fast pace; a `Retry-After` is honoured even
-///   beyond it.
+/// - **Patience.** Failures back off exponentially up to the fast pace, with a jitter of up to as much again; a
+///   `Retry-After` is honoured even beyond it.
 /// - **Bounds.** Each exchange has a [total timeout](DEFAULT_TIMEOUT) and a [size cap](DEFAULT_SIZE_CAP).
 /// - **Conditional requests**, if the server gives an `ETag` or a `Last-Modified`.
 /// - **Keys** are fetched before the first list, anew when older than [`KEYS_MAX_AGE`], and once more if a list names an
@@ -108,15 +108,15 @@ impl<C, F: ListFormat> Poller<C, F> {
         }
     }
 
-    /// The pace while the event feed is live. Defaults to [`DEFAULT_SLOW_PACE`].
-    pub const fn with_slow_pace(mut self, pace: Duration) -> Self {
-        self.slow = pace;
+    /// The pace while the event feed is live. Defaults to [`DEFAULT_SLOW_PACE`]; a year at most.
+    pub fn with_slow_pace(mut self, pace: Duration) -> Self {
+        self.slow = pace.min(SLOWEST_PACE);
         self
     }
 
-    /// The pace while the event feed is not live. Defaults to [`DEFAULT_FAST_PACE`].
-    pub const fn with_fast_pace(mut self, pace: Duration) -> Self {
-        self.fast = pace;
+    /// The pace while the event feed is not live. Defaults to [`DEFAULT_FAST_PACE`]; a year at most.
+    pub fn with_fast_pace(mut self, pace: Duration) -> Self {
+        self.fast = pace.min(SLOWEST_PACE);
         self
     }
 
@@ -126,7 +126,7 @@ impl<C, F: ListFormat> Poller<C, F> {
         self
     }
 
-    /// The largest body that is read, in bytes. Defaults to [`DEFAULT_SIZE_CAP`].
+    /// The largest list that is read, in bytes. Defaults to [`DEFAULT_SIZE_CAP`]. Of keys never more than 64 KiB are.
     pub const fn with_size_cap(mut self, bytes: usize) -> Self {
         self.limits.size = bytes;
         self
@@ -163,7 +163,7 @@ impl<C, F: ListFormat> Poller<C, F> {
             let next = match self.poll().await {
                 Ok(()) => {
                     backoff = self.backoff();
-                    Instant::now() + self.pace()
+                    earliest.max(Instant::now() + self.pace())
                 }
                 Err(error) => {
                     let error_in_words = words(&error);
@@ -192,18 +192,17 @@ impl<C, F: ListFormat> Poller<C, F> {
         // No sender goes away while `self` is there.
         loop {
             tokio::select! {
+                biased; // However many keys are wished for, and however slowly they come, the list is fetched in time.
                 () = sleep_until(next) => return,
                 _ = signals.requested.changed() => next = next.min(earliest),
                 _ = signals.wishes.changed() => self.refetch_keys().await,
                 _ = signals.feed.changed() => {
                     let was_live = signals.was_live;
                     signals.was_live = *signals.feed.borrow_and_update() == FeedState::Live;
-                    next = match (was_live, signals.was_live) {
-                        // Events may have been missed.
-                        (false, true) => next.min(earliest),
-                        (true, false) => next.min(Instant::now() + self.pace()).max(earliest),
-                        _ => next,
-                    };
+                    // One that comes back asks for a fetch by itself.
+                    if was_live && !signals.was_live {
+                        next = next.min(Instant::now() + self.pace()).max(earliest);
+                    }
                 }
             }
         }
@@ -309,7 +308,12 @@ impl<C, F: ListFormat> Poller<C, F> {
             uri: self.keys_uri.clone(),
             problem,
         };
-        let keys = match get(&mut self.client, &self.keys_uri, None, self.limits).await? {
+        // Read on an async thread, so there must not be much of it.
+        let limits = Limits {
+            size: self.limits.size.min(LARGEST_KEYS),
+            ..self.limits
+        };
+        let keys = match get(&mut self.client, &self.keys_uri, None, limits).await? {
             Answer::Document { body, .. } => self
                 .format
                 .read_keys(&body)
@@ -386,6 +390,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest body that is read: 256 MiB, some 1.6 million entries of Clawdentity's list.
 pub const DEFAULT_SIZE_CAP: usize = 256 * 1024 * 1024;
 
+/// The largest key set that is read, in bytes: some 400 keys.
+const LARGEST_KEYS: usize = 64 * 1024;
+
 /// How far apart fetches start, however many are asked for: 1 second.
 pub const FETCH_GAP: Duration = Duration::from_secs(1);
 
@@ -394,6 +401,9 @@ pub const KEYS_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// How far apart fetches of the signing keys start that unknown keys give rise to: 10 seconds.
 pub const KEY_FETCH_GAP: Duration = Duration::from_secs(10);
+
+/// The slowest pace: clocks overflow somewhere beyond a year.
+const SLOWEST_PACE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The longest pause that a server may ask for by `Retry-After`: an hour. A typing error on its side must not cost more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);

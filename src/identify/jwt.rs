@@ -40,7 +40,8 @@ use crate::key::Key;
 /// - every value of the header is read, and every comma-separated part of one; the request presents all of their
 ///   keys, and counts as issued when the oldest was;
 /// - every occurrence of a repeated claim counts;
-/// - a token that cannot be read is [`Identity::Unreadable`], which the layer refuses unless told otherwise.
+/// - a token that cannot be read is [`Identity::Unreadable`], which the layer refuses unless told otherwise; told so, it
+///   still looks at those beside it that can be.
 #[must_use]
 pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
     let claims: [(&str, MakeKey); 5] = [
@@ -126,16 +127,22 @@ impl Jwt {
 impl<B> Identify<http::Request<B>> for Jwt {
     fn identify(&self, request: &http::Request<B>) -> Identity {
         let mut found: Option<Credential> = None;
+        let mut unreadable = None;
         for value in request.headers().get_all(&self.header) {
             for token in self.tokens(value.as_bytes()) {
                 match (self.read(token), &mut found) {
                     (Ok(credential), Some(found)) => found.merge(&credential),
                     (Ok(credential), found) => *found = Some(credential),
-                    (Err(problem), _) => return Identity::Unreadable(problem),
+                    // Goes on: rubbish beside a revoked token must not keep it from being looked at.
+                    (Err(problem), _) => unreadable = Some(problem),
                 }
             }
         }
-        found.into()
+        match (found, unreadable) {
+            (found, None) => found.into(),
+            (None, Some(problem)) => Identity::Unreadable(problem),
+            (Some(credential), Some(problem)) => Identity::Partial(credential, problem),
+        }
     }
 }
 

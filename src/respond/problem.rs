@@ -154,6 +154,13 @@ mod tests {
     }
 
     #[test]
+    fn challenges_for_another_scheme() {
+        let request = http::Request::new(()).into_parts().0;
+        let response = Problem::new().with_scheme("Claw").refuse(&Refusal::Missing, &request);
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Claw");
+    }
+
+    #[test]
     fn says_when_to_try_again_and_does_not_challenge() {
         let response = refuse(UNAVAILABLE, "text/plain");
         assert_eq!(response.status(), 503);
@@ -168,6 +175,9 @@ mod tests {
             (response.status(), &response.headers()["grpc-status"]),
             (StatusCode::OK, &"16".parse().unwrap())
         );
+        assert_eq!(response.headers()["grpc-message"], "the credential is malformed");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/grpc");
+        assert!(response.body().is_empty());
         assert_eq!(refuse(UNAVAILABLE, "application/grpc").headers()["grpc-status"], "14");
     }
 }

@@ -25,6 +25,16 @@ async fn refuses_with_retry_after_if_the_registry_is_down_at_the_start() {
     );
 }
 
+/// It used to call itself ready, since the policy would have admitted whoever had been authenticated.
+#[tokio::test]
+async fn is_not_ready_without_keys_under_either_policy() {
+    let registry = closed().await;
+    let gateway = Gateway::start(&["--registry", &registry, "--issuer", ISSUER, "--stale", "fail-open"]).await;
+    let reply = gateway.ask(vector("ait/agent-a.jwt").trim()).await;
+    assert_eq!(reply.status, 503);
+    assert_eq!(probe(&gateway, "readyz").await.status, 503);
+}
+
 #[tokio::test]
 async fn answers_at_once_while_the_registry_hangs() {
     let registry = hanging().await;

@@ -46,6 +46,13 @@ fn read(payload: &str) -> Result<Snapshot, ListError> {
     read_token(&sign(HEADER, payload))
 }
 
+/// It names no key, so there is none to look for.
+#[test]
+fn an_empty_key_id_is_none() {
+    let token = sign(r#"{"alg":"EdDSA","typ":"CRL","kid":""}"#, &claims().to_string());
+    assert!(matches!(read_token(&token), Err(ListError::Invalid { field, .. }) if field == "header.kid"));
+}
+
 /// The field that the refusal names, and all it says.
 fn refused(read: Result<Snapshot, ListError>) -> (String, String) {
     let error = read.unwrap_err();
@@ -191,6 +198,11 @@ fn refuses_key_sets_with_keys_that_are_none() {
 #[test]
 fn refuses_a_list_from_its_exp_on() {
     assert!(with(|claims| claims["exp"] = (NOW + 1).into()).is_ok());
+    let (field, words) = refused(with(|claims| {
+        claims["iat"] = (NOW + 1).into();
+        claims["exp"] = (NOW + 1).into();
+    }));
+    assert_eq!((field.as_str(), words.as_str()), ("exp", "exp is not later than iat"));
     let (field, words) = refused(with(|claims| claims["exp"] = NOW.into()));
     assert_eq!((field.as_str(), words.as_str()), ("exp", "exp has passed"));
 }

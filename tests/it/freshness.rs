@@ -1,5 +1,7 @@
 //! Stale is a decision, not an accident (invariant 9).
 
+use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tower_revocation::{DEFAULT_MAX_AGE, Freshness, Key, Lists, Revocation, RevocationLayer, StalePolicy};
@@ -42,6 +44,56 @@ async fn nobody_is_refused_before_max_age_and_everybody_after_but_by_policy() {
     );
     assert!(sink.is_ready());
     assert_eq!(sink.status().verdicts.unknown, 2);
+}
+
+/// Where log lines go.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().split_off(0)).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_open_is_loud_once_per_transition() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (layer, sink) = fresh_pair();
+    let layer = layer.with_stale_policy(StalePolicy::FailOpen);
+    log.lines();
+    assert_eq!(status_of(&layer, "alice").await, 200);
+    assert_eq!(log.lines(), Vec::<String>::new());
+    tokio::time::advance(DEFAULT_MAX_AGE * 2).await;
+    for _ in 0..3 {
+        assert_eq!(status_of(&layer, "alice").await, 200);
+    }
+    let lines = log.lines();
+    assert!(
+        matches!(&lines[..], [line] if line.contains("WARN") && line.contains("admitting credentials that may be revoked")),
+        "{lines:?}"
+    );
+    sink.confirm().unwrap();
+    assert_eq!(status_of(&layer, "alice").await, 200);
+    let lines = log.lines();
+    assert!(
+        matches!(&lines[..], [line] if line.contains("INFO") && line.contains("fresh again")),
+        "{lines:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -165,6 +165,7 @@ async fn what_cannot_be_read_is_refused_unless_told_otherwise() {
         raw("{}", r#"{"iat":"1767225600"}"#),
         raw("{}", r#"{"iat":1e999}"#),
         raw(r#"{"kid":7}"#, "{}"),
+        raw("{}", &format!("{{}}{}", " ".repeat(64 * 1024))),
         raw("{}", &"[".repeat(10_000)),
         raw("{}", &format!("{}1{}", r#"{"act":"#.repeat(500), "}".repeat(500))),
         format!("{}.{}.x", parts[0], "A".repeat(100_000)),
@@ -182,6 +183,38 @@ async fn what_cannot_be_read_is_refused_unless_told_otherwise() {
     }
     let lenient = layer.with_unreadable(Unreadable::Pass);
     assert_eq!(send(&lenient, with(&["Claw opaque"])).await.status(), 200);
+}
+
+#[tokio::test]
+async fn to_let_unreadable_tokens_pass_is_not_to_let_stale_ones() {
+    let (layer, _sink) = RevocationLayer::pair(identify::jwt(AUTHORIZATION, "Claw"));
+    let lenient = layer.with_unreadable(Unreadable::Pass);
+    let request = with(&[format!("Claw {}", token(json!({"jti": "good"})))]);
+    assert_eq!(send(&lenient, request).await.status(), 503);
+}
+
+/// Told to let unreadable tokens pass, the layer once stopped reading at the first of them: rubbish in a second header
+/// let the revoked token in the first one pass as well.
+#[tokio::test]
+async fn rubbish_beside_a_revoked_token_does_not_let_it_pass() {
+    let (layer, sink) = jwt_pair();
+    sink.apply(Revocation::of(Key::token("bad"))).unwrap();
+    let lenient = layer.clone().with_unreadable(Unreadable::Pass);
+    let bad = format!("Claw {}", token(json!({"jti": "bad"})));
+    let good = format!("Claw {}", token(json!({"jti": "good"})));
+    for values in [
+        [bad.as_str(), "Claw opaque"],
+        ["Claw opaque", &bad],
+        [&format!("{bad} opaque"), ""],
+        [&format!("Claw opaque, {bad}"), ""],
+    ] {
+        assert_eq!(send(&lenient, with(&values)).await.status(), 401, "{values:?}");
+        assert_eq!(send(&layer, with(&values)).await.status(), 401, "{values:?}");
+    }
+    assert_eq!(sink.status().verdicts.revoked, 8);
+    assert_eq!(send(&lenient, with(&[&good, "Claw opaque"])).await.status(), 200);
+    assert_eq!(send(&layer, with(&[&good, "Claw opaque"])).await.status(), 401);
+    assert_eq!(sink.status().verdicts.unreadable, 2);
 }
 
 #[tokio::test]

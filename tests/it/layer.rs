@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::task::Poll;
 
 use http::{Request, Response, StatusCode, request::Parts};
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -141,7 +142,9 @@ async fn refuses_as_the_standards_say() {
     );
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert_eq!(response.headers()["cache-control"], "no-store");
+    let (is_end, size) = (response.body().is_end_stream(), response.body().size_hint());
     let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!((is_end, size.exact()), (false, Some(body.len() as u64)));
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["detail"], "the credential was revoked");
 }

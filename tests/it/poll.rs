@@ -15,12 +15,14 @@ use tower_revocation::crl::{
     ListFormat, Poller, PublicKey,
 };
 use tower_revocation::status::FeedState;
-use tower_revocation::{EventSink, Key, Revocation, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{
+    DEFAULT_MAX_AGE, Decoded, Disposition, EventSink, Key, Revocation, RevocationLayer, Snapshot, Timestamp,
+};
 
 use crate::support::{by_header, fresh_pair, status_of};
 
-/// `<key id>:<iat>:<subjects, separated by commas>`; keys are lists of ids. The tests are about fetching, not about
-/// signatures.
+/// `<key id>:<iat>:<subjects, separated by commas>`, perhaps with `:<exp>`; keys are lists of ids. The tests are about
+/// fetching, not about signatures.
 struct Plain;
 
 impl ListFormat for Plain {
@@ -37,6 +39,9 @@ impl ListFormat for Plain {
         let mut list = Snapshot::builder(Timestamp::from_unix_secs(iat));
         for subject in subjects.split(',').filter(|subject| !subject.is_empty()) {
             list.push(&Revocation::of(Key::subject(subject)));
+        }
+        if let Some(exp) = parts.next().and_then(|exp| exp.parse().ok()) {
+            list = list.with_expiry(Timestamp::from_unix_secs(exp));
         }
         Ok(list.build())
     }
@@ -62,6 +67,7 @@ struct Server(Arc<Mutex<Script>>);
 #[derive(Default)]
 struct Script {
     keys: String,
+    keys_are_away: bool,
     /// What the next requests for the list get; then the last one again.
     answers: VecDeque<Answer>,
     log: Vec<(Instant, Request<()>)>,
@@ -104,7 +110,9 @@ impl Server {
                     let request = request.map(|_| ());
                     let is_keys = request.uri().path() == "/keys";
                     script.log.push((Instant::now(), request));
-                    if is_keys {
+                    if is_keys && script.keys_are_away {
+                        Answer::Fail
+                    } else if is_keys {
                         Answer::Reply(StatusCode::OK, Vec::new(), script.keys.clone())
                     } else if script.answers.len() > 1 {
                         script.answers.pop_front().unwrap()
@@ -214,6 +222,84 @@ async fn installs_what_it_fetches_and_keeps_two_paces() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_may_ask_for_a_fetch() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:");
+    let start = Instant::now();
+    poller(&server, &sink);
+    sink.refreshed().await;
+    let before = server.fetches("/list", start).len();
+    let disposition = sink.ingest(&|_: &[u8]| Ok(Decoded::Refresh), b"newer list");
+    assert_eq!(disposition, Disposition::Applied);
+    tokio::time::sleep(FETCH_GAP * 2).await;
+    assert_eq!(server.fetches("/list", start).len(), before + 1);
+}
+
+/// The poller watches the feed's latest state, and once took a feed that was back before it looked for one that had never
+/// been away.
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_was_away_ever_so_shortly_has_the_list_fetched_at_once() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:");
+    let start = Instant::now();
+    sink.set_feed(FeedState::Live);
+    poller(&server, &sink);
+    sink.refreshed().await;
+    tokio::time::sleep(secs(60.0)).await;
+    let before = server.fetches("/list", start).len();
+    sink.set_feed(FeedState::Down);
+    sink.set_feed(FeedState::Live);
+    tokio::time::sleep(FETCH_GAP).await;
+    assert_eq!(server.fetches("/list", start).len(), before + 1);
+    // To say once more what is known is no reason to fetch.
+    sink.set_feed(FeedState::Live);
+    tokio::time::sleep(secs(60.0)).await;
+    assert_eq!(server.fetches("/list", start).len(), before + 1);
+}
+
+/// No pace at all made the poller fetch without a pause, and one beyond what clocks can count ended it.
+#[tokio::test(start_paused = true)]
+async fn no_pace_is_too_fast_or_too_slow() {
+    let paced = |pace| {
+        let (_layer, sink) = RevocationLayer::pair(by_header);
+        let server = Server::new("k1").will_list("k1:100:");
+        let uri = Uri::from_static;
+        let poller = Poller::new(
+            server.client(),
+            Plain,
+            uri("http://r/list"),
+            uri("http://r/keys"),
+            sink.clone(),
+        );
+        tokio::spawn(poller.with_fast_pace(pace).with_slow_pace(pace).run());
+        (server, sink)
+    };
+    let start = Instant::now();
+    let (server, _sink) = paced(Duration::ZERO);
+    tokio::time::sleep(secs(60.0)).await;
+    let fetches = server.fetches("/list", start);
+    assert!(fetches.len() > 50, "{}", fetches.len());
+    assert!(
+        fetches.windows(2).all(|pair| pair[1] - pair[0] >= FETCH_GAP),
+        "{fetches:?}"
+    );
+
+    let (_server, sink) = paced(Duration::MAX);
+    for _ in 0..3 {
+        sink.refreshed().await;
+        sink.set_feed(FeedState::Live);
+        sink.refreshed().await;
+        sink.set_feed(FeedState::Down);
+    }
+    assert!(sink.is_ready());
+}
+
+#[test]
+fn a_list_may_miss_three_fetches_at_the_slow_pace() {
+    assert_eq!(DEFAULT_MAX_AGE, DEFAULT_SLOW_PACE * 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_requests_are_one_fetch_and_fetches_are_apart() {
     let (_layer, sink) = RevocationLayer::pair(by_header);
     let server = Server::new("k1").will_list("k1:100:");
@@ -237,8 +323,10 @@ async fn a_hanging_server_costs_a_timeout_and_changes_nothing() {
     let (layer, sink) = fresh_pair();
     sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
     let server = Server::new("k1").will(Answer::Hang);
+    let start = Instant::now();
     poller(&server, &sink);
     sink.refreshed().await;
+    assert_eq!(start.elapsed(), secs(10.0));
     assert_eq!(
         sink.status().poll.last_error.unwrap(),
         "http://registry/list: no complete answer within 10s"
@@ -296,6 +384,69 @@ async fn retry_after_is_honoured_even_against_requests() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn failures_that_follow_a_success_back_off_from_the_start() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let mut server = Server::new("k1");
+    for _ in 0..8 {
+        server = server.will(Answer::Fail);
+    }
+    let server = server.will_list("k1:100:").will(Answer::Fail);
+    let start = Instant::now();
+    poller(&server, &sink);
+    until("failed again", || server.fetches("/list", start).len() == 11).await;
+    let fetches = server.fetches("/list", start);
+    assert!(fetches[10] - fetches[9] <= FETCH_GAP * 2, "{fetches:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_two_pauses_are_alike() {
+    for answer in [
+        Answer::Fail,
+        Answer::Reply(StatusCode::OK, Vec::new(), "k1:100:".to_owned()),
+    ] {
+        let (_layer, sink) = RevocationLayer::pair(by_header);
+        let server = Server::new("k1").will(answer);
+        let start = Instant::now();
+        poller(&server, &sink);
+        until("enough fetches", || server.fetches("/list", start).len() == 20).await;
+        // The first are short, and the clock of these tests ticks in milliseconds.
+        let fetches = &server.fetches("/list", start)[10..];
+        let mut pauses: Vec<_> = fetches.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        pauses.sort_unstable();
+        pauses.dedup();
+        assert!(pauses.len() > 5, "{pauses:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_the_server_asked_for_outlasts_the_feed_but_not_an_hour() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let busy = |secs: &str| {
+        let headers = vec![("retry-after", secs.to_owned())];
+        Answer::Reply(StatusCode::SERVICE_UNAVAILABLE, headers, String::new())
+    };
+    let server = Server::new("k1")
+        .will(busy("120"))
+        .will(busy("18446744073709551615"))
+        .will_list("k1:100:");
+    let start = Instant::now();
+    sink.set_feed(FeedState::Live);
+    poller(&server, &sink);
+    until("the first excuse", || sink.status().poll.failures == 1).await;
+    for state in [FeedState::Down, FeedState::Live, FeedState::Down] {
+        sink.set_feed(state);
+        tokio::time::sleep(secs(1.0)).await;
+    }
+    sink.refreshed().await;
+    sink.refreshed().await;
+    let fetches = server.fetches("/list", start);
+    assert_eq!(fetches.len(), 3, "{fetches:?}");
+    assert!(fetches[1] >= secs(120.0), "{fetches:?}");
+    let pause = fetches[2] - fetches[1];
+    assert!(pause >= secs(3_600.0) && pause <= secs(3_601.0), "{pause:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn asks_conditionally_and_takes_not_modified_for_confirmation() {
     let (_layer, sink) = RevocationLayer::pair(by_header);
     let tagged = vec![
@@ -308,11 +459,87 @@ async fn asks_conditionally_and_takes_not_modified_for_confirmation() {
     poller(&server, &sink);
     sink.refreshed().await;
     assert!(!server.last_request().headers().contains_key("if-none-match"));
+    tokio::time::sleep(secs(5.0)).await;
     sink.refreshed().await;
     assert_eq!(server.last_request().headers()["if-none-match"], "\"v1\"");
     let status = sink.status();
     assert_eq!(status.poll.last_error, None);
+    assert!(status.poll.last_success_ms_ago.unwrap() < 1_000);
     assert!(status.snapshot.unwrap().age_ms < 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asks_by_date_where_there_is_no_tag() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let dated = vec![("last-modified", date.to_owned())];
+    let server = Server::new("k1").will(Answer::Reply(StatusCode::OK, dated, "k1:100:".to_owned()));
+    poller(&server, &sink);
+    sink.refreshed().await;
+    sink.refreshed().await;
+    assert_eq!(server.last_request().headers()["if-modified-since"], date);
+}
+
+/// Otherwise a `304` would confirm the installed list as the newest, which the refused one showed that it is not.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_was_refused_is_asked_for_again_as_a_whole() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let tagged = |tag: &str, list: &str| Answer::Reply(StatusCode::OK, vec![("etag", tag.to_owned())], list.to_owned());
+    let server = Server::new("k1")
+        .will(tagged("\"v1\"", "k1:100:"))
+        .will(tagged("\"v2\"", "rubbish"))
+        .will(tagged("\"v2\"", "rubbish"));
+    poller(&server, &sink);
+    for expected in [None, Some("\"v1\""), Some("\"v1\"")] {
+        sink.refreshed().await;
+        let asked = server.last_request();
+        let tag = asked.headers().get("if-none-match").map(|tag| tag.to_str().unwrap());
+        assert_eq!(tag, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_has_expired_is_not_confirmed_but_asked_for_as_a_whole() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let tagged = vec![("etag", "\"v1\"".to_owned())];
+    let server = Server::new("k1")
+        .will(Answer::Reply(StatusCode::OK, tagged, "k1:100:mallory:200".to_owned()))
+        .will(Answer::Reply(StatusCode::NOT_MODIFIED, Vec::new(), String::new()));
+    poller(&server, &sink);
+    sink.refreshed().await;
+    tokio::time::sleep(secs(5.0)).await;
+    sink.refreshed().await;
+    let status = sink.status();
+    assert!(status.poll.last_error.unwrap().contains("expired"));
+    assert!(status.snapshot.unwrap().age_ms >= 5_000, "it is as old as it was");
+    sink.refreshed().await;
+    assert!(!server.last_request().headers().contains_key("if-none-match"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_a_list_is_no_list() {
+    for status in [StatusCode::PARTIAL_CONTENT, StatusCode::ACCEPTED, StatusCode::FOUND] {
+        let (_layer, sink) = RevocationLayer::pair(by_header);
+        let server = Server::new("k1").will(Answer::Reply(status, Vec::new(), "k1:100:".to_owned()));
+        poller(&server, &sink);
+        sink.refreshed().await;
+        assert!(!sink.is_ready(), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_keys_do_while_new_ones_cannot_be_had() {
+    let (layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:").will_list("k1:101:mallory");
+    let start = Instant::now();
+    poller(&server, &sink);
+    sink.refreshed().await;
+    server.0.lock().unwrap().keys_are_away = true;
+    tokio::time::sleep(KEYS_MAX_AGE).await;
+    sink.refreshed().await;
+    assert!(server.fetches("/keys", start).len() >= 2);
+    assert_eq!(sink.status().poll.last_error, None);
+    assert_eq!(status_of(&layer, "mallory").await, 401);
 }
 
 #[tokio::test(start_paused = true)]
@@ -372,6 +599,7 @@ async fn keys_are_fetched_anew_by_age_and_by_request_but_not_for_every_forged_to
     assert_eq!(server.fetches("/keys", start).len(), 2);
     until("fetched by age", || server.fetches("/keys", start).len() == 3).await;
     let fetches = server.fetches("/keys", start);
+    assert!(fetches[1] <= KEY_FETCH_GAP * 2, "asked for, not by age: {fetches:?}");
     assert!(fetches[2] - fetches[1] >= KEYS_MAX_AGE, "{fetches:?}");
 }
 
@@ -390,7 +618,9 @@ async fn no_list_yet_is_healthy_until_a_signed_one_was_seen() {
     assert!(!sink.is_ready(), "a 404 of unknown meaning is no list");
     sink.refreshed().await;
     assert!(sink.is_ready());
-    assert_eq!(sink.status().snapshot.unwrap().iat, None);
+    let status = sink.status();
+    assert_eq!(status.snapshot.unwrap().iat, None);
+    assert_eq!((status.poll.last_error, status.poll.failures), (None, 0));
     sink.refreshed().await;
     assert_eq!(status_of(&layer, "mallory").await, 401);
     sink.refreshed().await;
@@ -419,6 +649,31 @@ async fn a_rollback_or_garbage_changes_nothing() {
         assert_eq!(status_of(&layer, "mallory").await, 401);
         assert_eq!(status_of(&layer, "alice").await, 200);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_without_end_are_refused() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new(&format!("k1,{}", "x".repeat(64 * 1024))).will_list("k1:100:");
+    poller(&server, &sink);
+    sink.refreshed().await;
+    assert_eq!(
+        sink.status().poll.last_error.unwrap(),
+        "http://registry/keys: body is larger than 65536 bytes"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_error_little_is_read() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let endless = Answer::Reply(StatusCode::NOT_FOUND, Vec::new(), "x".repeat(64 * 1024 + 1));
+    let server = Server::new("k1").will(endless);
+    poller(&server, &sink);
+    sink.refreshed().await;
+    assert_eq!(
+        sink.status().poll.last_error.unwrap(),
+        "http://registry/list: body is larger than 65536 bytes"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -73,12 +73,15 @@ async fn at_capacity_new_keys_are_to_be_retried_and_nothing_is_evicted() {
         sink.apply_all(["a", "b", "c", "d"].map(block)),
         Err(ApplyError::AtCapacity { refused: 2 })
     );
+    tokio::time::advance(Duration::from_secs(1)).await;
     let retry = sink.ingest(&|_: &[u8]| Ok(Decoded::from(block("c"))), b"");
     assert_eq!(
         retry,
         Disposition::Retry("overlay is at capacity: no room for 1 events".into())
     );
+    assert_eq!(sink.status().feed.last_event_ms_ago, Some(1_000));
     sink.apply(block("a")).unwrap();
+    assert_eq!(sink.status().feed.last_event_ms_ago, Some(0));
     for (subject, status) in [("a", 401), ("b", 401), ("c", 200)] {
         assert_eq!(status_of(&layer, subject).await, status);
     }
@@ -87,6 +90,7 @@ async fn at_capacity_new_keys_are_to_be_retried_and_nothing_is_evicted() {
     sink.apply(block("c")).unwrap();
     assert_eq!(status_of(&layer, "c").await, 401);
     assert_eq!(sink.status().overlay.entries, 1);
+    assert_eq!(sink.status().dispositions.retry, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,6 +149,18 @@ async fn every_message_ends_in_exactly_one_way() {
     assert_eq!(status["verdicts"]["revoked"], 1);
 }
 
+#[tokio::test]
+async fn a_dead_letter_has_its_reason_in_few_words() {
+    let (_layer, sink) = fresh_pair();
+    let decode = |message: &[u8]| Err(DecodeError::new("type", String::from_utf8_lossy(message).into_owned()));
+    let Disposition::DeadLetter(reason) = sink.ingest(&decode, "ü".repeat(10_000).as_bytes()) else {
+        panic!("it cannot be read");
+    };
+    assert_eq!(reason.chars().count(), 501);
+    assert!(reason.starts_with("type ü") && reason.ends_with('…'));
+    assert_eq!(sink.status().last_dead_letter.unwrap().reason, reason);
+}
+
 #[tokio::test(start_paused = true)]
 async fn status_has_the_shape_that_operators_rely_on() {
     let (layer, sink) = fresh_pair();
@@ -194,7 +210,13 @@ async fn no_list_rolls_another_back() {
         Err(InstallError::Unsigned { entries: 0 })
     ));
     assert_eq!(status_of(&layer, "mallory").await, 200);
-    sink.install(list(Timestamp::now().saturating_add(Duration::from_secs(5))))
-        .unwrap();
+    let layer = layer.with_leeway(Duration::ZERO);
+    let soon = || Timestamp::now().saturating_add(Duration::from_secs(5));
+    assert!(matches!(
+        sink.install(list(soon())),
+        Err(InstallError::FromFuture { .. })
+    ));
+    let layer = layer.with_leeway(DEFAULT_LEEWAY);
+    sink.install(list(soon())).unwrap();
     assert_eq!(status_of(&layer, "mallory").await, 401);
 }
