@@ -21,7 +21,7 @@ use crate::timestamp::Timestamp;
 /// its signing keys (`GET /.well-known/claw-keys.json`).
 ///
 /// The list is `{"crl": <JWS>}`, of `typ` `CRL`, with the claims `iss`, `jti`, `iat`, `exp` and `revocations`; each
-/// entry revokes one token by its `jti` ([`Key::token`]). The agent that an entry names is not revoked by it: a
+/// entry revokes one token by its `jti` ([`Key::token`](crate::Key::token)). The agent that an entry names is not revoked by it: a
 /// reissue lists the old token while the agent goes on with a new one.
 ///
 /// As strict as Clawdentity's own clients: one bad entry refuses the list. So does a claim or a member that is not
