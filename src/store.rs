@@ -312,6 +312,20 @@ mod tests {
         assert!(!is_revoked(&store, "t"));
     }
 
+    /// It takes time proportional to the overlay.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_is_looked_for_now_and_then() {
+        let store = Store::new(Policy::default());
+        store.configure(|policy| policy.retention = Duration::from_secs(60));
+        revoke(&store, "t");
+        let held = || store.look(|state| state.overlay.len());
+        for (secs, expected) in [(599, 1), (1, 0)] {
+            tokio::time::advance(Duration::from_secs(secs)).await;
+            store.merge(&[], AT).unwrap();
+            assert_eq!(held(), expected);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_endless_retention_never_ends() {
         let store = narrow(Duration::MAX);

@@ -8,7 +8,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use serde_json::{Value, json};
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeySet, ListError, ListFormat, PublicKey};
-use tower_revocation::{InstallError, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{Credential, InstallError, Key, Reason, RevocationLayer, Snapshot, Source, Timestamp, Verdict};
 
 const NOW: u64 = 1_767_225_700;
 const JTI: &str = "01KDVDNA09Q5HAD7MTFBDK3NYZ";
@@ -44,6 +44,19 @@ fn read_token(token: &str) -> Result<Snapshot, ListError> {
 
 fn read(payload: &str) -> Result<Snapshot, ListError> {
     read_token(&sign(HEADER, payload))
+}
+
+#[test]
+fn tells_a_replaced_token_from_a_revoked_one() {
+    for (reason, expected) in [("reissued", Reason::Superseded), ("stolen", Reason::Unspecified)] {
+        let list = with(|claims| claims["revocations"][0]["reason"] = reason.into()).unwrap();
+        let (_layer, sink) = RevocationLayer::pair(|_: &()| None::<Credential>);
+        sink.install(list).unwrap();
+        let Verdict::Revoked(why) = sink.decide(&Key::token(JTI).into()) else {
+            panic!("{reason}: it is listed");
+        };
+        assert_eq!((why.reason, why.source), (expected, Source::List));
+    }
 }
 
 /// It names no key, so there is none to look for.

@@ -68,6 +68,7 @@ struct Server(Arc<Mutex<Script>>);
 struct Script {
     keys: String,
     keys_are_away: bool,
+    keys_hang: bool,
     /// What the next requests for the list get; then the last one again.
     answers: VecDeque<Answer>,
     log: Vec<(Instant, Request<()>)>,
@@ -110,7 +111,9 @@ impl Server {
                     let request = request.map(|_| ());
                     let is_keys = request.uri().path() == "/keys";
                     script.log.push((Instant::now(), request));
-                    if is_keys && script.keys_are_away {
+                    if is_keys && script.keys_hang {
+                        Answer::Hang
+                    } else if is_keys && script.keys_are_away {
                         Answer::Fail
                     } else if is_keys {
                         Answer::Reply(StatusCode::OK, Vec::new(), script.keys.clone())
@@ -251,9 +254,11 @@ async fn a_feed_that_was_away_ever_so_shortly_has_the_list_fetched_at_once() {
     sink.set_feed(FeedState::Live);
     tokio::time::sleep(FETCH_GAP).await;
     assert_eq!(server.fetches("/list", start).len(), before + 1);
-    // To say once more what is known is no reason to fetch.
+    // To say once more what is known is no reason to fetch, nor is to say that it is gone.
     sink.set_feed(FeedState::Live);
     tokio::time::sleep(secs(60.0)).await;
+    sink.set_feed(FeedState::Down);
+    tokio::time::sleep(secs(5.0)).await;
     assert_eq!(server.fetches("/list", start).len(), before + 1);
 }
 
@@ -601,6 +606,29 @@ async fn keys_are_fetched_anew_by_age_and_by_request_but_not_for_every_forged_to
     let fetches = server.fetches("/keys", start);
     assert!(fetches[1] <= KEY_FETCH_GAP * 2, "asked for, not by age: {fetches:?}");
     assert!(fetches[2] - fetches[1] >= KEYS_MAX_AGE, "{fetches:?}");
+}
+
+/// Whoever forges tokens while the keys hang had a say in when the list was fetched.
+#[tokio::test(start_paused = true)]
+async fn wishes_for_keys_do_not_hold_up_the_list() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:");
+    let start = Instant::now();
+    let keys = poller(&server, &sink);
+    sink.refreshed().await;
+    server.0.lock().unwrap().keys_hang = true;
+    until("enough fetches", || {
+        keys.refetch();
+        server.fetches("/list", start).len() == 30
+    })
+    .await;
+    // A pace, a timeout that ended just after it, and another for keys that had become too old.
+    let longest = DEFAULT_FAST_PACE.mul_f64(1.1) + secs(2.0 * 10.0);
+    let fetches = server.fetches("/list", start);
+    assert!(
+        fetches.windows(2).all(|pair| pair[1] - pair[0] <= longest),
+        "{fetches:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
