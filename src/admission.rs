@@ -1,10 +1,11 @@
-//! Which lists may take the place of which.
+//! What is let in: which events, and which lists in place of which.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::event::Event;
 use crate::snapshot::Snapshot;
 use crate::timestamp::Timestamp;
 
@@ -55,6 +56,49 @@ fn joined(offered: Snapshot, installed: &Arc<Snapshot>) -> Arc<Snapshot> {
         Arc::new(offered.union(installed))
     }
 }
+
+/// Whether an event may be applied. A revocation always may, whatever its time: it is the strict side to err on. A
+/// reinstatement from the future would also lift the blocks that come until then.
+pub(crate) fn is_timely(event: &Event, now: Timestamp, leeway: Duration) -> bool {
+    match event {
+        Event::Reinstate(reinstatement) => reinstatement.effective_at() <= now.saturating_add(leeway),
+        Event::Revoke(_) => true,
+    }
+}
+
+/// Why an event was not applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// The overlay holds as many keys as it may. Deliver the event again later.
+    AtCapacity {
+        /// How many events found no room.
+        refused: usize,
+    },
+    /// A reinstatement's time lies ahead of this machine's clock by more than the leeway. It would lift blocks that are
+    /// yet to come.
+    FromFuture {
+        /// How many reinstatements.
+        refused: usize,
+        /// The latest time that would have been accepted.
+        latest: Timestamp,
+    },
+}
+
+impl fmt::Display for ApplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtCapacity { refused } => write!(f, "overlay is at capacity: no room for {refused} events"),
+            Self::FromFuture { refused, latest } => write!(
+                f,
+                "{refused} reinstatements are from the future: later than {} (now and the clock leeway)",
+                latest.as_unix_secs()
+            ),
+        }
+    }
+}
+
+impl Error for ApplyError {}
 
 /// Why a list was not installed or confirmed. The installed one stays as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +165,7 @@ impl Error for InstallError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Revocation;
+    use crate::event::{Reinstatement, Revocation};
     use crate::key::Key;
 
     const NOW: Timestamp = Timestamp::from_unix_secs(1_000);
@@ -141,6 +185,17 @@ mod tests {
 
     fn offer(offered: Snapshot, installed: &Arc<Snapshot>) -> Result<Arc<Snapshot>, InstallError> {
         admit(offered, Some(installed), NOW, LEEWAY)
+    }
+
+    #[test]
+    fn reinstatements_from_beyond_the_leeway_are_refused_and_revocations_are_not() {
+        let key = Key::subject("s");
+        let is_timely = |event: Event| is_timely(&event, NOW, LEEWAY);
+        assert!(is_timely(Reinstatement::of(key, secs(1_060)).into()));
+        assert!(!is_timely(
+            Reinstatement::of(key, Timestamp::from_unix_millis(1_060_001)).into()
+        ));
+        assert!(is_timely(Revocation::of(key).at(secs(9_999)).into()));
     }
 
     #[test]

@@ -161,9 +161,7 @@ impl Reinstatement {
     ///
     /// Unlike a revocation it must say when: an undated one, delivered late, could lift a newer block.
     ///
-    /// # Security
-    ///
-    /// One from the future lifts all blocks up to its time, those too that come after it.
+    /// A sink refuses one from the future: it would lift the blocks that come until then.
     #[must_use]
     pub const fn of(key: Key, at: Timestamp) -> Self {
         Self { key, at }

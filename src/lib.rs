@@ -40,7 +40,7 @@ mod credential;
 mod key;
 mod timestamp;
 
-pub use admission::InstallError;
+pub use admission::{ApplyError, InstallError};
 pub use body::ResponseBody;
 pub use credential::{Credential, Identity};
 pub use decode::{Decode, DecodeError, Decoded, Disposition};
@@ -53,7 +53,7 @@ pub use policy::*;
 pub use refusal::{DEFAULT_RETRY_AFTER, Refusal};
 pub use service::RevocationService;
 pub use settings::{Anonymous, Enforcement, StatusExtension, Unreadable};
-pub use sink::{ApplyError, EventSink};
+pub use sink::EventSink;
 pub use snapshot::{Snapshot, SnapshotBuilder};
 
 #[doc(inline)]

@@ -1,10 +1,8 @@
 //! The handle through which the host feeds events and lists.
 
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 
-use crate::admission::InstallError;
+use crate::admission::{ApplyError, InstallError};
 use crate::credential::Credential;
 use crate::decode::{Decode, Decoded, Disposition};
 use crate::domain::{Domain, words};
@@ -47,7 +45,7 @@ impl EventSink {
     /// # Errors
     ///
     /// [`ApplyError::AtCapacity`] if the event names a new key and the overlay is full. Nothing is evicted.
-    /// Deliver the event again later.
+    /// Deliver the event again later. [`ApplyError::FromFuture`] if it is a reinstatement that lies ahead.
     pub fn apply(&self, event: impl Into<Event>) -> Result<(), ApplyError> {
         self.apply_slice(&[event.into()])
     }
@@ -57,7 +55,8 @@ impl EventSink {
     /// # Errors
     ///
     /// [`ApplyError::AtCapacity`] if some of the events found no room. The others are in force. Since events may be
-    /// repeated, deliver the whole batch again later.
+    /// repeated, deliver the whole batch again later. [`ApplyError::FromFuture`] if reinstatements in it lie ahead; the
+    /// other events are in force.
     pub fn apply_all<E: Into<Event>>(&self, events: impl IntoIterator<Item = E>) -> Result<(), ApplyError> {
         let events: Vec<Event> = events.into_iter().map(Into::into).collect();
         self.apply_slice(&events)
@@ -71,7 +70,8 @@ impl EventSink {
         let disposition = match decode.decode(message) {
             Ok(Decoded::Events(events)) => match self.apply_slice(&events) {
                 Ok(()) => Disposition::Applied,
-                Err(error) => Disposition::Retry(words(&error)),
+                Err(error @ ApplyError::AtCapacity { .. }) => Disposition::Retry(words(&error)),
+                Err(error @ ApplyError::FromFuture { .. }) => Disposition::DeadLetter(words(&error)),
             },
             Ok(Decoded::Ignored(reason)) => Disposition::Ignored(reason),
             Ok(Decoded::Refresh) => {
@@ -146,6 +146,12 @@ impl EventSink {
         Ok(())
     }
 
+    /// Whether [`confirm`](Self::confirm) would be accepted.
+    #[cfg(feature = "crl-poll")]
+    pub(crate) fn may_confirm(&self) -> bool {
+        self.domain.store.may_confirm(Timestamp::now())
+    }
+
     /// Asks the poller to fetch the list now. Returns at once; several calls at a time come to one fetch.
     ///
     /// Does nothing where no poller runs.
@@ -214,34 +220,14 @@ impl EventSink {
     }
 
     fn apply_slice(&self, events: &[Event]) -> Result<(), ApplyError> {
-        let refused = self.domain.store.merge(events, Timestamp::now()).err().unwrap_or(0);
+        let merged = self.domain.store.merge(events, Timestamp::now());
+        let refused = match merged {
+            Ok(()) => 0,
+            Err(ApplyError::AtCapacity { refused } | ApplyError::FromFuture { refused, .. }) => refused,
+        };
         if refused < events.len() {
             self.domain.applied();
         }
-        match refused {
-            0 => Ok(()),
-            refused => Err(ApplyError::AtCapacity { refused }),
-        }
+        merged
     }
 }
-
-/// Why an event was not applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ApplyError {
-    /// The overlay holds as many keys as it may.
-    AtCapacity {
-        /// How many events found no room.
-        refused: usize,
-    },
-}
-
-impl fmt::Display for ApplyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AtCapacity { refused } => write!(f, "overlay is at capacity: no room for {refused} events"),
-        }
-    }
-}
-
-impl Error for ApplyError {}

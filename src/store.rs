@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-use crate::admission::{self, InstallError};
+use crate::admission::{self, ApplyError, InstallError};
 use crate::credential::Credential;
 use crate::event::Event;
 use crate::key::Key;
@@ -91,8 +91,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// How many events found no room. The others are in effect; all may be repeated.
-    pub(crate) fn merge(&self, events: &[Event], arrival: Timestamp) -> Result<(), usize> {
+    /// Which events were refused, and how many. The others are in effect; all may be repeated.
+    pub(crate) fn merge(&self, events: &[Event], arrival: Timestamp) -> Result<(), ApplyError> {
         let mut writer = self.writer();
         let (policy, held) = self.look(|state| (state.policy, state.overlay.len()));
         let now = self.seconds();
@@ -104,13 +104,23 @@ impl Store {
             writer.forgot_at = now;
             steps.push(Step::Forget(now));
         }
-        steps.extend(events.iter().map(|event| {
+        let before = steps.len();
+        let timely = events
+            .iter()
+            .filter(|event| admission::is_timely(event, arrival, policy.leeway));
+        steps.extend(timely.map(|event| {
             let (key, forget_at) = self.retention(event, arrival, &policy);
             Step::Merge(key, Mark::of(event, arrival, forget_at))
         }));
-        match self.publish(&mut writer, steps) {
-            0 => Ok(()),
-            refused => Err(refused),
+        let early = events.len() - (steps.len() - before);
+        match (self.publish(&mut writer, steps), early) {
+            (0, 0) => Ok(()),
+            // What can be repeated goes first: the others are refused again then.
+            (full @ 1.., early) => Err(ApplyError::AtCapacity { refused: full + early }),
+            (0, early) => Err(ApplyError::FromFuture {
+                refused: early,
+                latest: arrival.saturating_add(policy.leeway),
+            }),
         }
     }
 
@@ -133,6 +143,12 @@ impl Store {
         self.look(|state| admission::confirm(state.snapshot(), now))?;
         let _ = self.publish(&mut writer, vec![Step::Refresh(Instant::now())]);
         Ok(())
+    }
+
+    /// Whether the installed list may still be confirmed as the newest.
+    #[cfg(feature = "crl-poll")]
+    pub(crate) fn may_confirm(&self, now: Timestamp) -> bool {
+        self.look(|state| admission::confirm(state.snapshot(), now).is_ok())
     }
 
     /// Runs `steps` on the spare state, publishes it, and returns how many steps found no room.
@@ -305,7 +321,7 @@ mod tests {
         revoke(&store, "t");
         let other = Revocation::of(Key::token("other")).into();
         tokio::time::advance(Duration::from_millis(59_999)).await;
-        assert_eq!(store.merge(&[other], AT), Err(1));
+        assert_eq!(store.merge(&[other], AT), Err(ApplyError::AtCapacity { refused: 1 }));
         assert!(is_revoked(&store, "t"));
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(store.merge(&[other], AT), Ok(()));
@@ -332,7 +348,7 @@ mod tests {
         revoke(&store, "t");
         tokio::time::advance(Duration::from_secs(100 * 365 * 24 * 60 * 60)).await;
         let other = Revocation::of(Key::token("other")).into();
-        assert_eq!(store.merge(&[other], AT), Err(1));
+        assert_eq!(store.merge(&[other], AT), Err(ApplyError::AtCapacity { refused: 1 }));
         assert!(is_revoked(&store, "t"));
     }
 
@@ -347,7 +363,7 @@ mod tests {
         let newer = Credential::from(key).with_issued_at(AT.saturating_add(Duration::from_secs(9)));
         tokio::time::advance(Duration::from_secs(59)).await;
         let other = Revocation::of(Key::token("other")).into();
-        assert_eq!(store.merge(&[other], AT), Err(1));
+        assert_eq!(store.merge(&[other], AT), Err(ApplyError::AtCapacity { refused: 1 }));
         assert_eq!(store.decide(&newer).verdict, Verdict::Admit);
     }
 

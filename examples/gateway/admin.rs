@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::ORIGIN;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -26,6 +28,15 @@ pub(crate) fn router(sink: EventSink, keys: KeyHandle) -> Router {
         .route("/events", events)
         .route("/refresh", post(refresh))
         .with_state(sink)
+        .layer(middleware::from_fn(refuse_browsers))
+}
+
+/// A page of whatever origin could have a browser on this machine post an event; `curl` and orchestrators have no origin.
+async fn refuse_browsers(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(ORIGIN) {
+        return (StatusCode::FORBIDDEN, "not from a browser\n").into_response();
+    }
+    next.run(request).await
 }
 
 async fn status(State(sink): State<EventSink>) -> Response {

@@ -72,6 +72,8 @@ async fn run(config: Config) -> Result<(), Failure> {
         Some(_) => Console::Stderr,
         None => Console::Stdout,
     };
+    // Before anyone is told that we listen, and may tell us to end.
+    let told_to_end = server::told_to_end()?;
     let mut servers = Servers::new();
     let (gateway, gateway_address) = listen(config.listen, 8080).await?;
     let (admin, admin_address) = listen(config.admin, 8081).await?;
@@ -132,19 +134,26 @@ async fn run(config: Config) -> Result<(), Failure> {
         registry,
         registry_inside,
     });
-    match (doors, config.measure) {
-        (Some(doors), Some(agents)) => {
-            get_ready(&sink).await?;
-            Console::Stdout.say(measure::run(&doors, agents).await?);
-            return Ok(());
+    let is_untold = std::env::args_os().len() == 1 && config.upstream.is_none();
+    let work = async {
+        match (doors, config.measure) {
+            (Some(doors), Some(agents)) => {
+                get_ready(&sink).await?;
+                Console::Stdout.say(measure::run(&doors, agents).await?);
+                return Ok(());
+            }
+            (Some(doors), None) if is_untold => {
+                get_ready(&sink).await?;
+                story::tell(&doors, console).await?;
+            }
+            _ => {}
         }
-        (Some(doors), None) if std::env::args_os().len() == 1 && config.upstream.is_none() => {
-            get_ready(&sink).await?;
-            story::tell(&doors, console).await?;
-        }
-        _ => {}
+        std::future::pending().await
+    };
+    tokio::select! {
+        done = work => return done,
+        told = told_to_end => told?,
     }
-    server::told_to_end().await?;
     console.say("ending");
     servers.end().await;
     Ok(())

@@ -58,18 +58,22 @@ pub(crate) async fn listen(wish: Option<SocketAddr>, usual_port: u16) -> Result<
     Ok((listener, address))
 }
 
-/// Waits for ctrl-c, or for the SIGTERM of whoever supervises us.
-pub(crate) async fn told_to_end() -> io::Result<()> {
+/// From now on, ctrl-c and the SIGTERM of whoever supervises us are noted; the future waits for one.
+pub(crate) fn told_to_end() -> io::Result<impl Future<Output = io::Result<()>>> {
     #[cfg(unix)]
     {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => Ok(()),
+                _ = terminate.recv() => Ok(()),
+            }
+        })
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    Ok(tokio::signal::ctrl_c())
 }
 
 /// How long requests have to finish.

@@ -211,7 +211,7 @@ impl FetchError {
 
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let uri = &self.uri;
+        let uri = Plain(&self.uri);
         match &self.problem {
             Problem::Body(_) => write!(f, "{uri}: body cannot be read to its end"),
             Problem::Client(_) => write!(f, "{uri}: request failed"),
@@ -238,6 +238,20 @@ impl Error for FetchError {
     }
 }
 
+/// A URI without user, password and query, which may be secret.
+struct Plain<'u>(&'u Uri);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, host) = (self.0.scheme_str(), self.0.host());
+        write!(f, "{}://{}", scheme.unwrap_or_default(), host.unwrap_or_default())?;
+        if let Some(port) = self.0.port() {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(self.0.path())
+    }
+}
+
 /// As much of an error's body as is read, in bytes.
 const LARGEST_EXCUSE: usize = 64 * 1024;
 
@@ -261,6 +275,20 @@ mod tests {
         assert_eq!(read("soon"), None);
         assert_eq!(read("-1"), None);
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn shows_no_secrets_of_a_uri() {
+        let error = FetchError {
+            uri: Uri::from_static("https://user:password@registry.example:8443/v1/crl?key=secret"),
+            problem: Problem::NothingToModify,
+        };
+        assert!(
+            error
+                .to_string()
+                .starts_with("https://registry.example:8443/v1/crl: 304"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

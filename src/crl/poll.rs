@@ -224,13 +224,17 @@ impl<C, F: ListFormat> Poller<C, F> {
                 tracing::warn!(error = %words(&error), "signing keys could not be fetched anew");
             }
         }
-        match get(&mut self.client, &self.list_uri, self.validator.as_ref(), self.limits).await? {
+        // An expired list can't be confirmed: the whole of the newest is wanted then.
+        let is_current = self.sink.may_confirm();
+        let validator = self.validator.as_ref().filter(|_| is_current);
+        let is_conditional = validator.is_some();
+        match get(&mut self.client, &self.list_uri, validator, self.limits).await? {
             Answer::Document { body, validator } => {
                 self.install(body).await?;
                 self.validator = validator;
                 Ok(())
             }
-            Answer::NotModified if self.validator.is_none() => Err(self.failed(Problem::NothingToModify)),
+            Answer::NotModified if !is_conditional => Err(self.failed(Problem::NothingToModify)),
             Answer::NotModified => self.sink.confirm().map_err(|error| {
                 // Ask for the whole of it next time.
                 self.validator = None;
@@ -405,5 +409,6 @@ pub const KEY_FETCH_GAP: Duration = Duration::from_secs(10);
 /// The slowest pace: clocks overflow somewhere beyond a year.
 const SLOWEST_PACE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The longest pause that a server may ask for by `Retry-After`: an hour. A typing error on its side must not cost more.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+/// The longest pause that a server may ask for by `Retry-After`: a quarter of the default `max_age`. A typing error on its
+/// side must not make the list stale.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);

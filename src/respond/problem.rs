@@ -60,8 +60,8 @@ impl Default for Problem {
 
 impl Refuse for Problem {
     fn refuse(&self, refusal: &Refusal, request: &Parts) -> Response<Bytes> {
-        if is_grpc(&request.headers) {
-            return grpc(refusal);
+        if let Some(kind) = grpc_kind(&request.headers) {
+            return grpc(refusal, kind);
         }
         let (status, title) = match refusal {
             Refusal::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
@@ -97,21 +97,21 @@ const fn detail(refusal: &Refusal) -> &'static str {
     }
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+/// The content type of a gRPC request, if it is one.
+fn grpc_kind(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let kind = headers.get(CONTENT_TYPE)?;
+    kind.as_bytes().starts_with(b"application/grpc").then_some(kind)
 }
 
 /// A response that consists of trailers alone: HTTP status 200, and gRPC's own in the header.
-fn grpc(refusal: &Refusal) -> Response<Bytes> {
+fn grpc(refusal: &Refusal, kind: &HeaderValue) -> Response<Bytes> {
     let code = match refusal {
         Refusal::Unavailable { .. } => GRPC_UNAVAILABLE,
         _ => GRPC_UNAUTHENTICATED,
     };
     let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(CONTENT_TYPE, kind.clone());
     headers.insert("grpc-status", HeaderValue::from_static(code));
     headers.insert("grpc-message", HeaderValue::from_static(detail(refusal)));
     response
@@ -176,8 +176,10 @@ mod tests {
             (StatusCode::OK, &"16".parse().unwrap())
         );
         assert_eq!(response.headers()["grpc-message"], "the credential is malformed");
-        assert_eq!(response.headers()[CONTENT_TYPE], "application/grpc");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/grpc+proto");
         assert!(response.body().is_empty());
-        assert_eq!(refuse(UNAVAILABLE, "application/grpc").headers()["grpc-status"], "14");
+        let response = refuse(UNAVAILABLE, "application/grpc-web");
+        assert_eq!(response.headers()["grpc-status"], "14");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/grpc-web");
     }
 }

@@ -183,3 +183,13 @@ async fn refuses_credentials_that_are_no_text() {
         .insert(HeaderName::from_static("authorization"), value);
     assert_eq!(send(request).await.status(), 401);
 }
+
+#[tokio::test]
+async fn admin_takes_nothing_from_a_page_in_a_browser() {
+    let gateway = Gateway::start(&[]).await;
+    let from_a_page = [("origin", "https://elsewhere.example"), ("content-type", "text/plain")];
+    for path in ["/events", "/refresh"] {
+        let reply = call(Method::POST, &format!("{}{path}", gateway.admin), &from_a_page, "{}").await;
+        assert_eq!(reply.status, 403, "{reply:?}");
+    }
+}

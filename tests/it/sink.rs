@@ -220,3 +220,32 @@ async fn no_list_rolls_another_back() {
     sink.install(list(soon())).unwrap();
     assert_eq!(status_of(&layer, "mallory").await, 401);
 }
+
+#[tokio::test]
+async fn a_reinstatement_from_the_future_is_a_dead_letter_and_lifts_nothing() {
+    let (layer, sink) = fresh_pair();
+    let alice = Key::subject("alice");
+    let ahead = Timestamp::now().saturating_add(Duration::from_secs(3_600));
+    let decode = |_: &[u8]| {
+        let events = vec![
+            Event::from(Reinstatement::of(alice, ahead)),
+            Event::from(Revocation::of(Key::subject("bob"))),
+        ];
+        Ok(Decoded::Events(events))
+    };
+    let disposition = sink.ingest(&decode, b"");
+    assert!(
+        matches!(&disposition, Disposition::DeadLetter(why) if why.contains("future")),
+        "{disposition:?}"
+    );
+    assert_eq!(status_of(&layer, "bob").await, 401, "the rest of it is in force");
+    assert!(matches!(
+        sink.apply(Reinstatement::of(alice, ahead)),
+        Err(ApplyError::FromFuture { refused: 1, .. })
+    ));
+    sink.apply(Revocation::of(alice)).unwrap();
+    let mut request = presenting("alice");
+    let iat = ahead.as_unix_secs().to_string().parse().unwrap();
+    request.headers_mut().insert("x-iat", iat);
+    assert_eq!(send(&layer, request).await.status(), 401);
+}
