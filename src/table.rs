@@ -1,6 +1,7 @@
 //! A flat table from fingerprints to small values.
 
 use std::fmt;
+use std::mem;
 
 use hashbrown::HashTable;
 
@@ -19,13 +20,6 @@ pub(crate) struct Table<V> {
 }
 
 impl<V> Table<V> {
-    /// Makes room for `more` entries.
-    pub(crate) fn reserve(&mut self, more: usize) {
-        self.entries.reserve_exact(more);
-        let entries = &self.entries;
-        self.index.reserve(more, |&at| entries[at as usize].0.place());
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -35,21 +29,21 @@ impl<V> Table<V> {
         if self.entries.is_empty() {
             return None;
         }
-        let position = *self.index.find(key.place(), |&at| self.entries[at as usize].0 == key)?;
-        Some(&self.entries[position as usize].1)
+        let slot = *self.index.find(key.place(), |&slot| self.entries[at(slot)].0 == key)?;
+        Some(&self.entries[at(slot)].1)
     }
 
     /// The value of `key`, to be changed in place.
     pub(crate) fn get_mut(&mut self, key: Fingerprint) -> Option<&mut V> {
         let entries = &mut self.entries;
-        let position = *self.index.find(key.place(), |&at| entries[at as usize].0 == key)?;
-        Some(&mut entries[position as usize].1)
+        let slot = *self.index.find(key.place(), |&slot| entries[at(slot)].0 == key)?;
+        Some(&mut entries[at(slot)].1)
     }
 
     /// Adds a key that the table does not have.
     pub(crate) fn insert_new(&mut self, key: Fingerprint, value: V) {
         debug_assert!(self.get(key).is_none(), "the key is new");
-        let position = u32::try_from(self.entries.len()).expect("a table holds fewer than 2^32 entries");
+        let slot = slot(self.entries.len());
         // A quarter more at a time, not twice as much: the memory is kept twice over.
         if self.entries.len() == self.entries.capacity() {
             self.entries.reserve_exact((self.entries.len() / 4).max(8));
@@ -57,32 +51,45 @@ impl<V> Table<V> {
         self.entries.push((key, value));
         let entries = &self.entries;
         self.index
-            .insert_unique(key.place(), position, |&at| entries[at as usize].0.place());
+            .insert_unique(key.place(), slot, |&slot| entries[at(slot)].0.place());
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Fingerprint, &V)> {
+        self.entries.iter().map(|(key, value)| (*key, value))
+    }
+}
+
+impl<V: Copy> Table<V> {
+    /// A table of these entries. Where a key comes twice, `join` makes one value of both.
+    ///
+    /// All at once: entries that are indexed one by one, between other work, find nothing in a cache.
+    pub(crate) fn of(mut entries: Vec<(Fingerprint, V)>, join: impl Fn(V, V) -> V) -> Self {
+        let mut index = HashTable::with_capacity(entries.len());
+        let mut kept = 0;
+        for next in 0..entries.len() {
+            let (key, value) = entries[next];
+            match index.find(key.place(), |&slot| entries[at(slot)].0 == key) {
+                Some(&slot) => entries[at(slot)].1 = join(entries[at(slot)].1, value),
+                None => {
+                    entries[kept] = (key, value);
+                    index.insert_unique(key.place(), slot(kept), |&slot| entries[at(slot)].0.place());
+                    kept += 1;
+                }
+            }
+        }
+        entries.truncate(kept);
+        entries.shrink_to_fit();
+        Self { entries, index }
     }
 
     /// Keeps what `keep` says, and gives the rest's memory back. Visits every entry.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(Fingerprint, &V) -> bool) {
         let before = self.entries.len();
         self.entries.retain(|(key, value)| keep(*key, value));
-        if self.entries.len() == before {
-            return;
+        if self.entries.len() < before {
+            // No key comes twice.
+            *self = Self::of(mem::take(&mut self.entries), |one, _| one);
         }
-        self.entries.shrink_to(self.entries.len() + self.entries.len() / 4);
-        self.index = HashTable::with_capacity(self.entries.len());
-        let entries = &self.entries;
-        for (position, (key, _)) in entries.iter().enumerate() {
-            self.index
-                .insert_unique(key.place(), position as u32, |&at| entries[at as usize].0.place());
-        }
-    }
-
-    /// Gives back the memory of entries that were expected and did not come.
-    pub(crate) fn shrink(&mut self) {
-        self.entries.shrink_to_fit();
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Fingerprint, &V)> {
-        self.entries.iter().map(|(key, value)| (*key, value))
     }
 }
 
@@ -99,6 +106,16 @@ impl<V> Default for Table<V> {
             index: HashTable::new(),
         }
     }
+}
+
+/// Where the entry of an index slot lies.
+const fn at(slot: u32) -> usize {
+    slot as usize
+}
+
+/// The index slot of an entry.
+fn slot(at: usize) -> u32 {
+    u32::try_from(at).expect("a table holds fewer than 2^32 entries")
 }
 
 #[cfg(test)]
@@ -149,6 +166,20 @@ mod tests {
                 }
                 prop_assert_eq!(table.len(), model.len());
             }
+            for key in 0..=u8::MAX {
+                prop_assert_eq!(table.get(fingerprint(key)), model.get(&key));
+            }
+        }
+
+        #[test]
+        fn made_at_once_it_holds_what_comes_of_each_key(entries in proptest::collection::vec((0..40_u8, any::<u16>()), 0..200)) {
+            let mut model = HashMap::new();
+            for (key, value) in &entries {
+                *model.entry(*key).or_insert(0) += u32::from(*value);
+            }
+            let entries = entries.iter().map(|(key, value)| (fingerprint(*key), u32::from(*value)));
+            let table = Table::of(entries.collect(), |one, other| one + other);
+            prop_assert_eq!(table.len(), model.len());
             for key in 0..=u8::MAX {
                 prop_assert_eq!(table.get(fingerprint(key)), model.get(&key));
             }
