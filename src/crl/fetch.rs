@@ -17,6 +17,26 @@ use tower_service::Service;
 use crate::admission::InstallError;
 use crate::crl::list::ListError;
 
+/// Any tower HTTP client: hyper-util's, or one wrapped in layers of the host's. Implemented for all of them.
+pub trait HttpClient:
+    Service<
+        Request<Empty<Bytes>>,
+        Response = Response<<Self as HttpClient>::Body>,
+        Error: Into<Box<dyn Error + Send + Sync>>,
+    >
+{
+    /// The body of its responses.
+    type Body: Body<Error: Into<Box<dyn Error + Send + Sync>>>;
+}
+
+impl<C, B> HttpClient for C
+where
+    C: Service<Request<Empty<Bytes>>, Response = Response<B>, Error: Into<Box<dyn Error + Send + Sync>>>,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
+{
+    type Body = B;
+}
+
 /// The limits of an exchange.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -67,18 +87,12 @@ impl Validator {
 /// # Cancel safety
 ///
 /// Dropping the future drops the exchange.
-pub(crate) async fn get<C, B>(
+pub(crate) async fn get<C: HttpClient>(
     client: &mut C,
     uri: &Uri,
     validator: Option<&Validator>,
     limits: Limits,
-) -> Result<Answer, FetchError>
-where
-    C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
-    C::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: Body,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+) -> Result<Answer, FetchError> {
     let fail = |problem| FetchError {
         uri: uri.clone(),
         problem,
@@ -89,18 +103,12 @@ where
         .map_err(fail)
 }
 
-async fn exchange<C, B>(
+async fn exchange<C: HttpClient>(
     client: &mut C,
     uri: &Uri,
     validator: Option<&Validator>,
     size: usize,
-) -> Result<Answer, Problem>
-where
-    C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
-    C::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: Body,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+) -> Result<Answer, Problem> {
     let mut request = Request::new(Empty::new());
     *request.uri_mut() = uri.clone();
     request
@@ -175,7 +183,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 /// Why a poll failed. Whatever was installed stays in force.
 #[derive(Debug)]
-pub struct FetchError {
+pub(crate) struct FetchError {
     pub(crate) uri: Uri,
     pub(crate) problem: Problem,
 }

@@ -204,4 +204,4 @@ fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
 }
 
 /// The one algorithm that is accepted ([RFC 8037 §3.1](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
-const ALGORITHM: &str = "EdDSA";
+pub(crate) const ALGORITHM: &str = "EdDSA";

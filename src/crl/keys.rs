@@ -4,7 +4,7 @@ use std::fmt;
 
 use ed25519_dalek::{Signature, VerifyingKey};
 
-use crate::crl::jws::VerifySignature;
+use crate::crl::jws::{self, VerifySignature};
 
 /// An issuer's signing keys, by `kid`. Immutable, and cheap to share in an `Arc`.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +65,7 @@ pub struct PublicKey(VerifyingKey);
 
 impl PublicKey {
     /// The algorithm's name in a JOSE header ([RFC 8037 §3.1](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
-    pub const ALGORITHM: &'static str = "EdDSA";
+    pub const ALGORITHM: &'static str = jws::ALGORITHM;
 
     /// A key from its 32 bytes. `None` if they encode no point, or one of small order, under which anything can be
     /// made to verify.

@@ -12,7 +12,7 @@ mod ring;
 mod keys;
 mod jws;
 
-pub use fetch::FetchError;
+pub use fetch::HttpClient;
 pub use jws::{JwsError, VerifySignature, verify_jws};
 pub use keys::{KeySet, PublicKey};
 pub use list::{ListError, ListFormat};

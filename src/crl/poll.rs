@@ -1,21 +1,16 @@
 //! The poller.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use bytes::Bytes;
-use http::{Request, Response, Uri};
-use http_body::Body;
-use http_body_util::Empty;
+use http::Uri;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
-use tower_service::Service;
 
-use crate::crl::fetch::{Answer, FetchError, Limits, Problem, Validator, get};
+use crate::crl::fetch::{Answer, FetchError, HttpClient, Limits, Problem, Validator, get};
 use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::crl::ring::KeyHandle;
@@ -137,7 +132,9 @@ impl<C, F: ListFormat> Poller<C, F> {
     pub fn keys(&self) -> KeyHandle {
         self.handle.clone()
     }
+}
 
+impl<C: HttpClient, F: ListFormat> Poller<C, F> {
     /// Polls until it is dropped: spawn it.
     ///
     /// # Cancel safety
@@ -147,13 +144,7 @@ impl<C, F: ListFormat> Poller<C, F> {
     /// # Panics
     ///
     /// Outside a tokio runtime with its clock enabled.
-    pub async fn run<B>(mut self) -> Infallible
-    where
-        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
-        C::Error: Into<Box<dyn Error + Send + Sync>>,
-        B: Body,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
+    pub async fn run(mut self) -> Infallible {
         let mut signals = Signals::of(&self);
         let mut backoff = self.backoff();
         loop {
@@ -182,13 +173,7 @@ impl<C, F: ListFormat> Poller<C, F> {
     }
 
     /// Waits until `next`, or until something asks for a fetch before; in any case until `earliest`.
-    async fn pause<B>(&mut self, signals: &mut Signals, mut next: Instant, earliest: Instant)
-    where
-        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
-        C::Error: Into<Box<dyn Error + Send + Sync>>,
-        B: Body,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
+    async fn pause(&mut self, signals: &mut Signals, mut next: Instant, earliest: Instant) {
         // No sender goes away while `self` is there.
         loop {
             tokio::select! {
@@ -208,13 +193,7 @@ impl<C, F: ListFormat> Poller<C, F> {
         }
     }
 
-    async fn poll<B>(&mut self) -> Result<(), FetchError>
-    where
-        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
-        C::Error: Into<Box<dyn Error + Send + Sync>>,
-        B: Body,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
+    async fn poll(&mut self) -> Result<(), FetchError> {
         if self.keys_fetched_at.is_none_or(|at| at.elapsed() >= KEYS_MAX_AGE) {
             let fetched = self.fetch_keys().await;
             // Old keys are better than none: what they verify still has to be the issuer's.
@@ -251,13 +230,7 @@ impl<C, F: ListFormat> Poller<C, F> {
     }
 
     /// Verifies, indexes and installs a list, with the keys fetched anew if it names an unknown one.
-    async fn install<B>(&mut self, body: Vec<u8>) -> Result<(), FetchError>
-    where
-        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
-        C::Error: Into<Box<dyn Error + Send + Sync>>,
-        B: Body,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
+    async fn install(&mut self, body: Vec<u8>) -> Result<(), FetchError> {
         let (body, outcome) = self.try_install(body).await?;
         let outcome = match outcome {
             Err(Problem::List(ListError::UnknownKey { .. })) if self.may_fetch_keys() => {
@@ -286,13 +259,7 @@ impl<C, F: ListFormat> Poller<C, F> {
     }
 
     /// Fetches the keys because somebody outside saw an unknown one.
-    async fn refetch_keys<B>(&mut self)
-    where
-        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
-        C::Error: Into<Box<dyn Error + Send + Sync>>,
-        B: Body,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
+    async fn refetch_keys(&mut self) {
         if self.may_fetch_keys()
             && let Err(error) = self.fetch_keys().await
         {
@@ -300,13 +267,7 @@ impl<C, F: ListFormat> Poller<C, F> {
         }
     }
 
-    async fn fetch_keys<B>(&mut self) -> Result<(), FetchError>
-    where
-        C: Service<Request<Empty<Bytes>>, Response = Response<B>>,
-        C::Error: Into<Box<dyn Error + Send + Sync>>,
-        B: Body,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
+    async fn fetch_keys(&mut self) -> Result<(), FetchError> {
         self.keys_tried_at = Some(Instant::now());
         let failed = |problem| FetchError {
             uri: self.keys_uri.clone(),
