@@ -32,7 +32,7 @@ use crate::timestamp::Timestamp;
 /// writer lets the readers that are inside [`decide`](Self::decide) (some 100 ns) finish. Should one
 /// not, it copies the published state rather than wait for ever.
 pub(crate) struct Store {
-    published: ArcSwap<State>,
+    published: OwnLines<ArcSwap<State>>,
     writer: Mutex<Writer>,
     /// Held while a list is checked against the installed one.
     installing: Mutex<()>,
@@ -51,6 +51,11 @@ struct Writer {
     forgot_at: u32,
 }
 
+/// Something on cache lines of its own (two: processors fetch pairs), so that a writer that writes beside it
+/// doesn't take it from the readers' caches.
+#[repr(align(128))]
+struct OwnLines<T>(T);
+
 impl Store {
     pub(crate) fn new(policy: Policy) -> Self {
         let state = State::new(policy);
@@ -62,7 +67,7 @@ impl Store {
                 forgot_at: 0,
             }),
             installing: Mutex::default(),
-            published: ArcSwap::from_pointee(state),
+            published: OwnLines(ArcSwap::from_pointee(state)),
             epoch: Instant::now(),
         }
     }
@@ -70,17 +75,17 @@ impl Store {
     /// What is known of `credential`, and how fresh that is.
     pub(crate) fn decide(&self, credential: &Credential) -> Decision {
         let now = Instant::now();
-        self.published.load().decide(credential, now)
+        self.published.0.load().decide(credential, now)
     }
 
     /// Looks at the published state. `look` must be short: the writer waits for it.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.published.load())
+        look(&self.published.0.load())
     }
 
     pub(crate) fn configure(&self, change: impl FnOnce(&mut Policy)) {
         let mut writer = self.writer();
-        let mut policy = self.published.load().policy;
+        let mut policy = self.published.0.load().policy;
         change(&mut policy);
         // Only a merge can be refused.
         let _ = self.publish(&mut writer, vec![Step::Configure(policy)]);
@@ -153,18 +158,18 @@ impl Store {
 
     /// Runs `steps` on the spare state, publishes it, and returns how many steps found no room.
     fn publish(&self, writer: &mut Writer, steps: Vec<Step>) -> usize {
-        let spare = writer.spare(&self.published);
+        let spare = writer.spare(&self.published.0);
         let full = steps.iter().filter(|step| spare.run(step) == Err(Full)).count();
         writer.behind = steps;
         let published = Arc::clone(&writer.spare);
-        writer.spare = self.published.swap(published);
+        writer.spare = self.published.0.swap(published);
         full
     }
 
     /// Brings the spare state up to date at once, so that what it alone still holds (a replaced list) is freed here
     /// and now.
     fn settle(&self, writer: &mut Writer) {
-        writer.spare(&self.published);
+        writer.spare(&self.published.0);
     }
 
     fn retention(&self, event: &Event, arrival: Timestamp, policy: &Policy) -> (Key, u32) {
@@ -191,7 +196,7 @@ impl Store {
             // A panic under the lock can only have come from a step. What it left behind is not what is published.
             self.writer.clear_poison();
             let mut writer = poisoned.into_inner();
-            writer.start_over(&self.published);
+            writer.start_over(&self.published.0);
             writer
         })
     }
@@ -271,7 +276,7 @@ mod tests {
     fn a_reader_that_does_not_leave_costs_a_copy_and_has_nothing_to_free() {
         let store = Store::new(Policy::default());
         revoke(&store, "a");
-        let reader = store.published.load_full();
+        let reader = store.published.0.load_full();
         revoke(&store, "b");
         revoke(&store, "c");
         assert_eq!(store.writer().abandoned.len(), 1);
@@ -376,7 +381,7 @@ mod tests {
             let mut writer = store.writer();
             let event = Revocation::of(Key::token("half")).into();
             let step = Step::Merge(Key::token("half"), Mark::of(&event, AT, u32::MAX));
-            writer.spare(&store.published).run(&step).unwrap();
+            writer.spare(&store.published.0).run(&step).unwrap();
             panic!("on purpose");
         }));
         assert!(panicked.is_err());
@@ -400,7 +405,7 @@ mod tests {
         });
         revoke(&store, "old");
         tokio::time::advance(Duration::from_secs(62)).await;
-        let before = store.published.load_full();
+        let before = store.published.0.load_full();
         let batch = ["a", "b"].map(|id| Revocation::of(Key::token(id)).into());
         store.merge(&batch, AT).unwrap();
         assert!(Arc::ptr_eq(&before, &store.writer().spare), "published once");
