@@ -17,6 +17,17 @@ pub enum Event {
     Revoke(Revocation),
 }
 
+impl Event {
+    /// What the event is about.
+    #[must_use]
+    pub const fn key(&self) -> &Key {
+        match self {
+            Self::Reinstate(reinstatement) => reinstatement.key(),
+            Self::Revoke(revocation) => revocation.key(),
+        }
+    }
+}
+
 impl From<Revocation> for Event {
     fn from(revocation: Revocation) -> Self {
         Self::Revoke(revocation)

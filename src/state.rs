@@ -178,10 +178,7 @@ mod tests {
 
     fn say(state: &mut State, event: impl Into<Event>) {
         let event = event.into();
-        let key = match &event {
-            Event::Revoke(revocation) => *revocation.key(),
-            Event::Reinstate(reinstatement) => *reinstatement.key(),
-        };
+        let key = *event.key();
         state.run(&Step::Merge(key, Mark::of(&event, secs(0), 99))).unwrap();
     }
 

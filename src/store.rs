@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use crate::admission::{self, ApplyError, InstallError};
 use crate::credential::Credential;
 use crate::event::Event;
-use crate::key::Key;
 use crate::mark::Mark;
 use crate::overlay::Full;
 use crate::policy::Policy;
@@ -114,8 +113,8 @@ impl Store {
             .iter()
             .filter(|event| admission::is_timely(event, arrival, policy.leeway));
         steps.extend(timely.map(|event| {
-            let (key, forget_at) = self.retention(event, arrival, &policy);
-            Step::Merge(key, Mark::of(event, arrival, forget_at))
+            let forget_at = self.forget_at(event, arrival, &policy);
+            Step::Merge(*event.key(), Mark::of(event, arrival, forget_at))
         }));
         let early = events.len() - (steps.len() - before);
         match (self.publish(&mut writer, steps), early) {
@@ -172,19 +171,18 @@ impl Store {
         writer.spare(&self.published.0);
     }
 
-    fn retention(&self, event: &Event, arrival: Timestamp, policy: &Policy) -> (Key, u32) {
-        let (key, keep) = match event {
-            Event::Reinstate(reinstatement) => (*reinstatement.key(), policy.retention),
-            Event::Revoke(revocation) => {
-                let keep = revocation.forgotten_at().map_or(policy.retention, |at| {
-                    at.saturating_since(arrival).saturating_add(policy.leeway)
-                });
-                (*revocation.key(), keep)
-            }
+    /// When an event's effect may be forgotten, in seconds on the store's clock.
+    fn forget_at(&self, event: &Event, arrival: Timestamp, policy: &Policy) -> u32 {
+        let stated = match event {
+            Event::Reinstate(_) => None,
+            Event::Revoke(revocation) => revocation.forgotten_at(),
         };
+        let keep = stated.map_or(policy.retention, |at| {
+            at.saturating_since(arrival).saturating_add(policy.leeway)
+        });
         let keep = u32::try_from(keep.as_secs()).unwrap_or(u32::MAX);
         // One more, since both ends are rounded down.
-        (key, self.seconds().saturating_add(keep).saturating_add(1))
+        self.seconds().saturating_add(keep).saturating_add(1)
     }
 
     fn seconds(&self) -> u32 {
@@ -252,6 +250,7 @@ mod tests {
 
     use super::*;
     use crate::event::{Reinstatement, Revocation};
+    use crate::key::Key;
     use crate::verdict::Verdict;
 
     const AT: Timestamp = Timestamp::from_unix_secs(100);

@@ -61,12 +61,7 @@ async fn revoke(
     Query(how): Query<HowToRevoke>,
 ) -> Response {
     let Some(id) = agent_id(&id) else {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            "AGENT_REVOKE_INVALID_PATH",
-            UNPROCESSED,
-            request,
-        );
+        return invalid_path(request);
     };
     let publication = match how.event.as_deref() {
         Some("lost") => Publication::Lost,
@@ -78,18 +73,22 @@ async fn revoke(
     }
 }
 
+fn invalid_path(request: RequestId) -> Response {
+    refuse(
+        StatusCode::BAD_REQUEST,
+        "AGENT_REVOKE_INVALID_PATH",
+        UNPROCESSED,
+        request,
+    )
+}
+
 async fn reissue(
     State(registry): State<Registry>,
     Extension(request): Extension<RequestId>,
     Path(id): Path<String>,
 ) -> Response {
     let Some(id) = agent_id(&id) else {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            "AGENT_REVOKE_INVALID_PATH",
-            UNPROCESSED,
-            request,
-        );
+        return invalid_path(request);
     };
     match registry.reissue(id) {
         Ok(issued) => Json(issued).into_response(),
