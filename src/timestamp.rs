@@ -1,6 +1,7 @@
 //! Wall-clock times as documents and events state them.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A wall-clock time, in milliseconds since the Unix epoch.
@@ -9,9 +10,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// ever timed with it: freshness and retention run on the monotonic clock, so that a stepped wall
 /// clock cannot age a list or forget a revocation.
 ///
-/// Times before the epoch count as the epoch; arithmetic saturates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(u64);
+/// Times before the epoch count as the epoch; arithmetic saturates. An `Option` of one takes no more room than the
+/// time itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(
+    /// One more than the milliseconds, so that none of them is zero.
+    NonZeroU64,
+);
 
 impl Timestamp {
     /// The time as the system's wall clock has it.
@@ -23,26 +28,26 @@ impl Timestamp {
     /// A time given in milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_unix_millis(millis: u64) -> Self {
-        Self(millis)
+        Self(NonZeroU64::MIN.saturating_add(millis))
     }
 
     /// A time given in whole seconds since the Unix epoch, as a JWT's `NumericDate`
     /// ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)).
     #[must_use]
     pub const fn from_unix_secs(secs: u64) -> Self {
-        Self(secs.saturating_mul(1000))
+        Self::from_unix_millis(secs.saturating_mul(1000))
     }
 
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_unix_millis(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// Whole seconds since the Unix epoch, rounded down.
     #[must_use]
     pub const fn as_unix_secs(self) -> u64 {
-        self.0 / 1000
+        self.as_unix_millis() / 1000
     }
 
     /// This time, `duration` later.
@@ -54,20 +59,27 @@ impl Timestamp {
     /// How long ago `earlier` was, seen from this time; zero if it lies ahead.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
+        Duration::from_millis(self.0.get().saturating_sub(earlier.0.get()))
     }
 }
 
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
-        Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
+        Self::from_unix_millis(time.duration_since(UNIX_EPOCH).map_or(0, millis))
+    }
+}
+
+impl Default for Timestamp {
+    /// The Unix epoch.
+    fn default() -> Self {
+        Self::from_unix_millis(0)
     }
 }
 
 impl fmt::Display for Timestamp {
     /// Writes whole and thousandths of seconds since the epoch: `1767225600.250`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}", self.0 / 1000, self.0 % 1000)
+        write!(f, "{}.{:03}", self.as_unix_secs(), self.as_unix_millis() % 1000)
     }
 }
 
@@ -78,6 +90,16 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn is_as_small_as_a_number_and_says_what_it_was_told() {
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
+        for millis in [0, 1, 999, 1_767_225_600_250, u64::MAX - 1] {
+            assert_eq!(Timestamp::from_unix_millis(millis).as_unix_millis(), millis);
+        }
+        assert_eq!(Timestamp::from_unix_millis(1_250).to_string(), "1.250");
+        assert_eq!(Timestamp::default(), Timestamp::from_unix_secs(0));
+    }
 
     #[test]
     fn saturates_instead_of_wrapping() {
