@@ -20,6 +20,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Counters {
     stripes: [Stripe; STRIPES],
     would_refuse: AtomicU64,
+    cut: AtomicU64,
+    would_cut: AtomicU64,
     dispositions: [AtomicU64; DISPOSITIONS.len()],
 }
 
@@ -28,6 +30,8 @@ impl Counters {
         Self {
             stripes: array::from_fn(|_| Stripe::default()),
             would_refuse: AtomicU64::new(0),
+            cut: AtomicU64::new(0),
+            would_cut: AtomicU64::new(0),
             dispositions: array::from_fn(|_| AtomicU64::new(0)),
         }
     }
@@ -41,6 +45,16 @@ impl Counters {
     /// Counts a request that would have been refused, were it not only observed.
     pub(crate) fn would_refuse(&self) {
         self.would_refuse.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a piece of work in flight that was ended.
+    pub(crate) fn cut(&self) {
+        self.cut.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one that would have been ended, were it not only observed.
+    pub(crate) fn would_cut(&self) {
+        self.would_cut.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn disposed(&self, disposition: &Disposition) {
@@ -65,6 +79,16 @@ impl Counters {
     /// How many requests would have been refused, were they not only observed.
     pub(crate) fn of_would_refuse(&self) -> u64 {
         self.would_refuse.load(Ordering::Relaxed)
+    }
+
+    /// How many pieces of work in flight were ended.
+    pub(crate) fn of_cut(&self) -> u64 {
+        self.cut.load(Ordering::Relaxed)
+    }
+
+    /// How many would have been ended, were they not only observed.
+    pub(crate) fn of_would_cut(&self) -> u64 {
+        self.would_cut.load(Ordering::Relaxed)
     }
 }
 

@@ -99,6 +99,18 @@ impl Credential {
         self.inline[..self.inline_len].iter().chain(&self.more)
     }
 
+    /// The keys, in two pieces.
+    #[inline]
+    pub(crate) fn slices(&self) -> [&[Key]; 2] {
+        [&self.inline[..self.inline_len], &self.more]
+    }
+
+    /// How many keys there are.
+    #[inline]
+    pub(crate) const fn len(&self) -> usize {
+        self.inline_len + self.more.len()
+    }
+
     /// When the credential was issued, if known.
     #[must_use]
     pub const fn issued_at(&self) -> Option<Timestamp> {
@@ -119,6 +131,16 @@ pub enum Identity {
     Presented(Credential),
     /// A credential whose keys can't be read, and what is wrong with it.
     Unreadable(&'static str),
+}
+
+impl Identity {
+    /// What of it can be read.
+    pub(crate) const fn credential(&self) -> Option<&Credential> {
+        match self {
+            Self::Presented(credential) | Self::Partial(credential, _) => Some(credential),
+            Self::Anonymous | Self::Unreadable(_) => None,
+        }
+    }
 }
 
 impl From<Credential> for Identity {

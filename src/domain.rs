@@ -16,8 +16,8 @@ use crate::policy::{Policy, StalePolicy};
 use crate::refusal::{DEFAULT_RETRY_AFTER, Refusal};
 use crate::state::State;
 use crate::status::{
-    DeadLetterStatus, DispositionCounts, FeedState, FeedStatus, OverlayStatus, PollStatus, SnapshotStatus, Status,
-    VerdictCounts,
+    DeadLetterStatus, DispositionCounts, FeedState, FeedStatus, InFlightStatus, OverlayStatus, PollStatus,
+    SnapshotStatus, Status, VerdictCounts,
 };
 use crate::store::Store;
 use crate::verdict::{Freshness, RevocationStatus, Verdict};
@@ -144,6 +144,12 @@ impl Domain {
                 unreadable: self.counters.of_outcome(Outcome::Unreadable),
             },
             would_refuse: self.counters.of_would_refuse(),
+            in_flight: InFlightStatus {
+                waiting: self.store.live.waiting(),
+                woken: self.store.live.woken(),
+                cut: self.counters.of_cut(),
+                would_cut: self.counters.of_would_cut(),
+            },
         }
     }
 
@@ -183,6 +189,7 @@ impl Domain {
         Ruling {
             refusal,
             status: decision.status,
+            version: decision.version,
         }
     }
 
@@ -191,6 +198,7 @@ impl Domain {
         Ruling {
             refusal: Some(refusal),
             status: self.store.look(|state| state.status(Instant::now())),
+            version: 0,
         }
     }
 
@@ -227,6 +235,8 @@ impl fmt::Debug for Domain {
 pub(crate) struct Ruling {
     pub(crate) refusal: Option<Refusal>,
     pub(crate) status: RevocationStatus,
+    /// Which state decided; of no matter without a credential.
+    pub(crate) version: u64,
 }
 
 /// An error and its causes in one line, of bounded length: parts of it may come from outside.

@@ -95,7 +95,7 @@ impl Revocation {
         self
     }
 
-    /// Sets the reason. Defaults to [`Reason::Unspecified`]. It informs; it decides nothing.
+    /// Sets the reason. Defaults to [`Reason::Unspecified`].
     #[must_use]
     pub const fn because(mut self, reason: Reason) -> Self {
         self.reason = reason;
@@ -214,7 +214,9 @@ impl Effect {
 /// Why a key was revoked, after the reasons of X.509
 /// ([RFC 5280 §5.3.1](https://www.rfc-editor.org/rfc/rfc5280#section-5.3.1)).
 ///
-/// A code and not a text, so that a list of a million entries keeps no strings.
+/// A code and not a text, so that a list of a million entries keeps no strings. It informs, and decides one thing alone:
+/// [`Superseded`](Self::Superseded) leaves work in flight alone, unless the layer is told otherwise
+/// ([`Reach`](crate::Reach)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -228,7 +230,7 @@ pub enum Reason {
     KeyCompromise,
     /// The holder lost the right.
     PrivilegeWithdrawn,
-    /// A newer credential took this one's place.
+    /// A newer credential took this one's place: a rotation.
     Superseded,
 }
 
@@ -243,5 +245,10 @@ impl Reason {
             Self::PrivilegeWithdrawn => "privilege-withdrawn",
             Self::Superseded => "superseded",
         }
+    }
+
+    /// Whether it says more than that a newer credential took this one's place.
+    pub(crate) const fn withdraws(self) -> bool {
+        !matches!(self, Self::Superseded)
     }
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use crate::credential::Identity;
-use crate::domain::Domain;
-use crate::identify::Identify;
+use crate::flight::Flight;
 use crate::refusal::Refusal;
-use crate::settings::{Anonymous, Enforcement, Settings, StatusExtension, Unreadable};
+use crate::settings::{Anonymous, Enforcement, Unreadable};
 use crate::verdict::RevocationStatus;
 
 /// What every clone of one service shares.
@@ -14,23 +13,20 @@ use crate::verdict::RevocationStatus;
 pub(crate) struct Gate<I, R> {
     pub(crate) identify: I,
     pub(crate) respond: R,
-    pub(crate) settings: Settings,
-    pub(crate) domain: Arc<Domain>,
+    pub(crate) flight: Arc<Flight>,
 }
 
 impl<I, R> Gate<I, R> {
-    /// Whether `request` passes. If so, and if it was asked for, says how fresh the answer is.
-    pub(crate) fn check<Req>(&self, request: &Req) -> Result<Option<RevocationStatus>, Refusal>
-    where
-        I: Identify<Req>,
-    {
-        let identity = self.identify.identify(request);
-        let ruling = self.domain.rule(&identity);
+    /// Whether a request that presents `identity` passes.
+    pub(crate) fn check(&self, identity: &Identity) -> Result<Pass, Refusal> {
+        let ruling = self.flight.domain.rule(identity);
         match ruling.refusal {
-            Some(refusal) if self.stands(&refusal, &identity) => Err(refusal),
-            _ => Ok(match self.settings.status_extension {
-                StatusExtension::Omit => None,
-                StatusExtension::Insert => Some(ruling.status),
+            Some(refusal) if self.stands(&refusal, identity) => Err(refusal),
+            refusal => Ok(Pass {
+                // What is only observed was counted here, and is not to be counted again.
+                is_watched: !matches!(refusal, Some(Refusal::Revoked(_))),
+                status: ruling.status,
+                version: ruling.version,
             }),
         }
     }
@@ -38,8 +34,8 @@ impl<I, R> Gate<I, R> {
     /// Whether a refusal is carried out.
     fn stands(&self, refusal: &Refusal, identity: &Identity) -> bool {
         let passes = match refusal {
-            Refusal::Missing => self.settings.anonymous == Anonymous::Pass,
-            Refusal::Unreadable { .. } => self.settings.unreadable == Unreadable::Pass,
+            Refusal::Missing => self.flight.settings.anonymous == Anonymous::Pass,
+            Refusal::Unreadable { .. } => self.flight.settings.unreadable == Unreadable::Pass,
             Refusal::Revoked(_) | Refusal::Unavailable { .. } => false,
         };
         if passes {
@@ -49,16 +45,27 @@ impl<I, R> Gate<I, R> {
             Identity::Presented(credential) | Identity::Partial(credential, _) => credential.keys().count(),
             Identity::Anonymous | Identity::Unreadable(_) => 0,
         };
-        match self.settings.enforcement {
+        match self.flight.settings.enforcement {
             Enforcement::Enforce => {
                 tracing::debug!(?refusal, keys, "request refused");
                 true
             }
             Enforcement::Observe => {
-                self.domain.counters.would_refuse();
+                self.flight.domain.counters.would_refuse();
                 tracing::info!(?refusal, keys, "request would be refused");
                 false
             }
         }
     }
+}
+
+/// How a request passes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pass {
+    /// Whether a revocation can end it from here on.
+    pub(crate) is_watched: bool,
+    /// How fresh the answer is.
+    pub(crate) status: RevocationStatus,
+    /// Which state admitted it.
+    pub(crate) version: u64,
 }

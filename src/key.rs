@@ -132,6 +132,9 @@ impl KeyKind {
     /// How many tables it takes to keep every kind but [`Everything`](Self::Everything) apart.
     pub(crate) const TABLES: usize = Self::Everything as usize;
 
+    /// How many kinds there are.
+    pub(crate) const COUNT: usize = Self::TABLES + 1;
+
     /// The name for logs and counters: `token`, `subject`, ….
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -155,7 +158,7 @@ impl KeyKind {
         }
     }
 
-    const ALL: [Self; Self::TABLES + 1] = [
+    const ALL: [Self; Self::COUNT] = [
         Self::Client,
         Self::Named,
         Self::Session,
@@ -187,6 +190,11 @@ impl Fingerprint {
     /// The bits that place this fingerprint in a hash table: already uniform, and secret.
     pub(crate) const fn place(self) -> u64 {
         self.0[0]
+    }
+
+    /// The key that this stands for.
+    pub(crate) const fn key(self) -> Key {
+        Key(self)
     }
 
     const fn kind(self) -> KeyKind {

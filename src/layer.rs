@@ -7,11 +7,14 @@ use std::time::Duration;
 use tower_layer::Layer;
 
 use crate::domain::Domain;
+use crate::flight::Flight;
 use crate::gate::Gate;
+use crate::key::KeyKind;
 use crate::policy::{Lists, Policy, StalePolicy};
+use crate::reach::Reach;
 use crate::respond::Http;
 use crate::service::RevocationService;
-use crate::settings::{Anonymous, Enforcement, Settings, StatusExtension, Unreadable};
+use crate::settings::{Anonymous, Cut, Enforcement, GuardExtension, Running, Settings, StatusExtension, Unreadable};
 use crate::sink::EventSink;
 
 /// Refuses requests whose credential is revoked.
@@ -127,6 +130,37 @@ impl<I, R> RevocationLayer<I, R> {
         self
     }
 
+    /// How a response body ends whose credential is revoked on its way. Defaults to [`Cut::Abort`].
+    #[must_use]
+    pub const fn with_cut(mut self, cut: Cut) -> Self {
+        self.settings.cut = cut;
+        self
+    }
+
+    /// What becomes of a handler that is still running when its request's credential is revoked. Defaults to
+    /// [`Running::Finish`].
+    #[must_use]
+    pub const fn with_running(mut self, running: Running) -> Self {
+        self.settings.running = running;
+        self
+    }
+
+    /// Which revocations of a kind of key reach work in flight. Defaults to [`Reach::UnlessSuperseded`] for each kind: a
+    /// rotation cuts nothing.
+    #[must_use]
+    pub const fn with_reach(mut self, kind: KeyKind, reach: Reach) -> Self {
+        self.settings.reaches.set(kind, reach);
+        self
+    }
+
+    /// Whether admitted requests carry a [`RevocationGuard`](crate::RevocationGuard) in their extensions, for work that
+    /// outlives their response. Defaults to [`GuardExtension::Omit`], since inserting it allocates.
+    #[must_use]
+    pub const fn with_guard_extension(mut self, extension: GuardExtension) -> Self {
+        self.settings.guard_extension = extension;
+        self
+    }
+
     /// Writes refusals by `refuse`: a [`Refuse`](crate::respond::Refuse), such as a closure. Defaults to
     /// [`Problem`](crate::respond::Problem).
     #[must_use]
@@ -158,8 +192,10 @@ impl<S, I: Clone, R: Clone> Layer<S> for RevocationLayer<I, R> {
         let gate = Gate {
             identify: self.identify.clone(),
             respond: self.respond.clone(),
-            settings: self.settings,
-            domain: Arc::clone(&self.domain),
+            flight: Arc::new(Flight {
+                domain: Arc::clone(&self.domain),
+                settings: self.settings,
+            }),
         };
         RevocationService::new(inner, Arc::new(gate))
     }

@@ -7,9 +7,9 @@ mod layer;
 mod service;
 mod future;
 mod gate;
-mod settings;
 pub mod respond;
 mod body;
+mod grpc;
 pub mod identify;
 
 // Write side.
@@ -18,17 +18,27 @@ pub mod crl;
 pub mod format;
 mod sink;
 
+// Work in flight.
+mod guard;
+mod watch;
+mod flight;
+mod spares;
+mod settings;
+
 // State.
 mod domain;
 mod counters;
 pub mod status;
 mod store;
+mod live;
 mod state;
 mod admission;
 mod overlay;
 mod snapshot;
+mod reach;
 mod mark;
 mod table;
+mod sync;
 mod policy;
 
 // Vocabulary.
@@ -41,18 +51,20 @@ mod key;
 mod timestamp;
 
 pub use admission::{ApplyError, InstallError};
-pub use body::ResponseBody;
+pub use body::{ResponseBody, StreamCut};
 pub use credential::{Credential, Identity};
 pub use decode::{Decode, DecodeError, Decoded, Disposition};
 pub use event::{Effect, Event, Reason, Reinstatement, Revocation};
 pub use future::ResponseFuture;
+pub use guard::RevocationGuard;
 pub use identify::Identify;
 pub use key::{Key, KeyKind};
 pub use layer::RevocationLayer;
 pub use policy::*;
+pub use reach::Reach;
 pub use refusal::{DEFAULT_RETRY_AFTER, Refusal};
 pub use service::RevocationService;
-pub use settings::{Anonymous, Enforcement, StatusExtension, Unreadable};
+pub use settings::{Anonymous, Cut, Enforcement, GuardExtension, Running, StatusExtension, Unreadable};
 pub use sink::EventSink;
 pub use snapshot::{Snapshot, SnapshotBuilder};
 

@@ -19,6 +19,8 @@ pub(crate) struct Mark {
     forget_at: u32,
     /// Why, of the latest of block and cut-off.
     reason: Reason,
+    /// Whether any revocation among them says more than that a newer credential took this one's place.
+    withdrawn: bool,
 }
 
 impl Mark {
@@ -36,17 +38,14 @@ impl Mark {
             Event::Revoke(revocation) => {
                 let at = Moment::at(revocation.effective_at().unwrap_or(arrival));
                 let reason = revocation.reason();
+                let blank = Self {
+                    reason,
+                    withdrawn: reason.withdraws(),
+                    ..blank
+                };
                 match revocation.effect() {
-                    Effect::Block => Self {
-                        block: at,
-                        reason,
-                        ..blank
-                    },
-                    Effect::CutOff => Self {
-                        cut_off: at,
-                        reason,
-                        ..blank
-                    },
+                    Effect::Block => Self { block: at, ..blank },
+                    Effect::CutOff => Self { cut_off: at, ..blank },
                 }
             }
         }
@@ -54,7 +53,7 @@ impl Mark {
 
     /// What a revocation list says of a key. Its times are whole seconds and stand for all of that second, so
     /// that an event within it can't count as newer.
-    pub(crate) fn listed(effect: Effect, at_secs: u32, reason: Reason) -> Self {
+    pub(crate) fn listed(effect: Effect, at_secs: u32, reason: Reason, withdrawn: bool) -> Self {
         let at = Moment::end_of_second(at_secs);
         let (block, cut_off) = match effect {
             Effect::Block => (at, Moment::NEVER),
@@ -64,6 +63,7 @@ impl Mark {
             block,
             cut_off,
             reason,
+            withdrawn,
             ..Self::default()
         }
     }
@@ -81,6 +81,7 @@ impl Mark {
             cut_off: self.cut_off.max(other.cut_off),
             forget_at: self.forget_at.max(other.forget_at),
             reason,
+            withdrawn: self.withdrawn || other.withdrawn,
         }
     }
 
@@ -97,7 +98,16 @@ impl Mark {
 
     /// Whether `self` says nothing that `other` doesn't say at least as strictly.
     pub(crate) fn is_covered_by(&self, other: &Self) -> bool {
-        !self.reinstated.is_set() && self.block <= other.block && self.latest() <= other.latest()
+        !self.reinstated.is_set()
+            && self.block <= other.block
+            && self.latest() <= other.latest()
+            && self.withdrawn <= other.withdrawn
+    }
+
+    /// Whether any revocation among them is more than a rotation, which leaves work in flight alone. Like everything
+    /// here it does not depend on their order.
+    pub(crate) const fn is_withdrawn(&self) -> bool {
+        self.withdrawn
     }
 
     pub(crate) const fn reason(&self) -> Reason {
@@ -208,13 +218,13 @@ mod tests {
     #[test]
     fn a_revocation_at_the_epoch_counts() {
         assert_eq!(block(0).refuses(Some(at(7))), Some(Effect::Block));
-        let listed = Mark::listed(Effect::Block, 0, Reason::Unspecified);
+        let listed = Mark::listed(Effect::Block, 0, Reason::Unspecified, true);
         assert_eq!(listed.refuses(Some(at(7))), Some(Effect::Block));
     }
 
     #[test]
     fn a_listed_second_is_not_outdated_by_an_event_within_it() {
-        let listed = Mark::listed(Effect::Block, 5, Reason::Unspecified);
+        let listed = Mark::listed(Effect::Block, 5, Reason::Unspecified, true);
         let within = listed.join(reinstate(5_900));
         assert_eq!(within.refuses(Some(at(99_000))), Some(Effect::Block));
         let after = listed.join(reinstate(6_000));
@@ -278,9 +288,31 @@ mod tests {
 
     #[test]
     fn a_cut_off_does_not_cover_a_block() {
-        let listed = Mark::listed(Effect::CutOff, 9, Reason::Unspecified);
+        let listed = Mark::listed(Effect::CutOff, 9, Reason::Unspecified, true);
         assert!(cut_off(5_000).is_covered_by(&listed));
         assert!(!block(5_000).is_covered_by(&listed));
+    }
+
+    /// A list that knows of the rotation alone must not take over an event that said more.
+    #[test]
+    fn what_is_more_than_a_rotation_stays_so_in_any_order() {
+        let rotation = mark(
+            Revocation::of(Key::token("t"))
+                .at(at(9))
+                .because(Reason::Superseded)
+                .into(),
+        );
+        let stolen = mark(
+            Revocation::of(Key::token("t"))
+                .at(at(5))
+                .because(Reason::KeyCompromise)
+                .into(),
+        );
+        assert!(!rotation.is_withdrawn() && stolen.is_withdrawn());
+        assert!(rotation.join(stolen).is_withdrawn() && stolen.join(rotation).is_withdrawn());
+        assert!(!rotation.join(reinstate(20)).is_withdrawn());
+        assert!(rotation.is_covered_by(&rotation.join(stolen)));
+        assert!(!stolen.is_covered_by(&rotation));
     }
 
     fn marks() -> impl Strategy<Value = Mark> {
@@ -290,10 +322,14 @@ mod tests {
             (0..20_u64).prop_map(|ms| reinstate(ms * 500)),
         ];
         let reason = prop_oneof![Just(Reason::Unspecified), Just(Reason::Superseded)];
-        (mark, 0..5_u32, reason).prop_map(|(mark, forget_at, reason)| Mark {
-            forget_at,
-            reason: if mark.latest().is_set() { reason } else { mark.reason },
-            ..mark
+        (mark, 0..5_u32, reason).prop_map(|(mark, forget_at, reason)| match mark.latest().is_set() {
+            true => Mark {
+                forget_at,
+                reason,
+                withdrawn: reason.withdraws(),
+                ..mark
+            },
+            false => Mark { forget_at, ..mark },
         })
     }
 

@@ -23,6 +23,7 @@ impl Overlay {
     }
 
     /// What is known of `key`.
+    #[inline]
     pub(crate) fn get(&self, key: &Key) -> Option<&Mark> {
         match key.kind().table() {
             Some(table) => self.tables[table].get(key.fingerprint()),

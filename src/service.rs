@@ -7,14 +7,18 @@ use tower_service::Service;
 
 use crate::future::ResponseFuture;
 use crate::gate::Gate;
+use crate::guard::RevocationGuard;
 use crate::identify::Identify;
 use crate::respond::{Http, Respond};
+use crate::settings::{GuardExtension, StatusExtension};
+use crate::watch::Watch;
 
 /// Refuses requests whose credential is revoked, and passes all others on. Made by
 /// [`RevocationLayer`](crate::RevocationLayer); see the [crate docs](crate).
 ///
 /// The check runs within `call`, before the inner service's: one atomic load and a few look-ups, no lock, no await,
-/// no allocation. The inner service's error type is unchanged: a refusal is a response.
+/// no allocation. The inner service's error type is unchanged: a refusal is a response. What was admitted is
+/// watched to its end: see [`ResponseFuture`] and [`ResponseBody`](crate::ResponseBody).
 #[derive(Debug)]
 pub struct RevocationService<S, I, R = Http> {
     inner: S,
@@ -50,22 +54,35 @@ where
 {
     type Response = R::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, R, Req, R::Response>;
+    type Future = ResponseFuture<S, R, Req>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        match self.gate.check(&request) {
-            Ok(status) => {
-                if let Some(status) = status {
-                    self.gate.respond.annotate(&mut request, status);
-                }
-                ResponseFuture::admitted(self.inner.call(request))
-            }
-            Err(refusal) => ResponseFuture::refused(self.gate.respond.refuse(request, &refusal)),
+        let Gate {
+            identify,
+            respond,
+            flight,
+        } = &*self.gate;
+        let identity = identify.identify(&request);
+        let memo = respond.remember(&request);
+        let pass = match self.gate.check(&identity) {
+            Ok(pass) => pass,
+            Err(refusal) => return ResponseFuture::refused(respond.refuse(memo, &refusal)),
+        };
+        if flight.settings.status_extension == StatusExtension::Insert {
+            respond.insert(&mut request, pass.status);
         }
+        let watched = identity.credential().filter(|_| pass.is_watched);
+        if flight.settings.guard_extension == GuardExtension::Insert {
+            respond.insert(&mut request, RevocationGuard::new(flight, watched));
+        }
+        let watch = watched.map_or_else(Watch::none, |credential| Watch::new(flight, credential, pass.version));
+        let respond = respond.clone();
+        // Last, so that the handler comes about where it stays.
+        ResponseFuture::admitted(self.inner.call(request), respond, memo, watch)
     }
 }
 

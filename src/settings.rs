@@ -1,5 +1,7 @@
 //! What a layer is told to do with what is decided.
 
+use crate::reach::Reaches;
+
 /// What one layer does with what its domain decides.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Settings {
@@ -7,6 +9,10 @@ pub(crate) struct Settings {
     pub(crate) unreadable: Unreadable,
     pub(crate) enforcement: Enforcement,
     pub(crate) status_extension: StatusExtension,
+    pub(crate) guard_extension: GuardExtension,
+    pub(crate) cut: Cut,
+    pub(crate) running: Running,
+    pub(crate) reaches: Reaches,
 }
 
 /// What to do with requests that present no credential.
@@ -51,4 +57,43 @@ pub enum StatusExtension {
     Omit,
     /// They do, at the cost of an allocation.
     Insert,
+}
+
+/// Whether admitted requests carry a [`RevocationGuard`](crate::RevocationGuard) in their extensions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum GuardExtension {
+    /// They don't: the admitted path stays free of allocations. The default.
+    #[default]
+    Omit,
+    /// They do, at the cost of two allocations. For services with WebSockets or tasks that outlive their response.
+    Insert,
+}
+
+/// How a response body ends whose credential is revoked on its way.
+///
+/// A gRPC response ends with trailers that say `UNAUTHENTICATED` under either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Cut {
+    /// With an error ([`StreamCut`](crate::StreamCut)): HTTP/2 resets the stream, HTTP/1 closes the connection without the
+    /// last chunk, and the client knows that something is missing. The default.
+    #[default]
+    Abort,
+    /// As if it were over. For clients that take an error for a reason to repeat the request at once.
+    ///
+    /// # Security
+    ///
+    /// A response of no stated length that was cut passes for a whole one.
+    End,
+}
+
+/// What becomes of a handler that is still running when its request's credential is revoked. Its response is
+/// withheld under either, and the client gets the refusal that its next request would get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Running {
+    /// It is dropped at once, wherever it waits. What it had begun stays half done, as when its client goes away. Costs an
+    /// allocation and a look-up by each key where a handler has to wait.
+    Drop,
+    /// It may finish. The default.
+    #[default]
+    Finish,
 }

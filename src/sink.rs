@@ -7,6 +7,9 @@ use crate::credential::Credential;
 use crate::decode::{Decode, Decoded, Disposition};
 use crate::domain::{Domain, words};
 use crate::event::Event;
+use crate::flight::Flight;
+use crate::guard::RevocationGuard;
+use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::status::{FeedState, Status};
 use crate::timestamp::Timestamp;
@@ -193,12 +196,24 @@ impl EventSink {
         }
     }
 
-    /// What is known of `credential` now, for work that is not a request: a job, a message, a connection that is already
-    /// open. What an unknown credential means is the caller's to decide. Counted nowhere.
+    /// What is known of `credential` now, for work that is not a request, such as a job or a message. What an unknown credential means is the caller's to decide. Counted nowhere.
     ///
     /// Costs what it costs the layer: no lock, no allocation.
     pub fn decide(&self, credential: &Credential) -> Verdict {
         self.domain.store.decide(credential).verdict
+    }
+
+    /// Watches over `credential` for work that is not a request, and goes on for a while: a subscription, a job. Under the
+    /// settings that a layer has by default.
+    ///
+    /// A credential that is revoked already is told of at once.
+    #[must_use]
+    pub fn guard(&self, credential: impl Into<Credential>) -> RevocationGuard {
+        let flight = Flight {
+            domain: Arc::clone(&self.domain),
+            settings: Settings::default(),
+        };
+        RevocationGuard::new(&Arc::new(flight), Some(&credential.into()))
     }
 
     /// Everything an operator asks about, as of now.

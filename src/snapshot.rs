@@ -180,6 +180,7 @@ impl SnapshotBuilder {
             at_secs: u32::try_from(at.as_unix_secs()).unwrap_or(u32::MAX),
             effect: entry.effect(),
             reason: entry.reason(),
+            withdrawn: entry.reason().withdraws(),
         };
         let key = entry.key();
         match key.kind().table() {
@@ -212,11 +213,13 @@ pub(crate) struct Listed {
     at_secs: u32,
     effect: Effect,
     reason: Reason,
+    /// Whether it is more than a rotation.
+    withdrawn: bool,
 }
 
 impl Listed {
     pub(crate) fn mark(&self) -> Mark {
-        Mark::listed(self.effect, self.at_secs, self.reason)
+        Mark::listed(self.effect, self.at_secs, self.reason, self.withdrawn)
     }
 
     fn join(self, other: Self) -> Self {
@@ -224,6 +227,7 @@ impl Listed {
         let blocks = [self.effect, other.effect].contains(&Effect::Block);
         Self {
             effect: if blocks { Effect::Block } else { Effect::CutOff },
+            withdrawn: self.withdrawn || other.withdrawn,
             ..newer
         }
     }
@@ -252,7 +256,7 @@ mod tests {
         assert_eq!(list.entries(), 1);
         assert_eq!(
             list.get(&key),
-            Some(Mark::listed(Effect::Block, 50, Reason::Unspecified))
+            Some(Mark::listed(Effect::Block, 50, Reason::Unspecified, true))
         );
     }
 
@@ -311,7 +315,7 @@ mod tests {
         assert!(union.get(&a).is_some() && union.get(&b).is_some());
         assert_eq!(
             union.get(&both),
-            Some(Mark::listed(Effect::CutOff, 4, Reason::Unspecified))
+            Some(Mark::listed(Effect::CutOff, 4, Reason::Unspecified, true))
         );
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::credential::Credential;
-use crate::key::Key;
+use crate::event::Effect;
+use crate::key::{Key, KeyKind};
 use crate::mark::Mark;
 use crate::overlay::{Full, Overlay};
 use crate::policy::{Lists, Policy, StalePolicy};
+use crate::reach::Terms;
 use crate::snapshot::Snapshot;
-use crate::timestamp::Timestamp;
 use crate::verdict::{Freshness, RevocationStatus, Revoked, Source, Verdict};
 
 /// Everything a decision needs, in one piece: a reader that has this has a consistent view.
@@ -22,6 +23,8 @@ use crate::verdict::{Freshness, RevocationStatus, Revoked, Source, Verdict};
 pub(crate) struct State {
     pub(crate) policy: Policy,
     pub(crate) overlay: Overlay,
+    /// How many states were published before this one.
+    pub(crate) version: u64,
     snapshot: Option<Arc<Snapshot>>,
     /// When the snapshot was last fetched or confirmed, on the monotonic clock.
     refreshed_at: Option<Instant>,
@@ -61,6 +64,26 @@ impl State {
             verdict,
             status,
             stale: self.policy.stale,
+            version: self.version,
+        }
+    }
+
+    /// What ends work on these terms. How fresh anything is does not matter: a list that becomes stale ends nothing.
+    pub(crate) fn ending(&self, terms: &Terms) -> Option<Revoked> {
+        self.first(terms.keys(), |kind, mark| terms.ended_by(kind, mark))
+    }
+
+    /// What is known of `key`, and from where.
+    #[inline]
+    pub(crate) fn known(&self, key: &Key) -> Option<(Mark, Source)> {
+        let said = self.overlay.get(key);
+        let listed = self.snapshot.as_ref().and_then(|list| list.get(key));
+        match (said, listed) {
+            (None, None) => None,
+            (Some(said), None) => Some((*said, Source::Event)),
+            (None, Some(listed)) => Some((listed, Source::List)),
+            // A reinstatement by event lifts a listed block, if it is newer.
+            (Some(said), Some(listed)) => Some((said.join(listed), Source::List)),
         }
     }
 
@@ -103,30 +126,26 @@ impl State {
 
     /// The first of a credential's keys that refuses it, and why.
     fn revoked(&self, credential: &Credential) -> Option<Revoked> {
-        let issued_at = credential.issued_at();
-        let issuer_wide = self.revoked_key(&Key::everything(), issued_at);
-        issuer_wide.or_else(|| {
-            let mut keys = credential.keys();
-            keys.find_map(|key| self.revoked_key(key, issued_at))
-        })
+        self.first(credential.keys(), |_, mark| mark.refuses(credential.issued_at()))
     }
 
-    fn revoked_key(&self, key: &Key, issued_at: Option<Timestamp>) -> Option<Revoked> {
-        let said = self.overlay.get(key);
-        let listed = self.snapshot.as_ref().and_then(|list| list.get(key));
-        let (known, source) = match (said, listed) {
-            (None, None) => return None,
-            (Some(said), None) => (*said, Source::Event),
-            (None, Some(listed)) => (listed, Source::List),
-            // A reinstatement by event lifts a listed block, if it is newer.
-            (Some(said), Some(listed)) => (said.join(listed), Source::List),
+    /// The first of the keys, the issuer-wide one before all others, that has an effect by what is known of it.
+    #[inline]
+    fn first<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k Key>,
+        effect: impl Fn(KeyKind, &Mark) -> Option<Effect>,
+    ) -> Option<Revoked> {
+        let revoked = |key: &Key| {
+            let (mark, source) = self.known(key)?;
+            Some(Revoked {
+                kind: key.kind(),
+                effect: effect(key.kind(), &mark)?,
+                source,
+                reason: mark.reason(),
+            })
         };
-        known.refuses(issued_at).map(|effect| Revoked {
-            kind: key.kind(),
-            effect,
-            source,
-            reason: known.reason(),
-        })
+        revoked(&Key::everything()).or_else(|| keys.into_iter().find_map(revoked))
     }
 
     fn age(&self, now: Instant) -> Option<std::time::Duration> {
@@ -145,6 +164,8 @@ pub(crate) struct Decision {
     pub(crate) status: RevocationStatus,
     /// What an unknown verdict means.
     pub(crate) stale: StalePolicy,
+    /// Which state decided.
+    pub(crate) version: u64,
 }
 
 #[cfg(test)]
@@ -152,8 +173,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::event::{Effect, Event, Reason, Reinstatement, Revocation};
+    use crate::event::{Event, Reason, Reinstatement, Revocation};
     use crate::policy::DEFAULT_MAX_AGE;
+    use crate::timestamp::Timestamp;
     use crate::verdict::Unknown;
 
     fn verdict(state: &State, credential: &Credential, now: Instant) -> Verdict {
@@ -212,7 +234,7 @@ mod tests {
         assert_eq!(
             verdict,
             Verdict::Revoked(Revoked {
-                kind: crate::key::KeyKind::Subject,
+                kind: KeyKind::Subject,
                 effect: Effect::Block,
                 source: Source::Event,
                 reason: Reason::Unspecified,

@@ -31,6 +31,8 @@ pub struct Status {
     pub verdicts: VerdictCounts,
     /// Requests that a layer in observe-only mode admitted and would have refused.
     pub would_refuse: u64,
+    /// Work that was admitted and is under way.
+    pub in_flight: InFlightStatus,
 }
 
 /// The installed list.
@@ -134,6 +136,20 @@ pub struct VerdictCounts {
     pub unknown: u64,
     /// A credential that could not be read.
     pub unreadable: u64,
+}
+
+/// Work that was admitted and is under way: response bodies, handlers, and whoever holds a guard.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct InFlightStatus {
+    /// How much of it waits at this moment to be told of a revocation. What is busy is not counted: it looks for itself.
+    pub waiting: usize,
+    /// How often one that waited was woken, since a revocation concerned it.
+    pub woken: u64,
+    /// How much of it was ended.
+    pub cut: u64,
+    /// How much of it a layer in observe-only mode would have ended.
+    pub would_cut: u64,
 }
 
 fn freshness<S: serde::Serializer>(freshness: &Freshness, serializer: S) -> Result<S::Ok, S::Error> {

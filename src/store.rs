@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -12,12 +13,16 @@ use tokio::time::Instant;
 use crate::admission::{self, ApplyError, InstallError};
 use crate::credential::Credential;
 use crate::event::Event;
+use crate::key::Key;
+use crate::live::Live;
 use crate::mark::Mark;
 use crate::overlay::Full;
 use crate::policy::Policy;
+use crate::reach::Terms;
 use crate::snapshot::Snapshot;
 use crate::state::{Decision, State, Step};
 use crate::timestamp::Timestamp;
+use crate::verdict::Revoked;
 
 /// The one truth, read by every request and written by one writer at a time.
 ///
@@ -30,13 +35,24 @@ use crate::timestamp::Timestamp;
 /// The price is memory for two overlays, and a wait: before writing to a state that was just retired, the
 /// writer lets the readers that are inside [`decide`](Self::decide) (some 100 ns) finish. Should one
 /// not, it copies the published state rather than wait for ever.
+///
+/// Work that is in flight and waits is called after each publication that concerns it.
 pub(crate) struct Store {
-    published: OwnLines<ArcSwap<State>>,
+    published: OwnLines<Published>,
+    /// Who waits to be called.
+    pub(crate) live: Live,
     writer: Mutex<Writer>,
     /// Held while a list is checked against the installed one.
     installing: Mutex<()>,
     /// Zero of the clock that retention is counted on.
     epoch: Instant,
+}
+
+struct Published {
+    state: ArcSwap<State>,
+    /// The state's version, stored after it: a hint whether it is worth looking. Whoever finds it changed and looks goes on
+    /// by the version that the state itself names, so that nothing hangs on their order.
+    version: AtomicU64,
 }
 
 struct Writer {
@@ -66,7 +82,11 @@ impl Store {
                 forgot_at: 0,
             }),
             installing: Mutex::default(),
-            published: OwnLines(ArcSwap::from_pointee(state)),
+            published: OwnLines(Published {
+                version: AtomicU64::new(state.version),
+                state: ArcSwap::from_pointee(state),
+            }),
+            live: Live::new(),
             epoch: Instant::now(),
         }
     }
@@ -74,17 +94,32 @@ impl Store {
     /// What is known of `credential`, and how fresh that is.
     pub(crate) fn decide(&self, credential: &Credential) -> Decision {
         let now = Instant::now();
-        self.published.0.load().decide(credential, now)
+        self.published.0.state.load().decide(credential, now)
+    }
+
+    /// Whether anything was published since the state of version `seen`.
+    #[inline]
+    pub(crate) fn has_changed_since(&self, seen: u64) -> bool {
+        self.published.0.version.load(Ordering::Relaxed) != seen
+    }
+
+    /// What ends work on these terms, if anything was published since the state of version `seen`; which becomes the
+    /// version that was looked at.
+    pub(crate) fn ending(&self, terms: &Terms, seen: &mut u64) -> Option<Revoked> {
+        self.look(|state| match mem::replace(seen, state.version) == state.version {
+            true => None,
+            false => state.ending(terms),
+        })
     }
 
     /// Looks at the published state. `look` must be short: the writer waits for it.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.published.0.load())
+        look(&self.published.0.state.load())
     }
 
     pub(crate) fn configure(&self, change: impl FnOnce(&mut Policy)) {
         let mut writer = self.writer();
-        let mut policy = self.published.0.load().policy;
+        let mut policy = self.look(|state| state.policy);
         change(&mut policy);
         // Only a merge can be refused.
         let _ = self.publish(&mut writer, vec![Step::Configure(policy)]);
@@ -117,7 +152,10 @@ impl Store {
             Step::Merge(*event.key(), Mark::of(event, arrival, forget_at))
         }));
         let early = events.len() - (steps.len() - before);
-        match (self.publish(&mut writer, steps), early) {
+        let full = self.publish(&mut writer, steps);
+        drop(writer);
+        self.call_whom_events_concern(events);
+        match (full, early) {
             (0, 0) => Ok(()),
             // What can be repeated goes first: the others are refused again then.
             (full @ 1.., early) => Err(ApplyError::AtCapacity { refused: full + early }),
@@ -138,6 +176,12 @@ impl Store {
         let mut writer = self.writer();
         let _ = self.publish(&mut writer, vec![Step::Install(admitted, Instant::now())]);
         self.settle(&mut writer);
+        drop(writer);
+        let by_everything = self.judge(&Key::everything());
+        self.live.call_all(|key| {
+            let by_key = self.judge(key);
+            move |terms: &Terms| by_key(terms) || by_everything(terms)
+        });
         Ok(())
     }
 
@@ -157,18 +201,41 @@ impl Store {
 
     /// Runs `steps` on the spare state, publishes it, and returns how many steps found no room.
     fn publish(&self, writer: &mut Writer, steps: Vec<Step>) -> usize {
-        let spare = writer.spare(&self.published.0);
+        let version = self.look(|state| state.version) + 1;
+        let spare = writer.spare(&self.published.0.state);
         let full = steps.iter().filter(|step| spare.run(step) == Err(Full)).count();
+        spare.version = version;
         writer.behind = steps;
         let published = Arc::clone(&writer.spare);
-        writer.spare = self.published.0.swap(published);
+        writer.spare = self.published.0.state.swap(published);
+        self.published.0.version.store(version, Ordering::Relaxed);
         full
+    }
+
+    /// Calls the work in flight that one of these events ends.
+    fn call_whom_events_concern(&self, events: &[Event]) {
+        for event in events {
+            // A reinstatement ends nothing.
+            let Event::Revoke(revocation) = event else { continue };
+            if *revocation.key() == Key::everything() {
+                let by_everything = self.judge(revocation.key());
+                self.live.call_all(|_| &by_everything);
+            } else {
+                self.live.call(revocation.key(), |key| self.judge(key));
+            }
+        }
+    }
+
+    /// Whom that which is now known of `key` concerns.
+    fn judge(&self, key: &Key) -> impl Fn(&Terms) -> bool + Copy + use<> {
+        let (kind, known) = (key.kind(), self.look(|state| state.known(key)));
+        move |terms| known.is_some_and(|(mark, _)| terms.ended_by(kind, &mark).is_some())
     }
 
     /// Brings the spare state up to date at once, so that what it alone still holds (a replaced list) is freed here
     /// and now.
     fn settle(&self, writer: &mut Writer) {
-        writer.spare(&self.published.0);
+        writer.spare(&self.published.0.state);
     }
 
     /// When an event's effect may be forgotten, in seconds on the store's clock.
@@ -194,7 +261,7 @@ impl Store {
             // A panic under the lock can only have come from a step. What it left behind is not what is published.
             self.writer.clear_poison();
             let mut writer = poisoned.into_inner();
-            writer.start_over(&self.published.0);
+            writer.start_over(&self.published.0.state);
             writer
         })
     }
@@ -275,7 +342,7 @@ mod tests {
     fn a_reader_that_does_not_leave_costs_a_copy_and_has_nothing_to_free() {
         let store = Store::new(Policy::default());
         revoke(&store, "a");
-        let reader = store.published.0.load_full();
+        let reader = store.published.0.state.load_full();
         revoke(&store, "b");
         revoke(&store, "c");
         assert_eq!(store.writer().abandoned.len(), 1);
@@ -380,7 +447,7 @@ mod tests {
             let mut writer = store.writer();
             let event = Revocation::of(Key::token("half")).into();
             let step = Step::Merge(Key::token("half"), Mark::of(&event, AT, u32::MAX));
-            writer.spare(&store.published.0).run(&step).unwrap();
+            writer.spare(&store.published.0.state).run(&step).unwrap();
             panic!("on purpose");
         }));
         assert!(panicked.is_err());
@@ -404,7 +471,7 @@ mod tests {
         });
         revoke(&store, "old");
         tokio::time::advance(Duration::from_secs(62)).await;
-        let before = store.published.0.load_full();
+        let before = store.published.0.state.load_full();
         let batch = ["a", "b"].map(|id| Revocation::of(Key::token(id)).into());
         store.merge(&batch, AT).unwrap();
         assert!(Arc::ptr_eq(&before, &store.writer().spare), "published once");

@@ -54,6 +54,37 @@ impl<V> Table<V> {
             .insert_unique(key.place(), slot, |&slot| entries[at(slot)].0.place());
     }
 
+    /// Takes a key out. The last entry moves into its place.
+    pub(crate) fn remove(&mut self, key: Fingerprint) -> Option<V> {
+        let entries = &self.entries;
+        let found = self.index.find_entry(key.place(), |&slot| entries[at(slot)].0 == key);
+        let (gap, _) = found.ok()?.remove();
+        let (_, value) = self.entries.swap_remove(at(gap));
+        if let Some((moved, _)) = self.entries.get(at(gap)) {
+            let from = slot(self.entries.len());
+            let moved = self.index.find_mut(moved.place(), |&slot| slot == from);
+            *moved.expect("every entry is indexed") = gap;
+        }
+        self.give_back();
+        Some(value)
+    }
+
+    /// The entry at a position, from 0 to [`len`](Self::len). Entries keep their positions, but for the last one when
+    /// another is removed.
+    pub(crate) fn at(&self, position: usize) -> Option<(Fingerprint, &V)> {
+        self.entries.get(position).map(|(key, value)| (*key, value))
+    }
+
+    /// Gives back most of the memory that nothing has needed for a while.
+    fn give_back(&mut self) {
+        let len = self.entries.len();
+        if self.entries.capacity() > MIN_SHRINK && len < self.entries.capacity() / 4 {
+            self.entries.shrink_to(2 * len);
+            let entries = &self.entries;
+            self.index.shrink_to(2 * len, |&slot| entries[at(slot)].0.place());
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Fingerprint, &V)> {
         self.entries.iter().map(|(key, value)| (*key, value))
     }
@@ -108,6 +139,9 @@ impl<V> Default for Table<V> {
     }
 }
 
+/// Tables of fewer entries keep what they have.
+const MIN_SHRINK: usize = 64;
+
 /// Where the entry of an index slot lies.
 const fn at(slot: u32) -> usize {
     slot as usize
@@ -130,12 +164,14 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Put(u8, u32),
+        Remove(u8),
         RetainEven,
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
             20 => (any::<u8>(), any::<u32>()).prop_map(|(key, value)| Step::Put(key, value)),
+            12 => any::<u8>().prop_map(Step::Remove),
             1 => Just(Step::RetainEven),
         ];
         proptest::collection::vec(step, 0..400)
@@ -143,6 +179,17 @@ mod tests {
 
     fn fingerprint(key: u8) -> Fingerprint {
         Key::token(&key.to_string()).fingerprint()
+    }
+
+    #[test]
+    fn gives_back_what_it_does_not_need_any_more() {
+        let mut table = Table::default();
+        let keys: Vec<_> = (0..10_000).map(|n| Key::token(&n.to_string()).fingerprint()).collect();
+        keys.iter().for_each(|key| table.insert_new(*key, ()));
+        keys[100..].iter().for_each(|key| assert!(table.remove(*key).is_some()));
+        assert!(table.entries.capacity() <= 400, "{}", table.entries.capacity());
+        assert!(table.index.capacity() <= 900, "{}", table.index.capacity());
+        assert!(keys[..100].iter().all(|key| table.get(*key).is_some()));
     }
 
     proptest! {
@@ -159,6 +206,7 @@ mod tests {
                             None => table.insert_new(fingerprint(key), value),
                         }
                     }
+                    Step::Remove(key) => prop_assert_eq!(table.remove(fingerprint(key)), model.remove(&key)),
                     Step::RetainEven => {
                         table.retain(|_, value| value % 2 == 0);
                         model.retain(|_, value| *value % 2 == 0);
@@ -169,6 +217,8 @@ mod tests {
             for key in 0..=u8::MAX {
                 prop_assert_eq!(table.get(fingerprint(key)), model.get(&key));
             }
+            let held: Vec<_> = (0..table.len()).map_while(|position| table.at(position)).collect();
+            prop_assert!(held.into_iter().eq(table.iter()));
         }
 
         #[test]

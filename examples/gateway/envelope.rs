@@ -66,9 +66,8 @@ impl ErrorReply {
         }
     }
 
-    /// The response to the request with these extensions.
-    pub(crate) fn respond(self, extensions: &Extensions) -> http::Response<Bytes> {
-        let id = RequestId::from_extensions(extensions);
+    /// The response to the request of this id.
+    pub(crate) fn respond(self, id: &RequestId) -> http::Response<Bytes> {
         let envelope = Envelope {
             error: Error {
                 code: self.code,
@@ -87,9 +86,9 @@ impl ErrorReply {
         response
     }
 
-    /// The same, as axum's response.
+    /// The response to the request with these extensions, as axum's.
     pub(crate) fn into_response(self, extensions: &Extensions) -> Response {
-        self.respond(extensions).map(Body::from)
+        self.respond(&RequestId::from_extensions(extensions)).map(Body::from)
     }
 }
 

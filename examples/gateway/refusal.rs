@@ -2,21 +2,26 @@
 
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
-use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::json;
 use tower_revocation::respond::Refuse;
 use tower_revocation::{KeyKind, Refusal};
 
-use crate::envelope::ErrorReply;
+use crate::envelope::{ErrorReply, RequestId};
 
 /// Writes refusals as upstream's clients expect them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AsUpstream;
 
 impl Refuse for AsUpstream {
-    fn refuse(&self, refusal: &Refusal, request: &Parts) -> Response<Bytes> {
-        let mut response = reply(refusal).respond(&request.extensions);
+    type Memo = RequestId;
+
+    fn remember<B>(&self, request: &Request<B>) -> RequestId {
+        RequestId::from_extensions(request.extensions())
+    }
+
+    fn refuse(&self, refusal: &Refusal, id: RequestId) -> Response<Bytes> {
+        let mut response = reply(refusal).respond(&id);
         if let Refusal::Unavailable { retry_after, .. } = refusal {
             let seconds = HeaderValue::from(retry_after.as_secs().max(1));
             response.headers_mut().insert(RETRY_AFTER, seconds);

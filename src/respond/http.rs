@@ -1,14 +1,18 @@
 //! HTTP.
 
+use std::error::Error;
+
 use bytes::Bytes;
+use http::{Method, Request, Response};
 use http_body::Body;
 
-use crate::body::ResponseBody;
+use crate::body::{Ending, ResponseBody};
+use crate::grpc;
 use crate::refusal::Refusal;
 use crate::respond::problem::Problem;
 use crate::respond::protocol::Respond;
 use crate::respond::refuse::Refuse;
-use crate::verdict::RevocationStatus;
+use crate::watch::Watch;
 
 /// HTTP, with refusals written by `F`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,23 +28,43 @@ impl<F> Http<F> {
     }
 }
 
-impl<A, B, F> Respond<http::Request<A>, http::Response<B>> for Http<F>
+impl<A, B, F> Respond<Request<A>, Response<B>> for Http<F>
 where
     B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
     F: Refuse,
 {
-    type Response = http::Response<ResponseBody<B>>;
+    type Response = Response<ResponseBody<B>>;
+    type Memo = HttpMemo<F::Memo>;
 
-    fn refuse(&self, request: http::Request<A>, refusal: &Refusal) -> Self::Response {
-        let (parts, _body) = request.into_parts();
-        self.refuse.refuse(refusal, &parts).map(ResponseBody::refused)
+    fn remember(&self, request: &Request<A>) -> Self::Memo {
+        HttpMemo {
+            may_be_grpc: request.method() == Method::POST,
+            refuse: self.refuse.remember(request),
+        }
     }
 
-    fn admit(response: http::Response<B>) -> Self::Response {
-        response.map(ResponseBody::admitted)
+    fn refuse(&self, memo: Self::Memo, refusal: &Refusal) -> Self::Response {
+        self.refuse.refuse(refusal, memo.refuse).map(ResponseBody::refused)
     }
 
-    fn annotate(&self, request: &mut http::Request<A>, status: RevocationStatus) {
-        request.extensions_mut().insert(status);
+    fn admit(&self, memo: Self::Memo, response: Response<B>, watch: Watch) -> Self::Response {
+        let ending = if memo.may_be_grpc && grpc::has_trailers(response.headers()) {
+            Ending::Trailers
+        } else {
+            watch.cut().into()
+        };
+        response.map(|body| ResponseBody::admitted(body, watch, ending))
     }
+
+    fn insert<T: Clone + Send + Sync + 'static>(&self, request: &mut Request<A>, extension: T) {
+        request.extensions_mut().insert(extension);
+    }
+}
+
+/// What is kept of an HTTP request while the inner service has it.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpMemo<M> {
+    may_be_grpc: bool,
+    refuse: M,
 }

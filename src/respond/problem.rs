@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 
+use crate::grpc;
 use crate::refusal::Refusal;
 use crate::respond::refuse::Refuse;
 
@@ -59,9 +59,16 @@ impl Default for Problem {
 }
 
 impl Refuse for Problem {
-    fn refuse(&self, refusal: &Refusal, request: &Parts) -> Response<Bytes> {
-        if let Some(kind) = grpc_kind(&request.headers) {
-            return grpc(refusal, kind);
+    /// The content type of a gRPC request.
+    type Memo = Option<&'static str>;
+
+    fn remember<B>(&self, request: &Request<B>) -> Self::Memo {
+        grpc::content_type(request)
+    }
+
+    fn refuse(&self, refusal: &Refusal, grpc: Self::Memo) -> Response<Bytes> {
+        if let Some(content_type) = grpc {
+            return trailers_only(refusal, content_type);
         }
         let (status, title) = match refusal {
             Refusal::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
@@ -97,29 +104,18 @@ const fn detail(refusal: &Refusal) -> &'static str {
     }
 }
 
-/// The content type of a gRPC request, if it is one.
-fn grpc_kind(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let kind = headers.get(CONTENT_TYPE)?;
-    kind.as_bytes().starts_with(b"application/grpc").then_some(kind)
-}
-
 /// A response that consists of trailers alone: HTTP status 200, and gRPC's own in the header.
-fn grpc(refusal: &Refusal, kind: &HeaderValue) -> Response<Bytes> {
-    let code = match refusal {
-        Refusal::Unavailable { .. } => GRPC_UNAVAILABLE,
-        _ => GRPC_UNAUTHENTICATED,
+fn trailers_only(refusal: &Refusal, content_type: &'static str) -> Response<Bytes> {
+    let status = match refusal {
+        Refusal::Unavailable { .. } => grpc::UNAVAILABLE,
+        _ => grpc::UNAUTHENTICATED,
     };
     let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, kind.clone());
-    headers.insert("grpc-status", HeaderValue::from_static(code));
-    headers.insert("grpc-message", HeaderValue::from_static(detail(refusal)));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    grpc::state(headers, status, detail(refusal));
     response
 }
-
-/// [gRPC status codes](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
-const GRPC_UNAVAILABLE: &str = "14";
-const GRPC_UNAUTHENTICATED: &str = "16";
 
 #[cfg(test)]
 mod tests {
@@ -129,8 +125,9 @@ mod tests {
     use crate::verdict::Unknown;
 
     fn refuse(refusal: Refusal, content_type: &str) -> Response<Bytes> {
-        let request = http::Request::builder().header(CONTENT_TYPE, content_type);
-        Problem::new().refuse(&refusal, &request.body(()).unwrap().into_parts().0)
+        let request = Request::post("/").header(CONTENT_TYPE, content_type);
+        let memo = Problem::new().remember(&request.body(()).unwrap());
+        Problem::new().refuse(&refusal, memo)
     }
 
     const UNREADABLE: Refusal = Refusal::Unreadable { problem: "x" };
@@ -155,8 +152,7 @@ mod tests {
 
     #[test]
     fn challenges_for_another_scheme() {
-        let request = http::Request::new(()).into_parts().0;
-        let response = Problem::new().with_scheme("Claw").refuse(&Refusal::Missing, &request);
+        let response = Problem::new().with_scheme("Claw").refuse(&Refusal::Missing, None);
         assert_eq!(response.headers()[WWW_AUTHENTICATE], "Claw");
     }
 

@@ -1,20 +1,20 @@
 //! The extension point for refusals in HTTP.
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{Request, Response};
 
 use crate::refusal::Refusal;
 
 /// Writes the HTTP response to a refused request.
 ///
-/// Closures will do, and any body that is made of bytes at once:
+/// Closures will do where the refusal says all that is needed, with any body that is made of bytes at once:
 ///
 /// ```
-/// use http::{Response, StatusCode, request::Parts};
+/// use http::{Response, StatusCode};
 /// use tower_revocation::{Refusal, RevocationLayer, identify};
 ///
 /// let (layer, sink) = RevocationLayer::pair(identify::jwt(http::header::AUTHORIZATION, "Bearer"));
-/// let layer = layer.with_response(|refusal: &Refusal, _request: &Parts| {
+/// let layer = layer.with_response(|refusal: &Refusal| {
 ///     let status = match refusal {
 ///         Refusal::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
 ///         _ => StatusCode::UNAUTHORIZED,
@@ -25,17 +25,53 @@ use crate::refusal::Refusal;
 /// });
 /// # let _ = (layer, sink);
 /// ```
-pub trait Refuse {
-    /// The response. The request's body has been dropped.
-    fn refuse(&self, refusal: &Refusal, request: &Parts) -> http::Response<Bytes>;
+///
+/// Where more has to be known of the request, say what. It is kept while the inner service has the request, whose
+/// response may be withheld yet:
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Method, Request, Response};
+/// use tower_revocation::{Refusal, respond::Refuse};
+///
+/// #[derive(Clone)]
+/// struct ByMethod;
+///
+/// impl Refuse for ByMethod {
+///     type Memo = Method;
+///
+///     fn remember<B>(&self, request: &Request<B>) -> Method {
+///         request.method().clone()
+///     }
+///
+///     fn refuse(&self, refusal: &Refusal, method: Method) -> Response<Bytes> {
+///         Response::new(format!("{method}: {}", refusal.as_str()).into())
+///     }
+/// }
+/// ```
+///
+/// Cloned with every request: be small, or behind an `Arc`.
+pub trait Refuse: Clone {
+    /// What a refusal has to know of its request.
+    type Memo;
+
+    /// What to know of `request`. Called for every request: should not allocate.
+    fn remember<B>(&self, request: &Request<B>) -> Self::Memo;
+
+    /// The response.
+    fn refuse(&self, refusal: &Refusal, memo: Self::Memo) -> Response<Bytes>;
 }
 
 impl<F, B> Refuse for F
 where
-    F: Fn(&Refusal, &Parts) -> http::Response<B>,
+    F: Fn(&Refusal) -> Response<B> + Clone,
     B: Into<Bytes>,
 {
-    fn refuse(&self, refusal: &Refusal, request: &Parts) -> http::Response<Bytes> {
-        self(refusal, request).map(Into::into)
+    type Memo = ();
+
+    fn remember<A>(&self, _request: &Request<A>) {}
+
+    fn refuse(&self, refusal: &Refusal, (): ()) -> Response<Bytes> {
+        self(refusal).map(Into::into)
     }
 }

@@ -52,7 +52,7 @@ fn a_file_uses_only_files_below_it() {
         };
         let text = read(&path);
         for used in code(&text).lines().filter_map(|line| line.strip_prefix("use crate::")) {
-            let used = used.split("::").next().unwrap();
+            let used = used.split([':', ';']).next().unwrap();
             let used_rank = order.iter().position(|name| name == used);
             assert!(
                 used_rank.is_some_and(|used_rank| used_rank >= rank),
@@ -87,6 +87,7 @@ fn a_mod_file_holds_no_code() {
                 "pub mod ",
                 "pub(crate) mod ",
                 "pub use ",
+                "pub(crate) use ",
                 "use ",
                 "",
             ]

@@ -3,13 +3,14 @@
 use std::convert::Infallible;
 use std::task::Poll;
 
-use http::{Request, Response, StatusCode, request::Parts};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_layer::Layer;
-use tower_revocation::respond::Respond;
+use tower_revocation::respond::{Refuse, Respond, Watch};
 use tower_revocation::{
     Credential, Enforcement, EventSink, Freshness, Key, Refusal, Revocation, RevocationLayer, RevocationStatus,
     StatusExtension,
@@ -24,16 +25,21 @@ struct Text;
 
 impl Respond<&'static str, &'static str> for Text {
     type Response = String;
+    type Memo = &'static str;
+
+    fn remember(&self, request: &&'static str) -> &'static str {
+        request
+    }
 
     fn refuse(&self, request: &'static str, refusal: &Refusal) -> String {
         format!("{request}: {}", refusal.as_str())
     }
 
-    fn admit(response: &'static str) -> String {
+    fn admit(&self, _request: &'static str, response: &'static str, _watch: Watch) -> String {
         response.to_owned()
     }
 
-    fn annotate(&self, _request: &mut &'static str, _status: RevocationStatus) {}
+    fn insert<T>(&self, _request: &mut &'static str, _extension: T) {}
 }
 
 type ByName = fn(&&'static str) -> Credential;
@@ -153,14 +159,41 @@ async fn refuses_as_the_standards_say() {
 async fn the_host_may_write_refusals_itself() {
     let (layer, sink) = fresh_pair();
     sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
-    let layer = layer.with_response(|refusal: &Refusal, request: &Parts| {
-        let text = format!("{} {}", request.method, refusal.as_str());
+    let teapot = |refusal: &Refusal| {
+        let text = refusal.as_str();
         Response::builder().status(StatusCode::IM_A_TEAPOT).body(text).unwrap()
-    });
-    let response = send(&layer, presenting("mallory")).await;
-    assert_eq!(response.status(), 418);
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(body, "GET revoked");
+    };
+    for (response, text) in [
+        (
+            send(&layer.clone().with_response(teapot), presenting("mallory")).await,
+            "revoked",
+        ),
+        (
+            send(&layer.with_response(Teapot), presenting("mallory")).await,
+            "GET revoked",
+        ),
+    ] {
+        assert_eq!(response.status(), 418);
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), text);
+    }
+}
+
+/// Says whom it refuses.
+#[derive(Clone)]
+struct Teapot;
+
+impl Refuse for Teapot {
+    type Memo = Method;
+
+    fn remember<B>(&self, request: &Request<B>) -> Method {
+        request.method().clone()
+    }
+
+    fn refuse(&self, refusal: &Refusal, method: Method) -> Response<Bytes> {
+        let text = format!("{method} {}", refusal.as_str());
+        let response = Response::builder().status(StatusCode::IM_A_TEAPOT);
+        response.body(text.into()).unwrap()
+    }
 }
 
 #[tokio::test]
@@ -172,7 +205,7 @@ async fn tells_the_inner_service_how_fresh_the_answer_is_if_asked_to() {
         Ok::<_, Infallible>(
             Response::builder()
                 .extension(freshness)
-                .body(Full::<bytes::Bytes>::default())
+                .body(Full::<Bytes>::default())
                 .unwrap(),
         )
     });

@@ -184,6 +184,7 @@ async fn status_has_the_shape_that_operators_rely_on() {
             "last_dead_letter": null,
             "verdicts": {"admit": 1, "anonymous": 0, "revoked": 0, "unknown": 0, "unreadable": 0},
             "would_refuse": 0,
+            "in_flight": {"waiting": 0, "woken": 0, "cut": 0, "would_cut": 0},
         })
     );
 }

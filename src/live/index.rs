@@ -1,0 +1,163 @@
+//! The index of waiting work by key.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::task::Waker;
+
+use crate::key::Key;
+use crate::live::seat::Seat;
+use crate::live::watchers::Watchers;
+use crate::reach::Terms;
+use crate::sync::{Mutex, MutexGuard};
+use crate::table::Table;
+
+/// Who waits for which key.
+///
+/// Work enters when it first has to wait, under each of its keys, and leaves when it ends; an event calls those who
+/// wait for its key, and nobody else. Keys are spread over shards with a lock each, that is held for as long as
+/// a look-up takes; no waker is woken under it.
+///
+/// That nothing is missed takes two orders of things: whoever enters looks at the state *afterwards*, and whoever changes the state calls
+/// *afterwards*. If the change's call finds the lock first, then the look that comes after it sees the change; if
+/// not, then the call finds who has entered. `tests/interleaving` goes through all the ways in which they can meet.
+pub(crate) struct Live {
+    shards: Box<[Shard]>,
+    /// How many wakers were woken.
+    woken: AtomicU64,
+}
+
+/// Some of the keys, on a cache line of their own.
+#[repr(align(64))]
+#[derive(Default)]
+struct Shard(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    keys: Table<Watchers>,
+    /// How many entered under a key of this shard first.
+    seats: usize,
+}
+
+impl Live {
+    /// With as many locks as a machine has cores, give or take.
+    pub(crate) fn new() -> Self {
+        Self::with_shards(SHARDS)
+    }
+
+    pub(crate) fn with_shards(shards: usize) -> Self {
+        Self {
+            shards: (0..shards).map(|_| Shard::default()).collect(),
+            woken: AtomicU64::new(0),
+        }
+    }
+
+    /// Lets `seat` be called by any of its keys. Look at the state after that.
+    pub(crate) fn enter(&self, seat: &Arc<Seat>) {
+        for (nth, key) in seat.terms().awaited().enumerate() {
+            let mut shard = self.shard(&key);
+            shard.seats += usize::from(nth == 0);
+            match shard.keys.get_mut(key.fingerprint()) {
+                Some(watchers) => watchers.add(seat),
+                None => shard
+                    .keys
+                    .insert_new(key.fingerprint(), Watchers::One(Arc::clone(seat))),
+            }
+        }
+    }
+
+    /// Takes back what [`enter`](Self::enter) did.
+    pub(crate) fn leave(&self, seat: &Arc<Seat>) {
+        for (nth, key) in seat.terms().awaited().enumerate() {
+            let mut shard = self.shard(&key);
+            shard.seats -= usize::from(nth == 0);
+            let watchers = shard.keys.get_mut(key.fingerprint());
+            if watchers.is_some_and(|watchers| watchers.remove(seat)) {
+                let gone = shard.keys.remove(key.fingerprint());
+                // Freed without the lock.
+                drop(shard);
+                drop(gone);
+            }
+        }
+    }
+
+    /// Wakes those who wait for `key` and whom it concerns, by what `judge` says of the key. Publish first.
+    pub(crate) fn call<J>(&self, key: &Key, judge: impl FnOnce(&Key) -> J)
+    where
+        J: Fn(&Terms) -> bool,
+    {
+        let mut wakers = Vec::new();
+        if let Some(watchers) = self.shard(key).keys.get_mut(key.fingerprint()) {
+            watchers.call(judge(key), &mut wakers);
+        }
+        self.wake(wakers);
+    }
+
+    /// Wakes those whom what `judge` says of any of their keys concerns. Publish first.
+    ///
+    /// Takes time proportional to all who wait, and no lock for longer than a chunk of them takes. It goes from the end
+    /// to the start: whatever is moved meanwhile moves towards the start, and those who enter do so at the end, and
+    /// see for themselves.
+    pub(crate) fn call_all<J>(&self, judge: impl Fn(&Key) -> J)
+    where
+        J: Fn(&Terms) -> bool,
+    {
+        for shard in &self.shards {
+            let mut upto = usize::MAX;
+            while upto > 0 {
+                let mut wakers = Vec::new();
+                let waiting = lock(shard);
+                let end = upto.min(waiting.keys.len());
+                let start = end.saturating_sub(CHUNK);
+                for position in start..end {
+                    if let Some((key, watchers)) = waiting.keys.at(position) {
+                        watchers.call(judge(&key.key()), &mut wakers);
+                    }
+                }
+                drop(waiting);
+                upto = start;
+                self.wake(wakers);
+            }
+        }
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).seats).sum()
+    }
+
+    /// How many were woken since the start.
+    pub(crate) fn woken(&self) -> u64 {
+        self.woken.load(Ordering::Relaxed)
+    }
+
+    /// Without a lock: a waker may do anything, such as drop a body that then leaves.
+    fn wake(&self, wakers: Vec<Waker>) {
+        if !wakers.is_empty() {
+            self.woken.fetch_add(wakers.len() as u64, Ordering::Relaxed);
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn shard(&self, key: &Key) -> MutexGuard<'_, Waiting> {
+        // The table takes its places from the bits at both ends.
+        let place = (key.fingerprint().place() >> 24) as usize;
+        lock(&self.shards[place % self.shards.len()])
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").finish_non_exhaustive()
+    }
+}
+
+/// Nothing under the lock leaves anything half done for others to see.
+fn lock(shard: &Shard) -> MutexGuard<'_, Waiting> {
+    shard.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const SHARDS: usize = 32;
+
+/// How many keys are looked at under one lock: some 20 µs.
+const CHUNK: usize = 256;

@@ -1,0 +1,169 @@
+//! Which revocations reach work that is already in flight.
+
+use std::iter;
+
+use crate::credential::Credential;
+use crate::event::Effect;
+use crate::key::{Key, KeyKind};
+use crate::mark::Mark;
+use crate::timestamp::Timestamp;
+
+/// Which revocations of a kind of key reach work in flight: response bodies, handlers, upgraded connections.
+///
+/// The next request with the credential is refused under any of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// All of them. A rotation cuts what was opened with the old credential.
+    Always,
+    /// None of them. For issuers that rotate credentials without saying so.
+    ///
+    /// # Security
+    ///
+    /// A stream that is open stays open, whatever is revoked by keys of this kind.
+    Never,
+    /// All but rotations: revocations for the one reason that a newer credential took this one's place
+    /// ([`Reason::Superseded`](crate::Reason::Superseded)). The default.
+    #[default]
+    UnlessSuperseded,
+}
+
+/// A [`Reach`] for each kind of key.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reaches([Reach; KeyKind::COUNT]);
+
+impl Reaches {
+    pub(crate) const fn set(&mut self, kind: KeyKind, reach: Reach) {
+        self.0[kind as usize] = reach;
+    }
+
+    const fn of(&self, kind: KeyKind) -> Reach {
+        self.0[kind as usize]
+    }
+}
+
+/// By what one piece of work can be reached: its credential, as far as that matters.
+#[derive(Debug, Default)]
+pub(crate) struct Terms {
+    keys: Vec<Key>,
+    issued_at: Option<Timestamp>,
+    reaches: Reaches,
+}
+
+impl Terms {
+    /// Makes these the terms of what presents `credential`. Allocates only where there is not enough room from before.
+    #[inline]
+    pub(crate) fn set(&mut self, credential: &Credential, reaches: &Reaches) {
+        self.keys.clear();
+        self.keys.reserve_exact(credential.len());
+        credential
+            .slices()
+            .into_iter()
+            .for_each(|keys| self.keys.extend_from_slice(keys));
+        self.issued_at = credential.issued_at();
+        self.reaches = *reaches;
+    }
+
+    /// The credential's keys.
+    pub(crate) fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// The keys to wait for: those by which the work can be reached, besides the issuer-wide one; and that one alone
+    /// if there is no other.
+    pub(crate) fn awaited(&self) -> impl Iterator<Item = Key> {
+        let mut keys = self.keys.iter().copied();
+        let mut next = move || keys.find(|key| self.reaches.of(key.kind()) != Reach::Never);
+        let first = next().unwrap_or_else(Key::everything);
+        iter::once(first).chain(iter::from_fn(next))
+    }
+
+    /// How what is known of a key of this kind ends the work, if it does.
+    pub(crate) fn ended_by(&self, kind: KeyKind, known: &Mark) -> Option<Effect> {
+        let counts = match self.reaches.of(kind) {
+            Reach::Always => true,
+            Reach::Never => false,
+            Reach::UnlessSuperseded => known.is_withdrawn(),
+        };
+        if counts { known.refuses(self.issued_at) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Reason, Revocation};
+
+    fn known(revocation: Revocation) -> Mark {
+        Mark::of(&Event::from(revocation), Timestamp::from_unix_secs(100), 0)
+    }
+
+    fn terms(credential: impl Into<Credential>, reaches: &Reaches) -> Terms {
+        let mut terms = Terms::default();
+        terms.set(&credential.into(), reaches);
+        terms
+    }
+
+    #[test]
+    fn a_rotation_counts_only_where_the_host_says_so() {
+        let key = Key::token("t");
+        let rotation = known(Revocation::of(key).because(Reason::Superseded));
+        let stolen = known(Revocation::of(key).because(Reason::KeyCompromise));
+        for (reach, by_rotation, by_theft) in [
+            (Reach::UnlessSuperseded, false, true),
+            (Reach::Always, true, true),
+            (Reach::Never, false, false),
+        ] {
+            let mut reaches = Reaches::default();
+            reaches.set(KeyKind::Token, reach);
+            let terms = terms(key, &reaches);
+            assert_eq!(
+                terms.ended_by(KeyKind::Token, &rotation).is_some(),
+                by_rotation,
+                "{reach:?}"
+            );
+            assert_eq!(terms.ended_by(KeyKind::Token, &stolen).is_some(), by_theft, "{reach:?}");
+            assert!(
+                terms.ended_by(KeyKind::Subject, &stolen).is_some(),
+                "other kinds are as they were"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cut_off_ends_what_was_issued_before_it() {
+        let cut_off = known(Revocation::cut_off(Key::token("t")));
+        let issued = |secs| Credential::from(Key::token("t")).with_issued_at(Timestamp::from_unix_secs(secs));
+        let ends = |credential| terms(credential, &Reaches::default()).ended_by(KeyKind::Token, &cut_off);
+        assert_eq!((ends(issued(100)), ends(issued(101))), (Some(Effect::CutOff), None));
+        assert_eq!(ends(Key::token("t").into()), Some(Effect::CutOff), "of unknown age");
+    }
+
+    #[test]
+    fn there_is_always_a_key_to_wait_for() {
+        let mut reaches = Reaches::default();
+        let (t, s) = (Key::token("t"), Key::subject("s"));
+        let awaited = |terms: Terms| terms.awaited().collect::<Vec<_>>();
+        assert_eq!(awaited(terms([t, s], &reaches)), [t, s]);
+        reaches.set(KeyKind::Token, Reach::Never);
+        assert_eq!(awaited(terms([t, s], &reaches)), [s]);
+        assert_eq!(awaited(terms(t, &reaches)), [Key::everything()]);
+        assert_eq!(awaited(terms(Credential::new(), &reaches)), [Key::everything()]);
+    }
+
+    #[test]
+    fn says_nothing_of_who_had_it_before() {
+        let mut reused = terms([Key::token("t"), Key::token("u")], &Reaches::default());
+        let room = reused.keys.capacity();
+        let mut reaches = Reaches::default();
+        reaches.set(KeyKind::Token, Reach::Always);
+        reused.set(&Key::subject("s").into(), &reaches);
+        assert_eq!(
+            (reused.keys(), reused.keys.capacity()),
+            (&[Key::subject("s")][..], room)
+        );
+        assert_eq!(
+            (reused.issued_at, reused.reaches.of(KeyKind::Token)),
+            (None, Reach::Always)
+        );
+    }
+}
