@@ -50,6 +50,7 @@ impl Drop for Spare {
 }
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "it is the boxes that are kept")]
     static SPARES: RefCell<Vec<Box<Terms>>> = const { RefCell::new(Vec::new()) };
 }
 

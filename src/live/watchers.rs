@@ -10,6 +10,10 @@ use crate::reach::Terms;
 
 /// Who waits for one key: nearly always one, but all of a tenant's streams may.
 #[derive(Debug)]
+#[expect(
+    clippy::box_collection,
+    reason = "one of these stands for each key that is waited for: it has to be small"
+)]
 pub(crate) enum Watchers {
     Crowd(Box<HashSet<ByAddress>>),
     One(Arc<Seat>),

@@ -21,6 +21,7 @@ mod clawdentity_vectors;
 mod convergence;
 mod freshness;
 mod identify;
+mod in_flight;
 mod layer;
 #[cfg(feature = "crl-poll")]
 mod poll;

@@ -1,0 +1,595 @@
+//! Work in flight ends with the revocation of its credential (invariant 10): bodies, handlers, guards. Without sockets, so
+//! that each step can be seen; `streams` has them.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use tokio::sync::mpsc;
+use tokio_test::{assert_pending, assert_ready, task};
+use tower::{Service, service_fn};
+use tower_layer::Layer;
+use tower_revocation::status::InFlightStatus;
+use tower_revocation::{
+    Credential, Cut, Effect, Enforcement, EventSink, GuardExtension, Key, KeyKind, Reach, Reason, Reinstatement,
+    ResponseBody, Revocation, RevocationGuard, RevocationLayer, Running, Snapshot, Source, StreamCut, Timestamp,
+};
+
+use crate::support::{ByHeader, fresh_pair, presenting};
+
+/// A body that its sender feeds, and that counts how often it is polled.
+#[derive(Debug)]
+struct Fed {
+    pieces: mpsc::UnboundedReceiver<&'static str>,
+    polls: Arc<AtomicUsize>,
+}
+
+/// The other end of it.
+struct Feeder {
+    pieces: mpsc::UnboundedSender<&'static str>,
+    polls: Arc<AtomicUsize>,
+}
+
+impl Feeder {
+    fn say(&self, piece: &'static str) {
+        self.pieces.send(piece).unwrap();
+    }
+
+    fn polls(&self) -> usize {
+        self.polls.load(Ordering::Relaxed)
+    }
+
+    fn is_heard(&self) -> bool {
+        !self.pieces.is_closed()
+    }
+}
+
+fn fed() -> (Feeder, Fed) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let polls = Arc::<AtomicUsize>::default();
+    let feeder = Feeder {
+        pieces: sender,
+        polls: Arc::clone(&polls),
+    };
+    let pieces = receiver;
+    (feeder, Fed { pieces, polls })
+}
+
+impl Body for Fed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.polls.fetch_add(1, Ordering::Relaxed);
+        self.pieces
+            .poll_recv(context)
+            .map(|piece| Some(Ok(Frame::data(piece?.into()))))
+    }
+}
+
+type Layered = RevocationLayer<ByHeader>;
+
+/// Opens a stream for `subject`, with an issue time if it is not zero.
+fn open(layer: &Layered, subject: &str, iat: u64) -> (Feeder, task::Spawn<ResponseBody<Fed>>) {
+    let (feeder, body) = fed();
+    let mut body = Some(body);
+    let mut service = layer.layer(service_fn(move |_: Request<String>| {
+        let body = body.take().unwrap();
+        async { Ok::<_, Infallible>(Response::new(body)) }
+    }));
+    let mut request = presenting(subject);
+    if iat > 0 {
+        request.headers_mut().insert("x-iat", iat.into());
+    }
+    let mut call = task::spawn(service.call(request));
+    let response = assert_ready!(call.poll()).unwrap();
+    assert_eq!(response.status(), 200);
+    (feeder, task::spawn(response.into_body()))
+}
+
+type Polled = Poll<Option<Result<Frame<Bytes>, Box<dyn std::error::Error + Send + Sync>>>>;
+
+fn poll(body: &mut task::Spawn<ResponseBody<Fed>>) -> Polled {
+    body.enter(|context, body| body.poll_frame(context))
+}
+
+/// The next piece, or how it was cut.
+fn next(body: &mut task::Spawn<ResponseBody<Fed>>) -> Result<Bytes, StreamCut> {
+    match assert_ready!(poll(body)).unwrap() {
+        Ok(frame) => Ok(frame.into_data().unwrap()),
+        Err(error) => Err(*error.downcast::<StreamCut>().unwrap()),
+    }
+}
+
+fn in_flight(sink: &EventSink) -> InFlightStatus {
+    sink.status().in_flight
+}
+
+fn listing(iat: u64, entries: &[Revocation]) -> Snapshot {
+    let mut list = Snapshot::builder(Timestamp::from_unix_secs(iat));
+    entries.iter().for_each(|entry| list.push(entry));
+    list.build()
+}
+
+/// The second after this one: later than the first list.
+fn soon() -> u64 {
+    Timestamp::now().as_unix_secs() + 1
+}
+
+#[test]
+fn an_event_ends_the_streams_of_its_key_and_wakes_no_other() {
+    let (layer, sink) = fresh_pair();
+    let (alice, mut to_alice) = open(&layer, "alice", 0);
+    let (mallory, mut to_mallory) = open(&layer, "mallory", 0);
+    mallory.say("hello");
+    assert_eq!(next(&mut to_mallory).unwrap(), "hello");
+    assert_pending!(poll(&mut to_mallory));
+    assert_pending!(poll(&mut to_alice));
+    assert_eq!(in_flight(&sink).waiting, 2);
+
+    sink.apply(Revocation::of(Key::subject("mallory")).because(Reason::KeyCompromise))
+        .unwrap();
+    assert!(to_mallory.is_woken() && !to_alice.is_woken());
+    let cut = next(&mut to_mallory).unwrap_err();
+    assert_eq!(
+        (cut.why.kind, cut.why.effect, cut.why.source, cut.why.reason),
+        (KeyKind::Subject, Effect::Block, Source::Event, Reason::KeyCompromise)
+    );
+    assert_eq!(
+        cut.to_string(),
+        "response cut: credential revoked meanwhile by a block of its subject"
+    );
+    assert!(!mallory.is_heard(), "whoever feeds it learns of it");
+    assert!(assert_ready!(poll(&mut to_mallory)).is_none());
+    assert!(to_mallory.is_end_stream());
+    assert_eq!(to_mallory.size_hint().exact(), Some(0));
+
+    assert_eq!(alice.polls(), 1, "not even looked at");
+    alice.say("still here");
+    assert_eq!(next(&mut to_alice).unwrap(), "still here");
+    let status = in_flight(&sink);
+    assert_eq!((status.waiting, status.woken, status.cut), (1, 1, 1));
+}
+
+#[test]
+fn a_busy_stream_ends_before_its_next_piece_and_is_in_no_index() {
+    let (layer, sink) = fresh_pair();
+    let (feeder, mut body) = open(&layer, "mallory", 0);
+    for piece in ["one", "two", "three"] {
+        feeder.say(piece);
+    }
+    assert_eq!(next(&mut body).unwrap(), "one");
+    sink.apply(Revocation::of(Key::subject("another"))).unwrap();
+    assert_eq!(next(&mut body).unwrap(), "two");
+    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    assert!(next(&mut body).is_err(), "what is ready is not given away any more");
+    let status = in_flight(&sink);
+    assert_eq!((status.waiting, status.woken, status.cut), (0, 0, 1));
+}
+
+#[test]
+fn ends_like_any_other_if_the_host_says_so() {
+    let (layer, sink) = fresh_pair();
+    let (_feeder, mut body) = open(&layer.with_cut(Cut::End), "mallory", 0);
+    assert_pending!(poll(&mut body));
+    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    assert!(assert_ready!(poll(&mut body)).is_none());
+    assert_eq!(in_flight(&sink).cut, 1);
+}
+
+#[test]
+fn a_list_that_newly_carries_the_key_ends_it() {
+    let (layer, sink) = fresh_pair();
+    let (_alice, mut to_alice) = open(&layer, "alice", 0);
+    let (_mallory, mut to_mallory) = open(&layer, "mallory", 0);
+    assert_pending!(poll(&mut to_alice));
+    assert_pending!(poll(&mut to_mallory));
+    sink.install(listing(soon(), &[Revocation::of(Key::subject("another"))]))
+        .unwrap();
+    assert!(!to_alice.is_woken() && !to_mallory.is_woken());
+    sink.install(listing(soon() + 1, &[Revocation::of(Key::subject("mallory"))]))
+        .unwrap();
+    assert!(!to_alice.is_woken() && to_mallory.is_woken());
+    assert_eq!(next(&mut to_mallory).unwrap_err().why.source, Source::List);
+    // A list may speak of everything as well.
+    sink.install(listing(soon() + 2, &[Revocation::of(Key::everything())]))
+        .unwrap();
+    assert_eq!(next(&mut to_alice).unwrap_err().why.kind, KeyKind::Everything);
+    assert_eq!(in_flight(&sink).woken, 2);
+}
+
+#[test]
+fn a_cut_off_ends_what_was_issued_before_it() {
+    let (layer, sink) = fresh_pair();
+    let (_old, mut old) = open(&layer, "alice", 100);
+    let (_new, mut new) = open(&layer, "alice", 101);
+    let (_undated, mut undated) = open(&layer, "alice", 0);
+    for body in [&mut old, &mut new, &mut undated] {
+        assert_pending!(poll(body));
+    }
+    sink.apply(Revocation::cut_off(Key::subject("alice")).at(Timestamp::from_unix_secs(100)))
+        .unwrap();
+    assert!(old.is_woken() && !new.is_woken() && undated.is_woken());
+    assert_eq!(next(&mut old).unwrap_err().why.effect, Effect::CutOff);
+    assert!(next(&mut undated).is_err());
+    assert_pending!(poll(&mut new));
+}
+
+#[test]
+fn an_issuer_wide_cut_off_ends_what_it_concerns() {
+    let (layer, sink) = fresh_pair();
+    let (_old, mut old) = open(&layer, "alice", 100);
+    let (_new, mut new) = open(&layer, "bob", 200);
+    // A credential without keys is refused by nothing else.
+    let (_bare, mut bare) = open(&layer, "", 100);
+    for body in [&mut old, &mut new, &mut bare] {
+        assert_pending!(poll(body));
+    }
+    sink.apply(Revocation::cut_off(Key::everything()).at(Timestamp::from_unix_secs(150)))
+        .unwrap();
+    assert!(old.is_woken() && !new.is_woken() && bare.is_woken());
+    assert!(next(&mut old).is_err() && next(&mut bare).is_err());
+    assert_pending!(poll(&mut new));
+}
+
+#[test]
+fn an_ancestors_revocation_ends_it_and_wakes_once() {
+    let (layer, sink) = fresh_pair();
+    let (_feeder, mut body) = open(&layer, "agent parent grandparent", 0);
+    assert_pending!(poll(&mut body));
+    sink.apply_all(["parent", "grandparent"].map(|key| Revocation::of(Key::subject(key))))
+        .unwrap();
+    assert!(next(&mut body).is_err());
+    assert_eq!(in_flight(&sink).woken, 1);
+}
+
+#[test]
+fn a_batch_and_an_event_that_finds_no_room_end_what_they_revoke_and_nothing_else() {
+    let (layer, sink) = fresh_pair();
+    let layer = layer.with_capacity(std::num::NonZeroUsize::new(2).unwrap());
+    let mut bodies = ["a", "b", "c"].map(|subject| open(&layer, subject, 0));
+    bodies.iter_mut().for_each(|(_, body)| assert_pending!(poll(body)));
+    sink.apply_all(["a", "b", "c"].map(|key| Revocation::of(Key::subject(key))))
+        .unwrap_err();
+    let woken = bodies.each_ref().map(|(_, body)| body.is_woken());
+    assert_eq!(woken, [true, true, false]);
+}
+
+#[test]
+fn what_does_not_refuse_ends_nothing() {
+    let (layer, sink) = fresh_pair();
+    let (_feeder, mut body) = open(&layer, "alice", 300);
+    assert_pending!(poll(&mut body));
+    let at = Timestamp::from_unix_secs;
+    sink.apply(Reinstatement::of(Key::subject("alice"), at(200))).unwrap();
+    // Late, and lifted already.
+    sink.apply(Revocation::of(Key::subject("alice")).at(at(150))).unwrap();
+    sink.apply(Revocation::of(Key::token("alice"))).unwrap();
+    sink.confirm().unwrap();
+    assert!(!body.is_woken());
+    assert_pending!(poll(&mut body));
+    assert_eq!(in_flight(&sink).cut, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_becomes_stale_ends_nothing() {
+    let (layer, sink) = fresh_pair();
+    let (feeder, mut body) = open(&layer, "alice", 0);
+    assert_pending!(poll(&mut body));
+    tokio::time::advance(2 * tower_revocation::DEFAULT_MAX_AGE).await;
+    assert!(!sink.is_ready());
+    sink.apply(Revocation::of(Key::subject("another"))).unwrap();
+    feeder.say("still here");
+    assert_eq!(next(&mut body).unwrap(), "still here");
+}
+
+#[test]
+fn a_rotation_cuts_nothing_unless_the_host_says_so() {
+    let (layer, sink) = fresh_pair();
+    let rotation = Revocation::of(Key::subject("old")).because(Reason::Superseded);
+    let kinds = [Reach::UnlessSuperseded, Reach::Always, Reach::Never];
+    let mut bodies = kinds.map(|reach| open(&layer.clone().with_reach(KeyKind::Subject, reach), "old", 0));
+    let mut poll_all = |feeding: &'static str| {
+        bodies.each_mut().map(|(feeder, body)| {
+            if feeder.is_heard() && !feeding.is_empty() {
+                feeder.say(feeding);
+            }
+            poll(body).map(|piece| piece.is_some_and(|piece| piece.is_ok()))
+        })
+    };
+    assert_eq!(poll_all(""), [Poll::Pending; 3]);
+    // The list says so, as Clawdentity's does; and an event, later, the same.
+    sink.install(listing(soon(), &[rotation])).unwrap();
+    assert_eq!(in_flight(&sink).woken, 1);
+    sink.apply(rotation).unwrap();
+    assert_eq!(
+        poll_all("going on"),
+        [Poll::Ready(true), Poll::Ready(false), Poll::Ready(true)]
+    );
+    // Revoked in earnest: one goes, and the other was told not to.
+    sink.apply(Revocation::of(Key::subject("old")).because(Reason::PrivilegeWithdrawn))
+        .unwrap();
+    assert_eq!(
+        poll_all("going on"),
+        [Poll::Ready(false), Poll::Ready(false), Poll::Ready(true)]
+    );
+    assert_eq!(in_flight(&sink).cut, 2);
+}
+
+#[test]
+fn an_observer_cuts_nothing_and_counts_what_it_would_have_cut() {
+    let (layer, sink) = fresh_pair();
+    let layer = layer.with_enforcement(Enforcement::Observe);
+    let (feeder, mut body) = open(&layer, "mallory", 0);
+    assert_pending!(poll(&mut body));
+    for reason in [Reason::KeyCompromise, Reason::PrivilegeWithdrawn] {
+        sink.apply(Revocation::of(Key::subject("mallory")).because(reason))
+            .unwrap();
+        assert_pending!(poll(&mut body));
+        feeder.say("still here");
+        assert_eq!(next(&mut body).unwrap(), "still here");
+    }
+    // One that was only observed to be revoked already is not counted twice.
+    let (_feeder, mut body) = open(&layer, "mallory", 0);
+    sink.apply(Revocation::of(Key::subject("another"))).unwrap();
+    assert_pending!(poll(&mut body));
+    let status = sink.status();
+    assert_eq!((status.in_flight.cut, status.in_flight.would_cut), (0, 1));
+    assert_eq!((status.in_flight.waiting, status.would_refuse), (0, 1));
+}
+
+#[test]
+fn anonymous_requests_are_not_watched() {
+    let (layer, sink) = fresh_pair();
+    let mut service = layer.layer(service_fn(async |_: Request<String>| {
+        Ok::<_, Infallible>(Response::new(fed().1))
+    }));
+    let mut call = task::spawn(service.call(Request::new(String::new())));
+    let response = assert_ready!(call.poll()).unwrap();
+    let mut body = task::spawn(response.into_body());
+    assert!(assert_ready!(poll(&mut body)).is_none(), "its feeder is gone");
+    sink.apply(Revocation::of(Key::everything())).unwrap();
+    assert_eq!(in_flight(&sink).cut, 0);
+}
+
+/// A handler that goes on until it is let go, and says whether it was dropped before.
+fn handler() -> (
+    tokio::sync::oneshot::Sender<Response<Fed>>,
+    impl FnMut(Request<String>) -> Pin<Box<dyn Future<Output = Result<Response<Fed>, &'static str>>>>,
+) {
+    let (done, wait) = tokio::sync::oneshot::channel();
+    let mut wait = Some(wait);
+    let handle = move |_| {
+        let wait = wait.take().unwrap();
+        Box::pin(async { wait.await.map_err(|_| "broken") }) as Pin<Box<dyn Future<Output = _>>>
+    };
+    (done, handle)
+}
+
+#[test]
+fn the_response_of_a_running_handler_is_withheld() {
+    let (layer, sink) = fresh_pair();
+    let (done, handle) = handler();
+    let mut call = task::spawn(layer.layer(service_fn(handle)).call(presenting("mallory")));
+    assert_pending!(call.poll());
+    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    assert!(!call.is_woken() && !done.is_closed(), "it may finish");
+    assert_pending!(call.poll());
+    done.send(Response::new(fed().1)).unwrap();
+    let response = assert_ready!(call.poll()).unwrap();
+    assert_eq!(response.status(), 401);
+    assert!(response.headers().contains_key("www-authenticate"));
+    let status = in_flight(&sink);
+    assert_eq!((status.cut, status.woken), (1, 0));
+}
+
+#[test]
+fn a_running_handler_is_dropped_at_once_if_the_host_says_so() {
+    let (layer, sink) = fresh_pair();
+    let layer = layer.with_running(Running::Drop);
+    let (done, handle) = handler();
+    let mut call = task::spawn(layer.layer(service_fn(handle)).call(presenting("mallory")));
+    assert_pending!(call.poll());
+    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    assert!(call.is_woken());
+    let response = assert_ready!(call.poll()).unwrap();
+    assert_eq!(response.status(), 401);
+    assert!(done.is_closed(), "dropped before its future is");
+    assert_eq!(in_flight(&sink).waiting, 0);
+}
+
+#[test]
+fn a_handler_that_waited_hands_its_place_to_its_body() {
+    let (layer, sink) = fresh_pair();
+    let layer = layer.with_running(Running::Drop);
+    let (done, handle) = handler();
+    let mut call = task::spawn(layer.layer(service_fn(handle)).call(presenting("mallory")));
+    assert_pending!(call.poll());
+    let (feeder, body) = fed();
+    done.send(Response::new(body)).unwrap();
+    let response = assert_ready!(call.poll()).unwrap();
+    drop(call);
+    let mut body = task::spawn(response.into_body());
+    feeder.say("hello");
+    assert_eq!(next(&mut body).unwrap(), "hello");
+    assert_pending!(poll(&mut body));
+    assert_eq!(in_flight(&sink).waiting, 1);
+    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    assert!(body.is_woken() && next(&mut body).is_err());
+}
+
+#[test]
+fn an_error_of_the_handler_passes_as_it_is() {
+    let (layer, sink) = fresh_pair();
+    let (done, handle) = handler();
+    let mut call = task::spawn(layer.layer(service_fn(handle)).call(presenting("mallory")));
+    assert_pending!(call.poll());
+    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    drop(done);
+    assert_eq!(assert_ready!(call.poll()).unwrap_err(), "broken");
+}
+
+/// The guard that a request finds in its extensions.
+fn guard(layer: &Layered, request: Request<String>) -> Option<RevocationGuard> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let mut service = layer.layer(service_fn(move |request: Request<String>| {
+        sender
+            .send(request.extensions().get::<RevocationGuard>().cloned())
+            .unwrap();
+        async { Ok::<_, Infallible>(Response::new(fed().1)) }
+    }));
+    drop(service.call(request));
+    receiver.recv().unwrap()
+}
+
+#[test]
+fn a_guard_outlives_the_response() {
+    let (layer, sink) = fresh_pair();
+    assert!(guard(&layer, presenting("mallory")).is_none(), "only if asked for");
+    let layer = layer.with_guard_extension(GuardExtension::Insert);
+    let guarding = guard(&layer, presenting("mallory")).unwrap();
+    let other = guarding.clone();
+    let mut waits = [task::spawn(guarding.revoked()), task::spawn(other.revoked())];
+    waits.iter_mut().for_each(|wait| assert_pending!(wait.poll()));
+    assert!(!guarding.is_revoked());
+    // Cancelled, and nothing is lost.
+    let cancelled = task::spawn(guarding.revoked());
+    drop(cancelled);
+    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    assert!(guarding.is_revoked());
+    for mut wait in waits {
+        assert!(wait.is_woken());
+        assert_eq!(assert_ready!(wait.poll()).kind, KeyKind::Subject);
+    }
+    assert_eq!(assert_ready!(task::spawn(other.revoked()).poll()).effect, Effect::Block);
+    assert_eq!(in_flight(&sink).waiting, 0);
+}
+
+#[test]
+fn a_guard_without_a_credential_and_an_observers_tell_nothing() {
+    let (layer, sink) = fresh_pair();
+    let layer = layer.with_guard_extension(GuardExtension::Insert);
+    let anonymous = guard(&layer, Request::new(String::new())).unwrap();
+    let observer = layer.clone().with_enforcement(Enforcement::Observe);
+    let observing = guard(&observer, presenting("mallory")).unwrap();
+    let mut waits = [task::spawn(anonymous.revoked()), task::spawn(observing.revoked())];
+    waits.iter_mut().for_each(|wait| assert_pending!(wait.poll()));
+    sink.apply(Revocation::of(Key::everything())).unwrap();
+    waits.iter_mut().for_each(|wait| assert_pending!(wait.poll()));
+    assert!(!anonymous.is_revoked() && !observing.is_revoked());
+    let status = in_flight(&sink);
+    assert_eq!((status.cut, status.would_cut), (0, 1));
+}
+
+#[test]
+fn a_sink_makes_guards_for_what_is_no_request() {
+    let (_layer, sink) = fresh_pair();
+    let job = sink.guard(Credential::from([Key::subject("mallory"), Key::session("s")]));
+    let mut wait = task::spawn(job.revoked());
+    assert_pending!(wait.poll());
+    sink.apply(Revocation::of(Key::session("s"))).unwrap();
+    assert_eq!(assert_ready!(wait.poll()).kind, KeyKind::Session);
+}
+
+/// Nobody may be able to tell the body of a whole response from one that never came near this crate.
+#[tokio::test]
+async fn a_whole_body_passes_untouched() {
+    let (layer, sink) = fresh_pair();
+    let (feeder, body) = open(&layer, "alice", 0);
+    for piece in ["one ", "two ", "three"] {
+        feeder.say(piece);
+    }
+    let polls = Arc::clone(&feeder.polls);
+    drop(feeder);
+    let whole = body.into_inner().collect().await.unwrap().to_bytes();
+    assert_eq!(
+        (whole, polls.load(Ordering::Relaxed)),
+        (Bytes::from("one two three"), 4)
+    );
+    assert_eq!(in_flight(&sink).waiting, 0);
+}
+
+/// Writers, installs and streams that open, wait, go on and close: none stays open once it is revoked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_a_storm_no_stream_is_left_open() {
+    const STREAMS: usize = 2_000;
+    let (layer, sink) = fresh_pair();
+    let layer = layer.with_running(Running::Drop);
+    let mut streams = tokio::task::JoinSet::new();
+    let (go, _) = tokio::sync::watch::channel(false);
+    for n in 0..STREAMS {
+        let (layer, mut go) = (layer.clone(), go.subscribe());
+        streams.spawn(async move {
+            let _ = go.wait_for(|go| *go).await;
+            let mut service = layer.layer(service_fn(async |_: Request<String>| {
+                tokio::task::yield_now().await;
+                let (feeder, body) = fed();
+                // Says something now and then, and never ends by itself.
+                tokio::spawn(async move {
+                    while feeder.is_heard() {
+                        let _ = feeder.pieces.send("piece");
+                        tokio::task::yield_now().await;
+                    }
+                });
+                Ok::<_, Infallible>(Response::new(body))
+            }));
+            let response = service
+                .call(presenting(&format!("{n} family-{}", n % 50)))
+                .await
+                .unwrap();
+            if response.status() == 401 {
+                return false;
+            }
+            let error = response.into_body().collect().await.unwrap_err();
+            assert!(error.is::<StreamCut>());
+            true
+        });
+    }
+    go.send(true).unwrap();
+    let revoking = tokio::task::spawn_blocking({
+        let sink = sink.clone();
+        move || {
+            let mut random = fastrand::Rng::with_seed(7);
+            let mut order: Vec<_> = (0..STREAMS).collect();
+            random.shuffle(&mut order);
+            let second = soon();
+            for (nth, n) in order.into_iter().enumerate() {
+                let revocation = Revocation::of(Key::subject(&n.to_string()));
+                match nth % 10 {
+                    0 => sink.install(listing(second, &[revocation])).unwrap(),
+                    1 => sink
+                        .apply(Revocation::of(Key::subject(&format!("family-{}", n % 50))))
+                        .unwrap(),
+                    _ => sink.apply(revocation).unwrap(),
+                }
+                if nth % 10 < 2 {
+                    sink.apply(revocation).unwrap();
+                }
+            }
+        }
+    });
+    revoking.await.unwrap();
+    let all = async {
+        let mut cut = 0;
+        while let Some(was_open) = streams.join_next().await {
+            cut += u64::from(was_open.unwrap());
+        }
+        cut
+    };
+    let cut = tokio::time::timeout(std::time::Duration::from_secs(60), all)
+        .await
+        .expect("every stream ends");
+    let status = in_flight(&sink);
+    assert!(status.cut >= cut && cut > 0, "{status:?}");
+    assert_eq!(status.waiting, 0);
+}
