@@ -4,6 +4,7 @@
 
 mod allocation;
 mod architecture;
+mod bytes_codec;
 #[cfg(feature = "clawdentity")]
 mod clawdentity_events;
 #[cfg(all(feature = "clawdentity", feature = "crl-poll"))]
@@ -28,4 +29,5 @@ mod poll;
 mod sink;
 mod stacks;
 mod storm;
+mod streams;
 mod support;

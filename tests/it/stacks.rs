@@ -18,6 +18,7 @@ use tower::{ServiceBuilder, service_fn};
 use tower_revocation::identify::Jwt;
 use tower_revocation::{EventSink, Key, Revocation, RevocationLayer, identify};
 
+use crate::bytes_codec::BytesCodec;
 use crate::support::list_of_now;
 
 /// `{"alg":"none"}.{"sub":"mallory"}` and `{"alg":"none"}.{"sub":"alice"}`.
@@ -110,11 +111,7 @@ async fn sits_in_a_tonic_server_and_speaks_grpc() {
             let mut request = tonic::Request::new(Vec::new());
             request.metadata_mut().insert("authorization", token.parse().unwrap());
             let path = http::uri::PathAndQuery::from_static("/demo.Demo/Call");
-            client
-                .unary(request, path, bytes_codec::BytesCodec)
-                .await
-                .unwrap_err()
-                .code()
+            client.unary(request, path, BytesCodec).await.unwrap_err().code()
         }
     };
     assert_eq!(
@@ -123,48 +120,4 @@ async fn sits_in_a_tonic_server_and_speaks_grpc() {
         "admitted, to a server without methods"
     );
     assert_eq!(call(MALLORY).await, tonic::Code::Unauthenticated);
-}
-
-/// Messages as bytes, so that no schema is needed.
-mod bytes_codec {
-    use bytes::{Buf, BufMut};
-    use tonic::Status;
-    use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-
-    #[derive(Default)]
-    pub(super) struct BytesCodec;
-
-    impl Codec for BytesCodec {
-        type Encode = Vec<u8>;
-        type Decode = Vec<u8>;
-        type Encoder = Self;
-        type Decoder = Self;
-
-        fn encoder(&mut self) -> Self {
-            Self
-        }
-
-        fn decoder(&mut self) -> Self {
-            Self
-        }
-    }
-
-    impl Encoder for BytesCodec {
-        type Item = Vec<u8>;
-        type Error = Status;
-
-        fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-            buffer.put_slice(&item);
-            Ok(())
-        }
-    }
-
-    impl Decoder for BytesCodec {
-        type Item = Vec<u8>;
-        type Error = Status;
-
-        fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-            Ok(Some(buffer.copy_to_bytes(buffer.remaining()).to_vec()))
-        }
-    }
 }
