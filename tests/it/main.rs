@@ -31,3 +31,4 @@ mod stacks;
 mod storm;
 mod streams;
 mod support;
+mod websocket;
