@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -43,13 +44,9 @@ impl Caller {
 
     /// Sends a request without a body, with a token if there is one.
     pub(crate) async fn call(&self, method: Method, url: Uri, ait: Option<&str>) -> Result<Reply, Failure> {
-        let mut request = Request::builder().method(method).uri(url);
-        if let Some(ait) = ait {
-            request = request.header(AUTHORIZATION, format!("Claw {ait}"));
-        }
         let sent_at = Instant::now();
         let exchange = async {
-            let response = self.client.request(request.body(Empty::new())?).await?;
+            let response = self.send(method, url, ait).await?;
             let (arrived_at, status) = (Instant::now(), response.status());
             let body = response.into_body().collect().await?.to_bytes();
             Ok::<_, Failure>(Reply {
@@ -60,6 +57,46 @@ impl Caller {
             })
         };
         tokio::time::timeout(TIMEOUT, exchange).await?
+    }
+
+    /// Opens a stream that has no end of its own, and waits for the first that comes of it.
+    pub(crate) async fn open(&self, url: Uri, ait: &str) -> Result<EventStream, Failure> {
+        let opening = async {
+            let mut response = self.send(Method::GET, url, Some(ait)).await?;
+            if response.status() != StatusCode::OK {
+                return Err(format!("expected a stream, got {}", response.status()).into());
+            }
+            response.frame().await.ok_or("the stream is empty")??;
+            Ok(EventStream(response.into_body()))
+        };
+        tokio::time::timeout(TIMEOUT, opening).await?
+    }
+
+    async fn send(&self, method: Method, url: Uri, ait: Option<&str>) -> Result<Response<Incoming>, Failure> {
+        let mut request = Request::builder().method(method).uri(url);
+        if let Some(ait) = ait {
+            request = request.header(AUTHORIZATION, format!("Claw {ait}"));
+        }
+        Ok(self.client.request(request.body(Empty::new())?).await?)
+    }
+}
+
+/// A response that goes on.
+pub(crate) struct EventStream(Incoming);
+
+impl EventStream {
+    /// When it was cut. An error if it came to an end that looks like one.
+    pub(crate) async fn cut(mut self) -> Result<Instant, Failure> {
+        let cut = async {
+            loop {
+                match self.0.frame().await {
+                    Some(Ok(_event)) => {}
+                    Some(Err(_cut)) => return Ok(Instant::now()),
+                    None => return Err("the stream ended as if it were whole".into()),
+                }
+            }
+        };
+        tokio::time::timeout(TIMEOUT, cut).await?
     }
 }
 

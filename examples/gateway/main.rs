@@ -39,7 +39,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeyHandle, Poller};
-use tower_revocation::{Anonymous, EventSink, RevocationLayer, identify};
+use tower_revocation::{Anonymous, EventSink, GuardExtension, RevocationLayer, identify};
 
 use crate::auth::{Agent, Authenticator};
 use crate::caller::Doors;
@@ -107,7 +107,9 @@ async fn run(config: Config) -> Result<(), Failure> {
         .with_max_age(config.max_age)
         .with_response(AsUpstream)
         // Authentication comes first. Should somebody ever turn the two around, everybody notices.
-        .with_anonymous(Anonymous::Challenge);
+        .with_anonymous(Anonymous::Challenge)
+        // For tunnels, which outlive the response that opens them.
+        .with_guard_extension(GuardExtension::Insert);
     let keys = poll(&config, &registry, &sink)?;
     if embedded.is_some() {
         tokio::spawn(consumer.run(sink.clone()));

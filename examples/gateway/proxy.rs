@@ -1,7 +1,7 @@
 //! The reverse proxy: passes admitted requests on, bodies as they come, in both directions.
 //!
-//! A connection that was upgraded (a WebSocket) becomes a tunnel of bytes that nobody looks into any more. Closing it
-//! when its agent is revoked is the library's to do, not the proxy's.
+//! The layer ends a response on its way when its agent is revoked. A connection that was upgraded (a WebSocket) becomes a
+//! tunnel of bytes that nobody looks into any more: closing that is the proxy's to do, told by the request's guard.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tower_revocation::RevocationGuard;
 
 use crate::config::Base;
 use crate::envelope::ErrorReply;
@@ -74,17 +75,37 @@ pub(crate) async fn forward(
         return incoming(response).map(Body::new);
     }
     match (client_side, hop::upgrade(response.headers(), Version::HTTP_11)) {
-        (Some(client_side), Some(protocol)) => switch(response, client_side, protocol),
+        (Some(client_side), Some(protocol)) => {
+            let guard = extensions.get::<RevocationGuard>().cloned();
+            switch(response, client_side, protocol, guard)
+        }
         _ => UPSTREAM_AWAY.into_response(&extensions),
     }
 }
 
 /// Answers that protocols are switched, and connects the two sides once both have done so.
-fn switch<B>(mut response: http::Response<B>, client_side: OnUpgrade, protocol: HeaderValue) -> Response {
+fn switch<B>(
+    mut response: http::Response<B>,
+    client_side: OnUpgrade,
+    protocol: HeaderValue,
+    guard: Option<RevocationGuard>,
+) -> Response {
     let upstream_side = hyper::upgrade::on(&mut response);
     tokio::spawn(async move {
-        if let Err(error) = tunnel(client_side, upstream_side).await {
-            tracing::debug!(error = &*error, "tunnel broke");
+        let revoked = async {
+            match &guard {
+                Some(guard) => guard.revoked().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = tunnel(client_side, upstream_side) => {
+                if let Err(error) = ended {
+                    tracing::debug!(error = &*error, "tunnel broke");
+                }
+            }
+            // Both connections close where they are: there is no telling what a last word would be in there.
+            _why = revoked => tracing::debug!("tunnel closed: its agent was revoked"),
         }
     });
     let mut response = incoming(response).map(|_| Body::empty());

@@ -34,6 +34,12 @@ impl Story<'_> {
         let agent = self.register().await?;
         let reply = self.ask(&agent).await?.expect(StatusCode::OK)?;
         self.step("its request is admitted", &reply);
+        let stream = self
+            .caller
+            .open(url(&self.doors.gateway, "/events")?, &agent.ait)
+            .await?;
+        let cut = tokio::spawn(stream.cut());
+        self.console.say("  it opens a stream of events, which has no end");
         let revoked = self
             .caller
             .call(Method::DELETE, self.doors.agent(&agent.id, "")?, None)
@@ -42,10 +48,11 @@ impl Story<'_> {
         self.step("its owner revokes it", &revoked);
         let refused = self.until_refused(&agent).await?;
         self.step("its request is refused", &refused);
-        let window = refused.arrived_at - revoked.sent_at;
+        let cut = cut.await??;
         self.console.say(format_args!(
-            "  from asking for the revocation to the first refusal: {}",
-            millis(window)
+            "  from asking for the revocation to the first refusal: {}, to the end of the stream: {}",
+            millis(refused.arrived_at - revoked.sent_at),
+            millis(cut.saturating_duration_since(revoked.sent_at))
         ));
         Ok(())
     }

@@ -60,6 +60,8 @@ async fn measures_and_prints_one_line_of_json() {
     assert!(0.0 < p50 && p50 <= p99 && p99 <= max, "{stdout}");
     // The upstream system takes five seconds; the exact figure is for a release build to show.
     assert!(max < 1000.0, "{stdout}");
+    let [p50, p99, max] = ["p50", "p99", "max"].map(|name| figures[format!("streams_{name}_ms")].as_f64().unwrap());
+    assert!(0.0 < p50 && p50 <= p99 && p99 <= max && max < 1000.0, "{stdout}");
     assert!(stderr.contains("listening http://127.0.0.1:"), "{stderr}");
 }
 

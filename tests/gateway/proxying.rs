@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::process::{Gateway, PATIENCE};
+use crate::process::{Agent, Gateway, PATIENCE};
 use crate::registry::serve;
 use crate::web::{call, request, send};
 
@@ -120,6 +120,39 @@ async fn tunnels_websockets() {
         panic!("not refused");
     };
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_revocation_ends_streams_and_tunnels_and_no_others() {
+    let gateway = Gateway::start(&[]).await.ready().await;
+    let (mallory, alice) = (gateway.register().await, gateway.register().await);
+    let claw = |agent: &Agent| format!("Claw {}", agent.ait);
+    let open = async |agent: &Agent| {
+        let url = format!("{}/events", gateway.gateway);
+        let request = request(Method::GET, &url, &[("authorization", &claw(agent))]);
+        send(request.body(Full::<Bytes>::default()).unwrap()).await
+    };
+    let (mut to_mallory, mut to_alice) = (open(&mallory).await, open(&alice).await);
+    let (mut tunnel, _) = connect_async(handshake(&gateway, Some(&claw(&mallory)))).await.unwrap();
+    let (mut other_tunnel, _) = connect_async(handshake(&gateway, Some(&claw(&alice)))).await.unwrap();
+    // Rotated: what is open stays open.
+    let reissued = Agent::of(&gateway.reissue(&mallory.id).await);
+    gateway.refresh().await;
+    assert_eq!(gateway.ask(&mallory.ait).await.status, 401, "the old token");
+    assert_eq!(gateway.ask(&reissued.ait).await.status, 200);
+    tunnel.send(Message::text("hello")).await.unwrap();
+    assert_eq!(tunnel.next().await.unwrap().unwrap(), Message::text("hello"));
+
+    gateway.revoke(&mallory.id, "").await;
+    let cut = async { while let Some(Ok(_)) = to_mallory.frame().await {} };
+    timeout(PATIENCE, cut).await.expect("the stream ends");
+    let closed = timeout(PATIENCE, tunnel.next()).await.expect("the tunnel ends");
+    assert!(!matches!(closed, Some(Ok(Message::Text(_)))), "{closed:?}");
+    assert!(to_alice.frame().await.unwrap().is_ok());
+    other_tunnel.send(Message::text("still here")).await.unwrap();
+    assert_eq!(other_tunnel.next().await.unwrap().unwrap(), Message::text("still here"));
+    let status = gateway.until(|status| status["in_flight"]["cut"] == 2).await;
+    assert_eq!(status["in_flight"]["would_cut"], 0);
 }
 
 #[tokio::test]
