@@ -1,21 +1,25 @@
-//! The admitted path allocates nothing.
+//! The admitted path allocates nothing, and a stream that waits takes little.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::hint::black_box;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
+use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
-use http_body_util::Empty;
+use http_body::{Body, Frame};
+use http_body_util::Full;
 use tower::Service;
 use tower_layer::Layer;
-use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Snapshot, Timestamp, identify};
+use tower_revocation::{
+    Credential, EventSink, Key, ResponseBody, Revocation, RevocationLayer, Snapshot, Timestamp, identify,
+};
 
 use crate::support::list_of_now;
 
@@ -23,7 +27,7 @@ use crate::support::list_of_now;
 struct Ok200;
 
 impl Service<Request<()>> for Ok200 {
-    type Response = Response<Empty<bytes::Bytes>>;
+    type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -32,11 +36,11 @@ impl Service<Request<()>> for Ok200 {
     }
 
     fn call(&mut self, _: Request<()>) -> Self::Future {
-        ready(Ok(Response::new(Empty::new())))
+        ready(Ok(Response::new(Full::new(Bytes::from_static(b"hello")))))
     }
 }
 
-/// How often a call allocates, all of it: identify, decide, future, body. Making the request is not counted.
+/// How often a call allocates, all of it: identify, decide, future, body to its end. Making the request is not counted.
 fn allocations<I>(identify: I, request: impl Fn() -> Request<()>) -> u64
 where
     I: tower_revocation::Identify<Request<()>> + Clone,
@@ -50,12 +54,18 @@ where
     let mut call = |request| {
         assert!(service.poll_ready(&mut context).is_ready());
         let mut future = pin!(service.call(request));
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(Ok(response)) => assert_eq!(response.status(), 200),
-            _ => panic!("not ready"),
+        let Poll::Ready(Ok(response)) = future.as_mut().poll(&mut context) else {
+            panic!("not ready");
+        };
+        assert_eq!(response.status(), 200);
+        let mut body = pin!(response.into_body());
+        let mut pieces = 0;
+        while let Poll::Ready(Some(piece)) = body.as_mut().poll_frame(&mut context) {
+            pieces += usize::from(piece.is_ok());
         }
+        assert_eq!(pieces, 1);
     };
-    // The first call of a thread sets up its counters.
+    // The first call of a thread sets up its counters, and what it has to spare.
     call(request());
     let warm = request();
     measure(|| call(warm)).count_total
@@ -142,4 +152,87 @@ fn readers_neither_allocate_nor_free_while_states_are_replaced() {
             );
         }
     });
+}
+
+/// A body that never has anything to say.
+#[derive(Debug)]
+struct Silence;
+
+impl Body for Silence {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+/// Opens streams that wait, each for a token and a subject of its own, as a Clawdentity agent presents.
+fn opener(others: usize) -> (EventSink, impl FnMut(usize) -> ResponseBody<Silence>) {
+    let keys = move |number: usize| {
+        let others = (0..others).map(move |other| Key::named("other", &format!("{number} {other}")));
+        let own = [Key::token(&number.to_string()), Key::subject(&number.to_string())];
+        own.into_iter().chain(others)
+    };
+    let (layer, sink) = RevocationLayer::pair(move |request: &Request<usize>| {
+        let mut credential = Credential::new().with_issued_at(Timestamp::from_unix_secs(5));
+        credential.extend(keys(*request.body()));
+        credential
+    });
+    sink.install(list_of_now()).unwrap();
+    let mut service = layer.layer(tower::service_fn(|_: Request<usize>| {
+        ready(Ok::<_, Infallible>(Response::new(Silence)))
+    }));
+    let open = move |number| {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut future = pin!(service.call(Request::new(number)));
+        let Poll::Ready(Ok(response)) = future.as_mut().poll(&mut context) else {
+            panic!("not ready");
+        };
+        let mut body = response.into_body();
+        assert!(Pin::new(&mut body).poll_frame(&mut context).is_pending());
+        body
+    };
+    (sink, open)
+}
+
+#[test]
+fn a_stream_that_waits_takes_no_more_than_256_bytes() {
+    const STREAMS: usize = 10_000;
+    for others in 0..2 {
+        let (sink, mut open) = opener(others);
+        let mut streams = Vec::with_capacity(STREAMS);
+        drop(open(STREAMS));
+        let counted = measure(|| streams.extend((0..STREAMS).map(&mut open)));
+        assert_eq!(sink.status().in_flight.waiting, STREAMS);
+        // What it takes on the heap, and by what it makes a body larger.
+        let larger = size_of::<ResponseBody<Silence>>() - size_of::<Silence>();
+        let bytes = usize::try_from(counted.bytes_current).unwrap() / STREAMS;
+        eprintln!("{} keys: {bytes} bytes on the heap, {larger} in the body", 2 + others);
+        let most = if others == 0 { 256 } else { 256 + 64 };
+        assert!(bytes + larger <= most, "{bytes} and {larger}");
+        drop(streams);
+        assert_eq!(sink.status().in_flight.waiting, 0);
+    }
+}
+
+#[test]
+fn a_million_streams_leave_nothing_behind() {
+    let (sink, mut open) = opener(0);
+    let mut streams = std::collections::VecDeque::with_capacity(1_000);
+    let mut rounds = |count: usize| {
+        for number in 0..count {
+            if streams.len() == 1_000 {
+                streams.pop_front();
+            }
+            streams.push_back(open(number));
+        }
+    };
+    // As large as it gets with a thousand at a time.
+    rounds(10_000);
+    let counted = measure(|| rounds(1_000_000));
+    assert!(counted.bytes_current.abs() < 64 * 1024, "{counted:?}");
+    assert!(counted.bytes_max < 64 * 1024, "{counted:?}");
+    drop(streams);
+    assert_eq!(sink.status().in_flight.waiting, 0);
 }
