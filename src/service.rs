@@ -9,6 +9,7 @@ use crate::future::ResponseFuture;
 use crate::gate::Gate;
 use crate::guard::RevocationGuard;
 use crate::identify::Identify;
+use crate::refusal::Refusal;
 use crate::respond::{Http, Respond};
 use crate::settings::{GuardExtension, StatusExtension};
 use crate::watch::Watch;
@@ -68,18 +69,23 @@ where
         } = &*self.gate;
         let identity = identify.identify(&request);
         let memo = respond.remember(&request);
-        let pass = match self.gate.check(&identity) {
-            Ok(pass) => pass,
-            Err(refusal) => return ResponseFuture::refused(respond.refuse(memo, &refusal)),
-        };
-        if flight.settings.status_extension == StatusExtension::Insert {
-            respond.insert(&mut request, pass.status);
+        let ruling = flight.domain.rule(&identity);
+        // What is only observed to be revoked was counted here, and is not to be counted again.
+        let mut is_watched = true;
+        if let Some(refusal) = &ruling.refusal {
+            if self.gate.stands(refusal, &identity) {
+                return ResponseFuture::refused(respond.refuse(memo, refusal));
+            }
+            is_watched = !matches!(refusal, Refusal::Revoked(_));
         }
-        let watched = identity.credential().filter(|_| pass.is_watched);
+        if flight.settings.status_extension == StatusExtension::Insert {
+            respond.insert(&mut request, ruling.status);
+        }
+        let watched = identity.credential().filter(|_| is_watched);
         if flight.settings.guard_extension == GuardExtension::Insert {
             respond.insert(&mut request, RevocationGuard::new(flight, watched));
         }
-        let watch = watched.map_or_else(Watch::none, |credential| Watch::new(flight, credential, pass.version));
+        let watch = watched.map_or_else(Watch::none, |credential| Watch::new(flight, credential, ruling.version));
         let respond = respond.clone();
         // Last, so that the handler comes about where it stays.
         ResponseFuture::admitted(self.inner.call(request), respond, memo, watch)
