@@ -362,16 +362,18 @@ fn anonymous_requests_are_not_watched() {
     assert_eq!(in_flight(&sink).cut, 0);
 }
 
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Fed>, &'static str>>>>;
+
 /// A handler that goes on until it is let go, and says whether it was dropped before.
 fn handler() -> (
     tokio::sync::oneshot::Sender<Response<Fed>>,
-    impl FnMut(Request<String>) -> Pin<Box<dyn Future<Output = Result<Response<Fed>, &'static str>>>>,
+    impl FnMut(Request<String>) -> Answer,
 ) {
     let (done, wait) = tokio::sync::oneshot::channel();
     let mut wait = Some(wait);
     let handle = move |_| {
         let wait = wait.take().unwrap();
-        Box::pin(async { wait.await.map_err(|_| "broken") }) as Pin<Box<dyn Future<Output = _>>>
+        Box::pin(async { wait.await.map_err(|_| "broken") }) as Answer
     };
     (done, handle)
 }
