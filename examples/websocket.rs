@@ -9,6 +9,7 @@
 //! [`RevocationGuard`] with its request, and listens to both.
 
 use std::error::Error;
+use std::pin::pin;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Path, Request, State};
@@ -66,9 +67,11 @@ async fn chat(Extension(guard): Extension<RevocationGuard>, upgrade: WebSocketUp
 }
 
 async fn talk(mut socket: WebSocket, guard: RevocationGuard) {
+    // One wait for as long as the conversation lasts, and not another for each message.
+    let mut revoked = pin!(guard.revoked());
     loop {
         tokio::select! {
-            _revoked = guard.revoked() => {
+            _why = &mut revoked => {
                 let frame = CloseFrame { code: close_code::POLICY, reason: "session ended".into() };
                 // If the client is gone already, so much the better.
                 let _ = socket.send(Message::Close(Some(frame))).await;

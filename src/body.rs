@@ -75,13 +75,15 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut kind = self.project().kind;
-        let (revoked, ending) = match kind.as_mut().project() {
+        let last = match kind.as_mut().project() {
             KindProjection::Admitted { body, watch, ending } => match watch.revoked() {
-                Some(revoked) => (revoked, *ending),
+                Some(revoked) => ending.frame(revoked),
                 None => match body.poll_frame(context) {
-                    Poll::Ready(frame) => return Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+                    Poll::Ready(Some(Ok(frame))) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
+                    // Trailers, an error, or nothing more.
+                    Poll::Ready(last) => last.map(|last| last.map_err(Into::into)),
                     Poll::Pending => match watch.poll_revoked(context) {
-                        Poll::Ready(revoked) => (revoked, *ending),
+                        Poll::Ready(revoked) => ending.frame(revoked),
                         Poll::Pending => return Poll::Pending,
                     },
                 },
@@ -90,9 +92,10 @@ where
             KindProjection::Refused { text } if text.is_empty() => return Poll::Ready(None),
             KindProjection::Refused { text } => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
         };
-        // Drops the inner body: whatever feeds it learns that nobody listens any more.
+        // Drops the inner body: whatever feeds it learns that nobody listens any more. And the watch: what came whole
+        // can't be cut any more.
         kind.set(Kind::Over);
-        Poll::Ready(ending.frame(revoked))
+        Poll::Ready(last)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -11,7 +11,8 @@ pub(crate) fn content_type<B>(request: &Request<B>) -> Option<&'static str> {
         return None;
     }
     let asked = request.headers().get(CONTENT_TYPE)?.as_bytes();
-    if !asked.starts_with(GRPC.as_bytes()) {
+    let rest = asked.strip_prefix(GRPC.as_bytes())?;
+    if !rest.first().is_none_or(|next| b"+-;".contains(next)) {
         return None;
     }
     let known = CONTENT_TYPES.iter().find(|known| known.as_bytes() == asked);
@@ -22,7 +23,7 @@ pub(crate) fn content_type<B>(request: &Request<B>) -> Option<&'static str> {
 pub(crate) fn has_trailers(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let rest = kind.and_then(|kind| kind.strip_prefix(GRPC.as_bytes()));
-    rest.is_some_and(|rest| rest.is_empty() || b"+;".contains(&rest[0]))
+    rest.is_some_and(|rest| rest.first().is_none_or(|next| b"+;".contains(next)))
 }
 
 /// States an outcome, in a header of its own or in trailers.
@@ -63,6 +64,7 @@ mod tests {
         );
         assert_eq!(ask("POST", "application/grpc+thrift"), Some("application/grpc"));
         assert_eq!(ask("POST", "application/json"), None);
+        assert_eq!(ask("POST", "application/grpcx"), None);
         assert_eq!(ask("GET", "application/grpc"), None);
         assert_eq!(content_type(&Request::post("/").body(()).unwrap()), None);
     }

@@ -150,6 +150,11 @@ impl KeyKind {
         }
     }
 
+    /// Whether nearly every credential of an issuer may present one and the same key of this kind.
+    pub(crate) const fn is_shared(self) -> bool {
+        matches!(self, Self::Client | Self::Everything | Self::SigningKey | Self::Tenant)
+    }
+
     /// Which table holds keys of this kind; `None` for the one key that needs none.
     pub(crate) const fn table(self) -> Option<usize> {
         match self {
@@ -190,11 +195,6 @@ impl Fingerprint {
     /// The bits that place this fingerprint in a hash table: already uniform, and secret.
     pub(crate) const fn place(self) -> u64 {
         self.0[0]
-    }
-
-    /// The key that this stands for.
-    pub(crate) const fn key(self) -> Key {
-        Key(self)
     }
 
     const fn kind(self) -> KeyKind {

@@ -155,6 +155,10 @@ impl<I, R> RevocationLayer<I, R> {
 
     /// Whether admitted requests carry a [`RevocationGuard`](crate::RevocationGuard) in their extensions, for work that
     /// outlives their response. Defaults to [`GuardExtension::Omit`], since inserting it allocates.
+    ///
+    /// # Security
+    ///
+    /// Whoever switches protocols (a WebSocket) has to listen to it: the layer sees nothing of what goes on behind the response.
     #[must_use]
     pub const fn with_guard_extension(mut self, extension: GuardExtension) -> Self {
         self.settings.guard_extension = extension;

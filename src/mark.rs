@@ -19,8 +19,8 @@ pub(crate) struct Mark {
     forget_at: u32,
     /// Why, of the latest of block and cut-off.
     reason: Reason,
-    /// Whether any revocation among them says more than that a newer credential took this one's place.
-    withdrawn: bool,
+    /// The latest revocation that says more than that a newer credential took this one's place.
+    withdrawn: Moment,
 }
 
 impl Mark {
@@ -40,7 +40,7 @@ impl Mark {
                 let reason = revocation.reason();
                 let blank = Self {
                     reason,
-                    withdrawn: reason.withdraws(),
+                    withdrawn: if reason.withdraws() { at } else { Moment::NEVER },
                     ..blank
                 };
                 match revocation.effect() {
@@ -63,7 +63,7 @@ impl Mark {
             block,
             cut_off,
             reason,
-            withdrawn,
+            withdrawn: if withdrawn { at } else { Moment::NEVER },
             ..Self::default()
         }
     }
@@ -81,7 +81,7 @@ impl Mark {
             cut_off: self.cut_off.max(other.cut_off),
             forget_at: self.forget_at.max(other.forget_at),
             reason,
-            withdrawn: self.withdrawn || other.withdrawn,
+            withdrawn: self.withdrawn.max(other.withdrawn),
         }
     }
 
@@ -91,9 +91,14 @@ impl Mark {
             return Some(Effect::Block);
         }
         // A lifted block stays as a cut-off at its own time.
-        let cut_off = self.latest();
-        let is_cut = cut_off.is_set() && issued_at.is_none_or(|issued_at| issued_at.as_unix_secs() <= cut_off.secs());
-        is_cut.then_some(Effect::CutOff)
+        self.latest().cuts(issued_at).then_some(Effect::CutOff)
+    }
+
+    /// Whether a credential that is refused is so by more than rotations, which leave work in flight alone: by what is in
+    /// force against it, and not by what was once said of its key. Like everything here it does not depend on their order.
+    pub(crate) fn withdraws(&self, issued_at: Option<Timestamp>) -> bool {
+        let is_blocked = self.block.is_set() && self.block >= self.reinstated;
+        is_blocked && self.withdrawn.is_set() && self.withdrawn >= self.reinstated || self.withdrawn.cuts(issued_at)
     }
 
     /// Whether `self` says nothing that `other` doesn't say at least as strictly.
@@ -102,12 +107,6 @@ impl Mark {
             && self.block <= other.block
             && self.latest() <= other.latest()
             && self.withdrawn <= other.withdrawn
-    }
-
-    /// Whether any revocation among them is more than a rotation, which leaves work in flight alone. Like everything
-    /// here it does not depend on their order.
-    pub(crate) const fn is_withdrawn(&self) -> bool {
-        self.withdrawn
     }
 
     pub(crate) const fn reason(&self) -> Reason {
@@ -141,6 +140,11 @@ impl Moment {
 
     const fn is_set(self) -> bool {
         self.0 != 0
+    }
+
+    /// Whether a cut-off at this time refuses what was issued at `issued_at`.
+    fn cuts(self, issued_at: Option<Timestamp>) -> bool {
+        self.is_set() && issued_at.is_none_or(|issued_at| issued_at.as_unix_secs() <= self.secs())
     }
 
     const fn secs(self) -> u64 {
@@ -293,26 +297,38 @@ mod tests {
         assert!(!block(5_000).is_covered_by(&listed));
     }
 
+    fn superseded(revocation: Revocation) -> Mark {
+        mark(revocation.because(Reason::Superseded).into())
+    }
+
     /// A list that knows of the rotation alone must not take over an event that said more.
     #[test]
     fn what_is_more_than_a_rotation_stays_so_in_any_order() {
-        let rotation = mark(
-            Revocation::of(Key::token("t"))
-                .at(at(9))
-                .because(Reason::Superseded)
-                .into(),
-        );
-        let stolen = mark(
-            Revocation::of(Key::token("t"))
-                .at(at(5))
-                .because(Reason::KeyCompromise)
-                .into(),
-        );
-        assert!(!rotation.is_withdrawn() && stolen.is_withdrawn());
-        assert!(rotation.join(stolen).is_withdrawn() && stolen.join(rotation).is_withdrawn());
-        assert!(!rotation.join(reinstate(20)).is_withdrawn());
+        let rotation = superseded(Revocation::of(Key::token("t")).at(at(9_000)));
+        let stolen = block(5_000);
+        let newer_token = Some(at(99_000));
+        assert!(!rotation.withdraws(newer_token) && !rotation.withdraws(None) && stolen.withdraws(newer_token));
+        assert_eq!(rotation.join(stolen), stolen.join(rotation));
+        assert!(rotation.join(stolen).withdraws(newer_token));
+        assert!(!rotation.join(reinstate(20_000)).withdraws(None));
         assert!(rotation.is_covered_by(&rotation.join(stolen)));
         assert!(!stolen.is_covered_by(&rotation));
+    }
+
+    /// A logout long ago once made every later rotation of its subject cut what was opened since.
+    #[test]
+    fn a_withdrawal_that_does_not_concern_a_credential_makes_no_rotation_one() {
+        let rotation = superseded(Revocation::cut_off(Key::token("t")).at(at(9_000)));
+        let known = cut_off(2_000).join(rotation);
+        assert_eq!(known.refuses(Some(at(5_000))), Some(Effect::CutOff));
+        assert!(!known.withdraws(Some(at(5_000))), "by the rotation alone");
+        assert!(known.withdraws(Some(at(2_999))) && known.withdraws(None));
+        let lifted = block(2_000)
+            .join(reinstate(3_000))
+            .join(superseded(Revocation::of(Key::token("t")).at(at(9_000))));
+        assert_eq!(lifted.refuses(Some(at(5_000))), Some(Effect::Block));
+        assert!(!lifted.withdraws(Some(at(5_000))));
+        assert!(lifted.withdraws(Some(at(2_000))), "a lifted block stays as a cut-off");
     }
 
     fn marks() -> impl Strategy<Value = Mark> {
@@ -326,7 +342,11 @@ mod tests {
             true => Mark {
                 forget_at,
                 reason,
-                withdrawn: reason.withdraws(),
+                withdrawn: if reason.withdraws() {
+                    mark.latest()
+                } else {
+                    Moment::NEVER
+                },
                 ..mark
             },
             false => Mark { forget_at, ..mark },

@@ -15,7 +15,7 @@ use crate::timestamp::Timestamp;
 pub enum Reach {
     /// All of them. A rotation cuts what was opened with the old credential.
     Always,
-    /// None of them. For issuers that rotate credentials without saying so.
+    /// None of them. For issuers that rotate credentials without saying so, and then only for the kind that they rotate.
     ///
     /// # Security
     ///
@@ -23,6 +23,11 @@ pub enum Reach {
     Never,
     /// All but rotations: revocations for the one reason that a newer credential took this one's place
     /// ([`Reason::Superseded`](crate::Reason::Superseded)). The default.
+    ///
+    /// # Security
+    ///
+    /// Whoever holds a token that was rotated keeps the streams that it opened, until a revocation of another of its keys
+    /// reaches them. Where tokens are rotated because they leaked, choose [`Always`](Self::Always).
     #[default]
     UnlessSuperseded,
 }
@@ -63,18 +68,31 @@ impl Terms {
         self.reaches = *reaches;
     }
 
+    /// Gives back the room that an earlier user may have left.
+    pub(crate) fn give_back(&mut self) {
+        self.keys.shrink_to_fit();
+    }
+
     /// The credential's keys.
     pub(crate) fn keys(&self) -> &[Key] {
         &self.keys
     }
 
-    /// The keys to wait for: those by which the work can be reached, besides the issuer-wide one; and that one alone
-    /// if there is no other.
+    /// The keys to wait for: those that are the work's own and by which it can be reached; the issuer-wide one if there is
+    /// no other.
+    ///
+    /// Not those that many share, such as a tenant. To wait for these, everybody would have to take his turn at one
+    /// place, for the sake of events that are rare and look at everybody anyway.
     pub(crate) fn awaited(&self) -> impl Iterator<Item = Key> {
-        let mut keys = self.keys.iter().copied();
-        let mut next = move || keys.find(|key| self.reaches.of(key.kind()) != Reach::Never);
-        let first = next().unwrap_or_else(Key::everything);
-        iter::once(first).chain(iter::from_fn(next))
+        let is_awaited = |key: &Key| !key.kind().is_shared() && self.reaches.of(key.kind()) != Reach::Never;
+        let mut keys = self.keys.iter().copied().filter(is_awaited);
+        let first = keys.next().unwrap_or_else(Key::everything);
+        iter::once(first).chain(keys)
+    }
+
+    /// Whether the credential presents `key`.
+    pub(crate) fn present(&self, key: &Key) -> bool {
+        *key == Key::everything() || self.keys.contains(key)
     }
 
     /// How what is known of a key of this kind ends the work, if it does.
@@ -82,7 +100,7 @@ impl Terms {
         let counts = match self.reaches.of(kind) {
             Reach::Always => true,
             Reach::Never => false,
-            Reach::UnlessSuperseded => known.is_withdrawn(),
+            Reach::UnlessSuperseded => known.withdraws(self.issued_at),
         };
         if counts { known.refuses(self.issued_at) } else { None }
     }
@@ -144,6 +162,9 @@ mod tests {
         let (t, s) = (Key::token("t"), Key::subject("s"));
         let awaited = |terms: Terms| terms.awaited().collect::<Vec<_>>();
         assert_eq!(awaited(terms([t, s], &reaches)), [t, s]);
+        let shared = [Key::tenant("x"), t, Key::client("c"), Key::signing_key("k")];
+        assert_eq!(awaited(terms(shared, &reaches)), [t], "one's own alone");
+        assert_eq!(awaited(terms(Key::tenant("x"), &reaches)), [Key::everything()]);
         reaches.set(KeyKind::Token, Reach::Never);
         assert_eq!(awaited(terms([t, s], &reaches)), [s]);
         assert_eq!(awaited(terms(t, &reaches)), [Key::everything()]);

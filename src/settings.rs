@@ -63,6 +63,10 @@ pub enum StatusExtension {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum GuardExtension {
     /// They don't: the admitted path stays free of allocations. The default.
+    ///
+    /// # Security
+    ///
+    /// An upgraded connection, or a task that a handler leaves behind, goes on after its revocation.
     #[default]
     Omit,
     /// They do, at the cost of two allocations. For services with WebSockets or tasks that outlive their response.

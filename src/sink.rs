@@ -42,8 +42,10 @@ impl EventSink {
 
     /// Applies an event. When this returns, every decision that starts afterwards sees it.
     ///
-    /// Costs some hundred nanoseconds, whatever the size of the overlay; but every ten minutes, and every second where
-    /// room is short, one call looks through all of it for what may be forgotten.
+    /// Costs some hundred nanoseconds, whatever the size of the overlay, and a wake for each piece of work in flight that it
+    /// ends, on this thread. An event for a key that many share (a client, a signing key, a tenant, everything) looks at all
+    /// work that waits. Every ten minutes, and every second where room is short, one call looks through all of the
+    /// overlay for what may be forgotten.
     ///
     /// # Errors
     ///
@@ -100,8 +102,8 @@ impl EventSink {
     /// Events keep their say: an overlay entry yields only where the list carries the same key. A list of the same
     /// second as the installed one is joined with it, since nobody can tell which is newer.
     ///
-    /// Takes time proportional to the overlay, and with a list of the same second to both lists. The replaced list
-    /// is freed before this returns.
+    /// Takes time proportional to the overlay and, unless the list is empty, to the work in flight that waits; with a list of
+    /// the same second also to both lists. The replaced list is freed before this returns.
     ///
     /// # Errors
     ///
@@ -204,9 +206,11 @@ impl EventSink {
     }
 
     /// Watches over `credential` for work that is not a request, and goes on for a while: a subscription, a job. Under the
-    /// settings that a layer has by default.
+    /// settings that a layer has by default: it enforces, also beside a layer that only observes, and tells of no rotation.
     ///
-    /// A credential that is revoked already is told of at once.
+    /// # Security
+    ///
+    /// It doesn't admit: [`decide`](Self::decide) first. A credential that was rotated is refused there, and never told of here.
     #[must_use]
     pub fn guard(&self, credential: impl Into<Credential>) -> RevocationGuard {
         let flight = Flight {

@@ -24,7 +24,9 @@ impl Spare {
 
     /// Takes the terms themselves, for work that needs them for long.
     pub(crate) fn take(&mut self) -> Terms {
-        *self.0.take().expect(NOT_TAKEN)
+        let mut terms = *self.0.take().expect(NOT_TAKEN);
+        terms.give_back();
+        terms
     }
 }
 

@@ -142,11 +142,12 @@ pub struct VerdictCounts {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct InFlightStatus {
-    /// How much of it waits at this moment to be told of a revocation. What is busy is not counted: it looks for itself.
+    /// How much of it has had to wait, and is not over: that is what a revocation wakes. What never had to wait is not
+    /// counted: it looks for itself, before each piece.
     pub waiting: usize,
     /// How often one that waited was woken, since a revocation concerned it.
     pub woken: u64,
-    /// How much of it was ended.
+    /// How much of it was ended: bodies, responses that were withheld, and guards, with all their clones, count one each.
     pub cut: u64,
     /// How much of it a layer in observe-only mode would have ended.
     pub would_cut: u64,

@@ -143,6 +143,7 @@ impl Store {
             writer.forgot_at = now;
             steps.push(Step::Forget(now));
         }
+        let forgets = !steps.is_empty();
         let before = steps.len();
         let timely = events
             .iter()
@@ -155,6 +156,10 @@ impl Store {
         let full = self.publish(&mut writer, steps);
         drop(writer);
         self.call_whom_events_concern(events);
+        if forgets {
+            // With a reinstatement that is forgotten, a block by the list comes back.
+            self.call_whom_anything_concerns();
+        }
         match (full, early) {
             (0, 0) => Ok(()),
             // What can be repeated goes first: the others are refused again then.
@@ -169,19 +174,20 @@ impl Store {
     /// Installs a list, or says why not.
     pub(crate) fn install(&self, offered: Snapshot, now: Timestamp) -> Result<(), InstallError> {
         // Comparing two lists takes its time. Events need not wait for it, other lists do.
-        let _one_at_a_time = self.installing.lock().unwrap_or_else(PoisonError::into_inner);
+        let one_at_a_time = self.installing.lock().unwrap_or_else(PoisonError::into_inner);
         let (installed, leeway) = self.look(|state| (state.snapshot().cloned(), state.policy.leeway));
         let admitted = admission::admit(offered, installed.as_ref(), now, leeway)?;
         drop(installed);
+        let entries = admitted.entries();
         let mut writer = self.writer();
         let _ = self.publish(&mut writer, vec![Step::Install(admitted, Instant::now())]);
         self.settle(&mut writer);
         drop(writer);
-        let by_everything = self.judge(&Key::everything());
-        self.live.call_all(|key| {
-            let by_key = self.judge(key);
-            move |terms: &Terms| by_key(terms) || by_everything(terms)
-        });
+        // Wakers may do anything, such as install another list.
+        drop(one_at_a_time);
+        if entries > 0 {
+            self.call_whom_anything_concerns();
+        }
         Ok(())
     }
 
@@ -217,17 +223,24 @@ impl Store {
         for event in events {
             // A reinstatement ends nothing.
             let Event::Revoke(revocation) = event else { continue };
-            if *revocation.key() == Key::everything() {
-                let by_everything = self.judge(revocation.key());
-                self.live.call_all(|_| &by_everything);
+            let key = *revocation.key();
+            if key.kind().is_shared() {
+                let concerns = self.judge(&key);
+                self.live.call_all(|terms| terms.present(&key) && concerns(terms));
             } else {
-                self.live.call(revocation.key(), |key| self.judge(key));
+                self.live.call(&key, || self.judge(&key));
             }
         }
     }
 
-    /// Whom that which is now known of `key` concerns.
-    fn judge(&self, key: &Key) -> impl Fn(&Terms) -> bool + Copy + use<> {
+    /// Calls the work in flight that anything ends.
+    fn call_whom_anything_concerns(&self) {
+        self.live
+            .call_all(|terms| self.look(|state| state.ending(terms)).is_some());
+    }
+
+    /// Whom that which is now known of `key` concerns, of those who present it.
+    fn judge(&self, key: &Key) -> impl Fn(&Terms) -> bool + use<> {
         let (kind, known) = (key.kind(), self.look(|state| state.known(key)));
         move |terms| known.is_some_and(|(mark, _)| terms.ended_by(kind, &mark).is_some())
     }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use crate::credential::Credential;
 use crate::flight::Flight;
 use crate::live::Seat;
-use crate::settings::{Cut, Enforcement, Running};
+use crate::settings::{Cut, Running};
 use crate::spares::Spare;
 use crate::verdict::Revoked;
 
@@ -59,6 +59,7 @@ impl Watch {
     ///
     /// Costs one comparison while nothing changes, and as much as a decision after any change.
     #[inline]
+    #[must_use = "it tells only once"]
     pub fn revoked(&mut self) -> Option<Revoked> {
         let watched = self.0.as_ref()?;
         match watched.flight.domain.store.has_changed_since(watched.seen) {
@@ -69,7 +70,8 @@ impl Watch {
 
     /// The same; and if it has not been, wakes the task when it is.
     ///
-    /// Allocates, and enters the index of waiting work under each of the credential's keys, at the first call.
+    /// At the first call it allocates, and enters the index of waiting work under each of the credential's own keys: a short
+    /// lock for each, on one of many shards, and another when the watch ends. Later calls cost a look.
     pub fn poll_revoked(&mut self, context: &mut Context<'_>) -> Poll<Revoked> {
         let Some(watched) = self.0.as_mut() else {
             return Poll::Pending;
@@ -77,6 +79,15 @@ impl Watch {
         watched.wait(context);
         // After that, and not before: what is published from here on calls.
         self.look().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// The same, for a guard, which sees to the consequences itself.
+    pub(crate) fn poll_found(&mut self, context: &Context<'_>) -> Poll<Revoked> {
+        let Some(watched) = self.0.as_mut() else {
+            return Poll::Pending;
+        };
+        watched.wait(context);
+        watched.look().map_or(Poll::Pending, Poll::Ready)
     }
 
     /// How the host wants a body to end.
@@ -94,25 +105,9 @@ impl Watch {
     }
 
     /// Ends the watch if there is reason to, and tells why unless it was only to observe.
-    #[cold]
     fn look(&mut self) -> Option<Revoked> {
         let why = self.0.as_mut()?.look()?;
-        let watched = self.0.take()?;
-        let Revoked {
-            kind, effect, source, ..
-        } = why;
-        match watched.flight.settings.enforcement {
-            Enforcement::Enforce => {
-                watched.flight.domain.counters.cut();
-                tracing::debug!(%kind, effect = effect.as_str(), source = source.as_str(), "work in flight ended");
-                Some(why)
-            }
-            Enforcement::Observe => {
-                watched.flight.domain.counters.would_cut();
-                tracing::info!(%kind, effect = effect.as_str(), source = source.as_str(), "work in flight would be ended");
-                None
-            }
-        }
+        self.0.take()?.flight.end(why)
     }
 }
 

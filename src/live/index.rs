@@ -1,6 +1,7 @@
 //! The index of waiting work by key.
 
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
@@ -14,8 +15,8 @@ use crate::table::Table;
 
 /// Who waits for which key.
 ///
-/// Work enters when it first has to wait, under each of its keys, and leaves when it ends; an event calls those who
-/// wait for its key, and nobody else. Keys are spread over shards with a lock each, that is held for as long as
+/// Work enters when it first has to wait, under each of its own keys, and leaves when it ends; an event calls those who
+/// wait for its key, and nobody else. An event for a key that many share goes through all. Keys are spread over shards with a lock each, that is held for as long as
 /// a look-up takes; no waker is woken under it.
 ///
 /// That nothing is missed takes two orders of things: whoever enters looks at the state *afterwards*, and whoever changes the state calls
@@ -81,27 +82,25 @@ impl Live {
         }
     }
 
-    /// Wakes those who wait for `key` and whom it concerns, by what `judge` says of the key. Publish first.
-    pub(crate) fn call<J>(&self, key: &Key, judge: impl FnOnce(&Key) -> J)
+    /// Wakes those who wait for `key` and whom it concerns, as `judge` says once it is asked. Publish first.
+    pub(crate) fn call<J>(&self, key: &Key, judge: impl FnOnce() -> J)
     where
         J: Fn(&Terms) -> bool,
     {
         let mut wakers = Vec::new();
         if let Some(watchers) = self.shard(key).keys.get_mut(key.fingerprint()) {
-            watchers.call(judge(key), &mut wakers);
+            let concerns = judge();
+            watchers.each(|seat| wakers.extend(seat.call(&concerns)));
         }
         self.wake(wakers);
     }
 
-    /// Wakes those whom what `judge` says of any of their keys concerns. Publish first.
+    /// Wakes those, of all who wait, whom it `concerns`. Publish first.
     ///
-    /// Takes time proportional to all who wait, and no lock for longer than a chunk of them takes. It goes from the end
+    /// Takes time proportional to all who wait, and no lock for longer than a chunk of keys takes. It goes from the end
     /// to the start: whatever is moved meanwhile moves towards the start, and those who enter do so at the end, and
     /// see for themselves.
-    pub(crate) fn call_all<J>(&self, judge: impl Fn(&Key) -> J)
-    where
-        J: Fn(&Terms) -> bool,
-    {
+    pub(crate) fn call_all(&self, concerns: impl Fn(&Terms) -> bool) {
         for shard in &self.shards {
             let mut upto = usize::MAX;
             while upto > 0 {
@@ -109,10 +108,12 @@ impl Live {
                 let waiting = lock(shard);
                 let end = upto.min(waiting.keys.len());
                 let start = end.saturating_sub(CHUNK);
-                for position in start..end {
-                    if let Some((key, watchers)) = waiting.keys.at(position) {
-                        watchers.call(judge(&key.key()), &mut wakers);
-                    }
+                for (key, watchers) in (start..end).filter_map(|position| waiting.keys.at(position)) {
+                    watchers.each(|seat| {
+                        // Each is asked once, by the first of its keys.
+                        let is_first = seat.terms().awaited().next().map(|first| first.fingerprint()) == Some(key);
+                        wakers.extend(seat.call(|terms| is_first && concerns(terms)));
+                    });
                 }
                 drop(waiting);
                 upto = start;
@@ -121,7 +122,7 @@ impl Live {
         }
     }
 
-    /// How many wait.
+    /// How many have entered and not left.
     pub(crate) fn waiting(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).seats).sum()
     }
@@ -131,11 +132,14 @@ impl Live {
         self.woken.load(Ordering::Relaxed)
     }
 
-    /// Without a lock: a waker may do anything, such as drop a body that then leaves.
+    /// Without a lock: a waker may do anything, such as drop a body that then leaves. It may also panic, where its executor is
+    /// gone; the others have to be woken all the same.
     fn wake(&self, wakers: Vec<Waker>) {
-        if !wakers.is_empty() {
-            self.woken.fetch_add(wakers.len() as u64, Ordering::Relaxed);
-            wakers.into_iter().for_each(Waker::wake);
+        for waker in wakers {
+            self.woken.fetch_add(1, Ordering::Relaxed);
+            if panic::catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
+                tracing::error!("a waker panicked: what it should have woken may go on");
+            }
         }
     }
 
@@ -159,5 +163,5 @@ fn lock(shard: &Shard) -> MutexGuard<'_, Waiting> {
 
 const SHARDS: usize = 32;
 
-/// How many keys are looked at under one lock: some 20 µs.
+/// How many keys are looked at under one lock: some 50 µs.
 const CHUNK: usize = 256;

@@ -1,6 +1,5 @@
 //! The index by itself: who is called, and that nothing is left behind. How it meets writers is in `tests/interleaving`.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
@@ -58,18 +57,8 @@ fn seat(keys: &[Key]) -> Arc<Seat> {
     Arc::new(Seat::new(terms))
 }
 
-fn everyone(_: &Key) -> impl Fn(&Terms) -> bool + use<> {
-    |_| true
-}
-
-/// How many keys are waited for.
-fn entries(live: &Live) -> usize {
-    let entries = Cell::new(0);
-    live.call_all(|_| {
-        entries.set(entries.get() + 1);
-        |_: &Terms| false
-    });
-    entries.get()
+fn everyone(_: &Terms) -> bool {
+    true
 }
 
 #[test]
@@ -81,13 +70,13 @@ fn calls_those_who_wait_for_the_key_and_nobody_else() {
         Waiter::enters(&live, &[s]),
         Waiter::enters(&live, &[u]),
     );
-    live.call(&t, everyone);
+    live.call(&t, || everyone);
     assert_eq!((one.woken(), two.woken(), other.woken()), (1, 0, 0));
     one.waits();
-    live.call(&s, everyone);
+    live.call(&s, || everyone);
     assert_eq!((one.woken(), two.woken(), other.woken()), (2, 1, 0));
-    live.call(&Key::token("s"), everyone);
-    live.call(&u, |_| |_: &Terms| false);
+    live.call(&Key::token("s"), || everyone);
+    live.call(&u, || |_: &Terms| false);
     assert_eq!((live.waiting(), live.woken()), (3, 3));
     assert_eq!(other.woken(), 0, "it is not concerned");
 }
@@ -98,7 +87,7 @@ fn wakes_once_for_as_long_as_nobody_waits_again() {
     let keys: Vec<_> = (0..6).map(|n| Key::token(&n.to_string())).collect();
     let waiter = Waiter::enters(&live, &keys);
     live.call_all(everyone);
-    live.call(&keys[0], everyone);
+    live.call(&keys[0], || everyone);
     assert_eq!((waiter.woken(), live.woken()), (1, 1), "not once for each key");
     waiter.waits();
     live.call_all(everyone);
@@ -108,17 +97,17 @@ fn wakes_once_for_as_long_as_nobody_waits_again() {
 #[test]
 fn a_crowd_comes_and_goes_and_leaves_nothing() {
     let live = Live::new();
-    let tenant = Key::tenant("all");
+    let shared = Key::subject("all");
     let mut crowd: Vec<_> = (0..1_000)
-        .map(|n| Waiter::enters(&live, &[tenant, Key::token(&n.to_string()), tenant]))
+        .map(|n| Waiter::enters(&live, &[shared, Key::token(&n.to_string()), shared]))
         .collect();
-    assert_eq!((live.waiting(), entries(&live)), (1_000, 1_001));
+    assert_eq!(live.waiting(), 1_000);
     let (gone, left) = crowd.split_at(997);
     gone.iter().for_each(|waiter| waiter.leaves(&live));
-    live.call(&tenant, everyone);
+    live.call(&shared, || everyone);
     assert!(gone.iter().all(|waiter| waiter.woken() == 0) && left.iter().all(|waiter| waiter.woken() == 1));
     crowd.drain(997..).for_each(|waiter| waiter.leaves(&live));
-    assert_eq!((live.waiting(), entries(&live)), (0, 0));
+    assert_eq!(live.waiting(), 0);
     assert!(crowd.iter().all(|waiter| Arc::strong_count(&waiter.seat) == 1));
 }
 
@@ -141,27 +130,61 @@ fn no_lock_is_held_while_somebody_is_woken() {
         seat.wait(&Arc::new(leaves).into());
         live.enter(&seat);
     }
-    live.call(&Key::token("0"), everyone);
+    live.call(&Key::token("0"), || everyone);
     live.call_all(everyone);
     assert_eq!((live.waiting(), live.woken()), (0, 2));
 }
 
-/// Whoever leaves while all are called has another take its place: of those who stay none may be passed over.
+/// Has others leave when it is woken.
+struct Dismiss(Arc<Live>, std::sync::Mutex<Vec<Arc<Seat>>>);
+
+impl Wake for Dismiss {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().unwrap().drain(..).for_each(|seat| self.0.leave(&seat));
+    }
+}
+
+/// Whoever leaves while all are called has another take its place: of those who stay none may be passed over, from
+/// whichever end they are called.
 #[test]
 fn calling_all_misses_nobody_while_others_leave() {
-    let live = Live::with_shards(1);
-    let key = |n: usize| Key::token(&n.to_string());
-    let waiters: Vec<_> = (0..2_000).map(|n| Waiter::enters(&live, &[key(n)])).collect();
-    std::thread::scope(|scope| {
-        let leaving = scope.spawn(|| waiters.iter().step_by(3).for_each(|waiter| waiter.leaves(&live)));
-        while !leaving.is_finished() {
-            live.call_all(everyone);
-        }
-        live.call_all(everyone);
-    });
-    for (n, waiter) in waiters.iter().enumerate() {
-        assert!(n % 3 == 0 || waiter.woken() == 1, "{n}");
+    let live = Arc::new(Live::with_shards(1));
+    let waiters: Vec<_> = (0..2_000)
+        .map(|n: usize| Waiter::enters(&live, &[Key::token(&n.to_string())]))
+        .collect();
+    let leaving = [100..200, 1_200..1_300];
+    for (range, dismisser) in leaving.iter().zip([0, 1_999]) {
+        let seats = waiters[range.clone()].iter().map(|waiter| Arc::clone(&waiter.seat));
+        let dismiss = Dismiss(Arc::clone(&live), seats.collect::<Vec<_>>().into());
+        waiters[dismisser].seat.wait(&Arc::new(dismiss).into());
     }
+    live.call_all(everyone);
+    assert_eq!(live.waiting(), 1_800);
+    for (n, waiter) in waiters.iter().enumerate().skip(1).take(1_998) {
+        let left = leaving.iter().any(|range| range.contains(&n));
+        assert!(left || waiter.woken() == 1, "{n}");
+    }
+}
+
+/// Its executor may be gone. The others once stayed open for good.
+#[test]
+fn a_waker_that_panics_keeps_nobody_from_being_woken() {
+    struct Broken;
+
+    impl Wake for Broken {
+        fn wake(self: Arc<Self>) {
+            panic!("on purpose");
+        }
+    }
+
+    let live = Live::new();
+    let key = Key::subject("s");
+    let waiters: Vec<_> = (0..100).map(|_| Waiter::enters(&live, &[key])).collect();
+    let broken = seat(&[key]);
+    broken.wait(&Arc::new(Broken).into());
+    live.enter(&broken);
+    live.call(&key, || everyone);
+    assert!(waiters.iter().all(|waiter| waiter.woken() == 1));
 }
 
 #[test]

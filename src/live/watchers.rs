@@ -3,12 +3,10 @@
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::task::Waker;
 
 use crate::live::seat::Seat;
-use crate::reach::Terms;
 
-/// Who waits for one key: nearly always one, but all of a tenant's streams may.
+/// Who waits for one key: nearly always one, but all of an agent's streams may.
 #[derive(Debug)]
 #[expect(
     clippy::box_collection,
@@ -47,11 +45,10 @@ impl Watchers {
         }
     }
 
-    /// Collects the wakers of those whom it `concerns`.
-    pub(crate) fn call(&self, concerns: impl Fn(&Terms) -> bool, wakers: &mut Vec<Waker>) {
+    pub(crate) fn each(&self, mut visit: impl FnMut(&Seat)) {
         match self {
-            Self::One(only) => wakers.extend(only.call(concerns)),
-            Self::Crowd(crowd) => wakers.extend(crowd.iter().filter_map(|seat| seat.0.call(&concerns))),
+            Self::One(only) => visit(only),
+            Self::Crowd(crowd) => crowd.iter().for_each(|seat| visit(&seat.0)),
         }
     }
 }

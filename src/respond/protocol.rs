@@ -24,6 +24,10 @@ pub trait Respond<Req, Res>: Clone {
 
     /// The response of the inner service, in the type that refusals have as well. If more of it is to come, `watch` says
     /// when that has to end.
+    ///
+    /// # Security
+    ///
+    /// Where `watch` is dropped, nothing ends what is still to come.
     fn admit(&self, memo: Self::Memo, response: Res, watch: Watch) -> Self::Response;
 
     /// Puts something where the inner service finds it with its request: a

@@ -81,6 +81,7 @@ impl Streams {
     /// Has the server say something to all, and waits until every stream that is open has heard it, once and in order.
     pub(crate) async fn hear(&mut self, server: &Server) {
         self.round += 1;
+        let polls = server.polls();
         server.say(&self.round.to_string());
         let expected = format!("data: {}\n\n", self.round);
         for _ in 0..self.open {
@@ -89,8 +90,8 @@ impl Streams {
                 other => panic!("{other:?}"),
             }
         }
-        // Each waits again once it has given away what it had.
-        while server.sink.status().in_flight.waiting < self.open {
+        // Each is looked at for what it has, and once more before it waits again.
+        while server.polls() < polls + 2 * self.open {
             tokio::task::yield_now().await;
         }
     }

@@ -1,4 +1,5 @@
-//! Stands in for the store: one key is revoked at some time. It publishes and calls in the order that `src/store.rs` does.
+//! Stands in for the store: one key is revoked at some time, for good, and its event concerns whoever waits for it. It publishes
+//! and calls in the order that `src/store.rs` does.
 
 use std::sync::Arc;
 
@@ -21,15 +22,6 @@ pub(crate) struct Flight {
 #[derive(Debug)]
 pub(crate) struct Domain {
     pub(crate) store: Store,
-    pub(crate) counters: Counters,
-}
-
-#[derive(Debug)]
-pub(crate) struct Counters;
-
-impl Counters {
-    pub(crate) fn cut(&self) {}
-    pub(crate) fn would_cut(&self) {}
 }
 
 #[derive(Debug)]
@@ -56,12 +48,13 @@ impl Flight {
             live: Live::with_shards(1),
         };
         Arc::new(Self {
-            domain: Domain {
-                store,
-                counters: Counters,
-            },
+            domain: Domain { store },
             settings: Settings::default(),
         })
+    }
+
+    pub(crate) fn end(&self, why: Revoked) -> Option<Revoked> {
+        Some(why)
     }
 }
 
@@ -92,19 +85,19 @@ impl Store {
     /// An event for the key.
     pub(crate) fn revoke(&self) {
         self.publish(1);
-        self.live.call(&key(), |_| |_: &Terms| true);
+        self.live.call(&key(), || |_: &Terms| true);
     }
 
     /// A list that carries the key.
     pub(crate) fn install(&self) {
         self.publish(1);
-        self.live.call_all(|_| |_: &Terms| true);
+        self.live.call_all(|_: &Terms| true);
     }
 
     /// An event for another key.
     pub(crate) fn revoke_another(&self) {
         self.publish(0);
-        self.live.call(&Key::subject("another"), |_| |_: &Terms| true);
+        self.live.call(&Key::subject("another"), || |_: &Terms| true);
     }
 
     pub(crate) fn publish(&self, revoked: u64) {

@@ -1,7 +1,7 @@
 //! Every way in which admission, waiting and revocation can meet, by loom: no stream is left open.
 //!
 //! The files under test are the crate's own, compiled once more with loom's lock and waker in place of the real ones
-//! ([`sync`]) and a small stand-in for the store ([`flight`]). loom then runs each model in every order that the memory
+//! ([`sync`]; the waker is loom's own model of one) and a small stand-in for the store ([`flight`]). loom then runs each model in every order that the memory
 //! model allows, up to a bound on preemptions. A wake-up that gets lost leaves a model's thread waiting for ever, which loom
 //! reports as a deadlock. (The files' unit tests come along, and run twice.)
 

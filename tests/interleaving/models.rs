@@ -159,7 +159,7 @@ fn looking_before_entering_would_lose_a_wake_up() {
 fn calling_before_publishing_would_lose_a_wake_up() {
     explore(3, || {
         tell_or_wake(|store| {
-            store.live.call(&key(), |_| |_: &Terms| true);
+            store.live.call(&key(), || |_: &Terms| true);
             store.publish(1);
         })
     });
