@@ -74,30 +74,23 @@ pub(crate) async fn forward(
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return incoming(response).map(Body::new);
     }
-    match (client_side, hop::upgrade(response.headers(), Version::HTTP_11)) {
-        (Some(client_side), Some(protocol)) => {
-            let guard = extensions.get::<RevocationGuard>().cloned();
-            switch(response, client_side, protocol, guard)
-        }
+    // No tunnel that nobody could close.
+    let guard = extensions.get::<RevocationGuard>().cloned();
+    match (client_side, hop::upgrade(response.headers(), Version::HTTP_11), guard) {
+        (Some(client_side), Some(protocol), Some(guard)) => switch(response, client_side, protocol, guard),
         _ => UPSTREAM_AWAY.into_response(&extensions),
     }
 }
 
-/// Answers that protocols are switched, and connects the two sides once both have done so.
+/// Answers that protocols are switched, and connects the two sides once both have done so, until the agent is revoked.
 fn switch<B>(
     mut response: http::Response<B>,
     client_side: OnUpgrade,
     protocol: HeaderValue,
-    guard: Option<RevocationGuard>,
+    guard: RevocationGuard,
 ) -> Response {
     let upstream_side = hyper::upgrade::on(&mut response);
     tokio::spawn(async move {
-        let revoked = async {
-            match &guard {
-                Some(guard) => guard.revoked().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             ended = tunnel(client_side, upstream_side) => {
                 if let Err(error) = ended {
@@ -105,7 +98,7 @@ fn switch<B>(
                 }
             }
             // Both connections close where they are: there is no telling what a last word would be in there.
-            _why = revoked => tracing::debug!("tunnel closed: its agent was revoked"),
+            _why = guard.revoked() => tracing::debug!("tunnel closed: its agent was revoked"),
         }
     });
     let mut response = incoming(response).map(|_| Body::empty());
