@@ -87,6 +87,10 @@ fn event(criterion: &mut Criterion) {
         group.bench_function(format!("ours/{name}"), |bencher| {
             bencher.iter(|| sink.apply(Revocation::of(*next.next().expect("without end"))));
         });
+        let tenant = Key::tenant("another");
+        group.bench_function(format!("ours_shared_key/{name}"), |bencher| {
+            bencher.iter(|| sink.apply(Revocation::of(tenant)));
+        });
         assert_eq!(sink.status().in_flight.woken, 0);
     }
     let (said, heard) = watch::channel(0_u64);
