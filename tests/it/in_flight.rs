@@ -397,6 +397,29 @@ fn a_body_that_came_whole_is_not_cut() {
     assert_eq!(in_flight(&sink).cut, 0);
 }
 
+/// Trailers and errors are the last of a body, whatever it would do next.
+#[tokio::test]
+async fn a_body_that_said_its_last_is_not_cut() {
+    use http_body_util::StreamBody;
+    use tokio_stream::{StreamExt, iter, pending};
+
+    for last in [Ok(Frame::trailers(http::HeaderMap::new())), Err("broken")] {
+        let (layer, sink) = fresh_pair();
+        let is_error = last.is_err();
+        let mut body = Some(StreamBody::new(iter([last]).chain(pending())));
+        let mut service = layer.layer(service_fn(move |_: Request<String>| {
+            std::future::ready(Ok::<_, Infallible>(Response::new(body.take().unwrap())))
+        }));
+        let response = service.call(presenting("mallory")).await.unwrap();
+        let mut body = task::spawn(response.into_body());
+        let mut poll = || body.enter(|context, body| body.poll_frame(context));
+        assert_eq!(assert_ready!(poll()).unwrap().is_err(), is_error);
+        sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+        assert!(assert_ready!(poll()).is_none());
+        assert_eq!(in_flight(&sink).cut, 0);
+    }
+}
+
 /// What a waker does may lead back to the sink.
 #[test]
 fn whoever_is_woken_may_feed_the_sink() {
