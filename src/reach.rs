@@ -186,5 +186,7 @@ mod tests {
             (reused.issued_at, reused.reaches.of(KeyKind::Token)),
             (None, Reach::Always)
         );
+        reused.give_back();
+        assert_eq!(reused.keys.capacity(), 1);
     }
 }

@@ -188,6 +188,24 @@ fn a_waker_that_panics_keeps_nobody_from_being_woken() {
 }
 
 #[test]
+fn a_crowd_gives_back_the_room_of_those_who_left() {
+    let seats: Vec<_> = (0..10_000).map(|_| seat(&[])).collect();
+    let mut watchers = watchers::Watchers::One(Arc::clone(&seats[0]));
+    watchers.add(&seats[0]);
+    assert!(
+        matches!(watchers, watchers::Watchers::One(_)),
+        "nobody is a crowd by himself"
+    );
+    seats.iter().for_each(|seat| watchers.add(seat));
+    assert!(seats[10..].iter().all(|seat| !watchers.remove(seat)));
+    let watchers::Watchers::Crowd(crowd) = &watchers else {
+        panic!("ten are left");
+    };
+    assert_eq!(crowd.len(), 10);
+    assert!(crowd.capacity() < 100, "{}", crowd.capacity());
+}
+
+#[test]
 fn is_small() {
     assert_eq!(size_of::<Seat>(), 64);
     assert_eq!(size_of::<watchers::Watchers>(), 16);
