@@ -93,7 +93,7 @@ impl<I, R> RevocationLayer<I, R> {
         self.with_policy(|domain| domain.leeway = leeway)
     }
 
-    /// How many keys events may hold, at some 110 bytes each. Defaults to
+    /// How many keys events may hold, at some 140 bytes each. Defaults to
     /// [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY). Nothing is evicted at capacity: new events are to be
     /// retried.
     #[must_use]
