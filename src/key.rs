@@ -152,7 +152,7 @@ impl KeyKind {
 
     /// Whether nearly every credential of an issuer may present one and the same key of this kind.
     pub(crate) const fn is_shared(self) -> bool {
-        matches!(self, Self::Client | Self::Everything | Self::SigningKey | Self::Tenant)
+        matches!(self, Self::Client | Self::SigningKey | Self::Tenant)
     }
 
     /// Which table holds keys of this kind; `None` for the one key that needs none.
@@ -197,7 +197,7 @@ impl Fingerprint {
         self.0[0]
     }
 
-    const fn kind(self) -> KeyKind {
+    pub(crate) const fn kind(self) -> KeyKind {
         KeyKind::ALL[(self.0[1] & Self::KIND) as usize]
     }
 }

@@ -78,21 +78,22 @@ impl Terms {
         &self.keys
     }
 
-    /// The keys to wait for: those that are the work's own and by which it can be reached; the issuer-wide one if there is
-    /// no other.
-    ///
-    /// Not those that many share, such as a tenant. To wait for these, everybody would have to take his turn at one
-    /// place, for the sake of events that are rare and look at everybody anyway.
-    pub(crate) fn awaited(&self) -> impl Iterator<Item = Key> {
-        let is_awaited = |key: &Key| !key.kind().is_shared() && self.reaches.of(key.kind()) != Reach::Never;
-        let mut keys = self.keys.iter().copied().filter(is_awaited);
+    /// The work's own keys to wait for; the issuer-wide one if there is no other.
+    pub(crate) fn own(&self) -> impl Iterator<Item = Key> {
+        let mut keys = self.awaited(false);
         let first = keys.next().unwrap_or_else(Key::everything);
         iter::once(first).chain(keys)
     }
 
-    /// Whether the credential presents `key`.
-    pub(crate) fn present(&self, key: &Key) -> bool {
-        *key == Key::everything() || self.keys.contains(key)
+    /// The keys to wait for that many share.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = Key> {
+        self.awaited(true)
+    }
+
+    fn awaited(&self, shared: bool) -> impl Iterator<Item = Key> {
+        let is_awaited =
+            move |key: &Key| key.kind().is_shared() == shared && self.reaches.of(key.kind()) != Reach::Never;
+        self.keys.iter().copied().filter(is_awaited)
     }
 
     /// How what is known of a key of this kind ends the work, if it does.
@@ -159,16 +160,18 @@ mod tests {
     #[test]
     fn there_is_always_a_key_to_wait_for() {
         let mut reaches = Reaches::default();
-        let (t, s) = (Key::token("t"), Key::subject("s"));
-        let awaited = |terms: Terms| terms.awaited().collect::<Vec<_>>();
-        assert_eq!(awaited(terms([t, s], &reaches)), [t, s]);
-        let shared = [Key::tenant("x"), t, Key::client("c"), Key::signing_key("k")];
-        assert_eq!(awaited(terms(shared, &reaches)), [t], "one's own alone");
-        assert_eq!(awaited(terms(Key::tenant("x"), &reaches)), [Key::everything()]);
+        let (t, s, x) = (Key::token("t"), Key::subject("s"), Key::tenant("x"));
+        let awaited = |terms: Terms| (terms.own().collect::<Vec<_>>(), terms.shared().collect::<Vec<_>>());
+        assert_eq!(awaited(terms([t, x, s], &reaches)), (vec![t, s], vec![x]));
+        assert_eq!(awaited(terms(x, &reaches)), (vec![Key::everything()], vec![x]));
+        assert_eq!(
+            awaited(terms(Credential::new(), &reaches)),
+            (vec![Key::everything()], vec![])
+        );
         reaches.set(KeyKind::Token, Reach::Never);
-        assert_eq!(awaited(terms([t, s], &reaches)), [s]);
-        assert_eq!(awaited(terms(t, &reaches)), [Key::everything()]);
-        assert_eq!(awaited(terms(Credential::new(), &reaches)), [Key::everything()]);
+        reaches.set(KeyKind::Tenant, Reach::Never);
+        assert_eq!(awaited(terms([t, x, s], &reaches)), (vec![s], vec![]));
+        assert_eq!(awaited(terms([t, x], &reaches)), (vec![Key::everything()], vec![]));
     }
 
     #[test]

@@ -43,9 +43,8 @@ impl EventSink {
     /// Applies an event. When this returns, every decision that starts afterwards sees it.
     ///
     /// Costs some hundred nanoseconds, whatever the size of the overlay, and a wake for each piece of work in flight that it
-    /// ends, on this thread. An event for a key that many share (a client, a signing key, a tenant, everything) looks at all
-    /// work that waits. Every ten minutes, and every second where room is short, one call looks through all of the
-    /// overlay for what may be forgotten.
+    /// ends, on this thread; an event for everything looks at all work that waits. Every ten minutes, and every second
+    /// where room is short, one call looks through all of the overlay for what may be forgotten.
     ///
     /// # Errors
     ///

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::admission::{self, ApplyError, InstallError};
 use crate::credential::Credential;
 use crate::event::Event;
-use crate::key::Key;
+use crate::key::{Key, KeyKind};
 use crate::live::Live;
 use crate::mark::Mark;
 use crate::overlay::Full;
@@ -223,12 +223,10 @@ impl Store {
         for event in events {
             // A reinstatement ends nothing.
             let Event::Revoke(revocation) = event else { continue };
-            let key = *revocation.key();
-            if key.kind().is_shared() {
-                let concerns = self.judge(&key);
-                self.live.call_all(|terms| terms.present(&key) && concerns(terms));
-            } else {
-                self.live.call(&key, || self.judge(&key));
+            let key = revocation.key();
+            match key.kind() {
+                KeyKind::Everything => self.live.call_all(self.judge(key)),
+                _ => self.live.call(key, || self.judge(key)),
             }
         }
     }
@@ -239,7 +237,7 @@ impl Store {
             .call_all(|terms| self.look(|state| state.ending(terms)).is_some());
     }
 
-    /// Whom that which is now known of `key` concerns, of those who present it.
+    /// Whom that which is now known of `key` concerns.
     fn judge(&self, key: &Key) -> impl Fn(&Terms) -> bool + use<> {
         let (kind, known) = (key.kind(), self.look(|state| state.known(key)));
         move |terms| known.is_some_and(|(mark, _)| terms.ended_by(kind, &mark).is_some())

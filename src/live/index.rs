@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
+use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
@@ -15,9 +16,10 @@ use crate::table::Table;
 
 /// Who waits for which key.
 ///
-/// Work enters when it first has to wait, under each of its own keys, and leaves when it ends; an event calls those who
-/// wait for its key, and nobody else. An event for a key that many share goes through all. Keys are spread over shards with a lock each, that is held for as long as
-/// a look-up takes; no waker is woken under it.
+/// Work enters when it first has to wait, under each of its keys, and leaves when it ends; an event calls those who
+/// wait for its key, and nobody else. Keys are spread over shards with a lock each, that is held for as long as
+/// a look-up takes; no waker is woken under it. A key that many share, such as a tenant, is kept in each shard, for those whose
+/// first own key lies there: otherwise everybody would have to take his turn at one lock.
 ///
 /// That nothing is missed takes two orders of things: whoever enters looks at the state *afterwards*, and whoever changes the state calls
 /// *afterwards*. If the change's call finds the lock first, then the look that comes after it sees the change; if
@@ -55,44 +57,45 @@ impl Live {
 
     /// Lets `seat` be called by any of its keys. Look at the state after that.
     pub(crate) fn enter(&self, seat: &Arc<Seat>) {
-        for (nth, key) in seat.terms().awaited().enumerate() {
-            let mut shard = self.shard(&key);
-            shard.seats += usize::from(nth == 0);
-            match shard.keys.get_mut(key.fingerprint()) {
-                Some(watchers) => watchers.add(seat),
-                None => shard
-                    .keys
-                    .insert_new(key.fingerprint(), Watchers::One(Arc::clone(seat))),
+        for (nth, key) in seat.terms().own().enumerate() {
+            let mut shard = lock(self.shard(&key));
+            shard.enter(&key, seat);
+            if nth == 0 {
+                shard.seats += 1;
+                seat.terms().shared().for_each(|key| shard.enter(&key, seat));
             }
         }
     }
 
     /// Takes back what [`enter`](Self::enter) did.
     pub(crate) fn leave(&self, seat: &Arc<Seat>) {
-        for (nth, key) in seat.terms().awaited().enumerate() {
-            let mut shard = self.shard(&key);
-            shard.seats -= usize::from(nth == 0);
-            let watchers = shard.keys.get_mut(key.fingerprint());
-            if watchers.is_some_and(|watchers| watchers.remove(seat)) {
-                let gone = shard.keys.remove(key.fingerprint());
-                // Freed without the lock.
-                drop(shard);
-                drop(gone);
+        for (nth, key) in seat.terms().own().enumerate() {
+            let mut shard = lock(self.shard(&key));
+            shard.leave(&key, seat);
+            if nth == 0 {
+                shard.seats -= 1;
+                seat.terms().shared().for_each(|key| shard.leave(&key, seat));
             }
         }
     }
 
     /// Wakes those who wait for `key` and whom it concerns, as `judge` says once it is asked. Publish first.
-    pub(crate) fn call<J>(&self, key: &Key, judge: impl FnOnce() -> J)
+    pub(crate) fn call<J>(&self, key: &Key, judge: impl Fn() -> J)
     where
         J: Fn(&Terms) -> bool,
     {
-        let mut wakers = Vec::new();
-        if let Some(watchers) = self.shard(key).keys.get_mut(key.fingerprint()) {
-            let concerns = judge();
-            watchers.each(|seat| wakers.extend(seat.call(&concerns)));
+        let shards = match key.kind().is_shared() {
+            true => &*self.shards,
+            false => slice::from_ref(self.shard(key)),
+        };
+        for shard in shards {
+            let mut wakers = Vec::new();
+            if let Some(watchers) = lock(shard).keys.get_mut(key.fingerprint()) {
+                let concerns = judge();
+                watchers.each(|seat| wakers.extend(seat.call(&concerns)));
+            }
+            self.wake(wakers);
         }
-        self.wake(wakers);
     }
 
     /// Wakes those, of all who wait, whom it `concerns`. Publish first.
@@ -108,10 +111,11 @@ impl Live {
                 let waiting = lock(shard);
                 let end = upto.min(waiting.keys.len());
                 let start = end.saturating_sub(CHUNK);
-                for (key, watchers) in (start..end).filter_map(|position| waiting.keys.at(position)) {
+                let entries = (start..end).filter_map(|position| waiting.keys.at(position));
+                for (key, watchers) in entries.filter(|(key, _)| !key.kind().is_shared()) {
                     watchers.each(|seat| {
                         // Each is asked once, by the first of its keys.
-                        let is_first = seat.terms().awaited().next().map(|first| first.fingerprint()) == Some(key);
+                        let is_first = seat.terms().own().next().map(|first| first.fingerprint()) == Some(key);
                         wakers.extend(seat.call(|terms| is_first && concerns(terms)));
                     });
                 }
@@ -143,10 +147,26 @@ impl Live {
         }
     }
 
-    fn shard(&self, key: &Key) -> MutexGuard<'_, Waiting> {
+    fn shard(&self, key: &Key) -> &Shard {
         // The table takes its places from the bits at both ends.
         let place = (key.fingerprint().place() >> 24) as usize;
-        lock(&self.shards[place % self.shards.len()])
+        &self.shards[place % self.shards.len()]
+    }
+}
+
+impl Waiting {
+    fn enter(&mut self, key: &Key, seat: &Arc<Seat>) {
+        match self.keys.get_mut(key.fingerprint()) {
+            Some(watchers) => watchers.add(seat),
+            None => self.keys.insert_new(key.fingerprint(), Watchers::One(Arc::clone(seat))),
+        }
+    }
+
+    fn leave(&mut self, key: &Key, seat: &Arc<Seat>) {
+        let watchers = self.keys.get_mut(key.fingerprint());
+        if watchers.is_some_and(|watchers| watchers.remove(seat)) {
+            self.keys.remove(key.fingerprint());
+        }
     }
 }
 

@@ -81,6 +81,39 @@ fn calls_those_who_wait_for_the_key_and_nobody_else() {
     assert_eq!(other.woken(), 0, "it is not concerned");
 }
 
+/// It is kept in each shard, and no shard may be passed over.
+#[test]
+fn a_key_that_many_share_calls_all_who_present_it() {
+    let live = Live::new();
+    let (tenant, other) = (Key::tenant("all"), Key::tenant("other"));
+    let waiters: Vec<_> = (0..500)
+        .map(|n: usize| {
+            Waiter::enters(
+                &live,
+                &[Key::token(&n.to_string()), if n == 0 { other } else { tenant }],
+            )
+        })
+        .collect();
+    waiters[1].leaves(&live);
+    live.call(&tenant, || everyone);
+    let woken: Vec<_> = waiters.iter().map(Waiter::woken).collect();
+    assert_eq!(
+        (woken[..2].to_vec(), woken[2..].iter().all(|woken| *woken == 1)),
+        (vec![0, 0], true)
+    );
+    // And is not gone through a second time where all are called.
+    waiters[2..].iter().for_each(Waiter::waits);
+    live.call_all(everyone);
+    assert_eq!(live.woken(), 498 + 499);
+    waiters
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| *n != 1)
+        .for_each(|(_, waiter)| waiter.leaves(&live));
+    assert_eq!(live.waiting(), 0);
+    assert!(waiters.iter().all(|waiter| Arc::strong_count(&waiter.seat) == 1));
+}
+
 #[test]
 fn wakes_once_for_as_long_as_nobody_waits_again() {
     let live = Live::new();
