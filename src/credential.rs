@@ -96,7 +96,8 @@ impl Credential {
 
     /// The keys, in the order they were added.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.inline[..self.inline_len].iter().chain(&self.more)
+        let [inline, more] = self.slices();
+        inline.iter().chain(more)
     }
 
     /// The keys, in two pieces.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::credential::Identity;
+use crate::credential::{Credential, Identity};
 use crate::flight::Flight;
 use crate::refusal::Refusal;
 use crate::settings::{Anonymous, Enforcement, Unreadable};
@@ -26,10 +26,7 @@ impl<I, R> Gate<I, R> {
         if passes {
             return false;
         }
-        let keys = match identity {
-            Identity::Presented(credential) | Identity::Partial(credential, _) => credential.keys().count(),
-            Identity::Anonymous | Identity::Unreadable(_) => 0,
-        };
+        let keys = identity.credential().map_or(0, Credential::len);
         match self.flight.settings.enforcement {
             Enforcement::Enforce => {
                 tracing::debug!(?refusal, keys, "request refused");

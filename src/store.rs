@@ -143,7 +143,6 @@ impl Store {
             writer.forgot_at = now;
             steps.push(Step::Forget(now));
         }
-        let forgets = !steps.is_empty();
         let before = steps.len();
         let timely = events
             .iter()
@@ -156,7 +155,7 @@ impl Store {
         let full = self.publish(&mut writer, steps);
         drop(writer);
         self.call_whom_events_concern(events);
-        if forgets {
+        if before > 0 {
             // With a reinstatement that is forgotten, a block by the list comes back.
             self.call_whom_anything_concerns();
         }

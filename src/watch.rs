@@ -1,7 +1,7 @@
 //! The watch over one piece of admitted work.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::credential::Credential;
 use crate::flight::Flight;
@@ -73,20 +73,17 @@ impl Watch {
     /// At the first call it allocates, and enters the index of waiting work under each of the credential's own keys: a short
     /// lock for each, on one of many shards, and another when the watch ends. Later calls cost a look.
     pub fn poll_revoked(&mut self, context: &mut Context<'_>) -> Poll<Revoked> {
-        let Some(watched) = self.0.as_mut() else {
-            return Poll::Pending;
-        };
-        watched.wait(context);
-        // After that, and not before: what is published from here on calls.
-        self.look().map_or(Poll::Pending, Poll::Ready)
+        let why = ready!(self.poll_found(context));
+        self.end(why).map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// The same, for a guard, which sees to the consequences itself.
+    /// The same, without the consequences: a guard sees to them itself.
     pub(crate) fn poll_found(&mut self, context: &Context<'_>) -> Poll<Revoked> {
         let Some(watched) = self.0.as_mut() else {
             return Poll::Pending;
         };
         watched.wait(context);
+        // After that, and not before: what is published from here on calls.
         watched.look().map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -104,9 +101,13 @@ impl Watch {
         settings.unwrap_or_default()
     }
 
-    /// Ends the watch if there is reason to, and tells why unless it was only to observe.
     fn look(&mut self) -> Option<Revoked> {
         let why = self.0.as_mut()?.look()?;
+        self.end(why)
+    }
+
+    /// Ends the watch, and tells why unless it was only to observe.
+    fn end(&mut self, why: Revoked) -> Option<Revoked> {
         self.0.take()?.flight.end(why)
     }
 }

@@ -1,5 +1,6 @@
 //! The index of waiting work by key.
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::slice;
@@ -18,12 +19,13 @@ use crate::table::Table;
 ///
 /// Work enters when it first has to wait, under each of its keys, and leaves when it ends; an event calls those who
 /// wait for its key, and nobody else. Keys are spread over shards with a lock each, that is held for as long as
-/// a look-up takes; no waker is woken under it. A key that many share, such as a tenant, is kept in each shard, for those whose
-/// first own key lies there: otherwise everybody would have to take his turn at one lock.
+/// a look-up takes; no waker is woken under it. A key that many share, such as a tenant, is kept in each shard, for
+/// those whose first own key lies there: otherwise everybody would have to take his turn at one lock.
 ///
-/// That nothing is missed takes two orders of things: whoever enters looks at the state *afterwards*, and whoever changes the state calls
-/// *afterwards*. If the change's call finds the lock first, then the look that comes after it sees the change; if
-/// not, then the call finds who has entered. `tests/interleaving` goes through all the ways in which they can meet.
+/// That nothing is missed takes two orders of things: whoever enters looks at the state *afterwards*, and whoever
+/// changes the state calls *afterwards*. If the change's call finds the lock first, then the look that comes after it
+/// sees the change; if not, then the call finds who has entered. `tests/interleaving` goes through all the ways in
+/// which they can meet.
 pub(crate) struct Live {
     shards: Box<[Shard]>,
     /// How many wakers were woken.
@@ -80,7 +82,7 @@ impl Live {
     }
 
     /// Wakes those who wait for `key` and whom it concerns, as `judge` says once it is asked. Publish first.
-    pub(crate) fn call<J>(&self, key: &Key, judge: impl Fn() -> J)
+    pub(crate) fn call<J>(&self, key: &Key, judge: impl FnOnce() -> J)
     where
         J: Fn(&Terms) -> bool,
     {
@@ -88,11 +90,11 @@ impl Live {
             true => &*self.shards,
             false => slice::from_ref(self.shard(key)),
         };
+        let concerns = LazyCell::new(judge);
         for shard in shards {
             let mut wakers = Vec::new();
-            if let Some(watchers) = lock(shard).keys.get_mut(key.fingerprint()) {
-                let concerns = judge();
-                watchers.each(|seat| wakers.extend(seat.call(&concerns)));
+            if let Some(watchers) = lock(shard).keys.get(key.fingerprint()) {
+                watchers.each(|seat| wakers.extend(seat.call(&*concerns)));
             }
             self.wake(wakers);
         }
