@@ -9,34 +9,51 @@ use crate::event::Event;
 use crate::snapshot::Snapshot;
 use crate::timestamp::Timestamp;
 
-/// Checks an offered list against the installed one, and says what to install: the installed one again, if the offered
-/// one says the same.
+/// Checks an offered list against the installed one and the newest that was ever seen, and says what to install: the
+/// installed one again, if the offered one says the same.
 ///
 /// Pure. Takes time proportional to both lists if they were issued in the same second, and none to speak of otherwise.
 pub(crate) fn admit(
     offered: Snapshot,
     installed: Option<&Arc<Snapshot>>,
+    newest: Option<Timestamp>,
     now: Timestamp,
     leeway: Duration,
-) -> Result<Arc<Snapshot>, InstallError> {
-    let newest = installed.and_then(|list| Some((list, list.issued_at()?)));
+) -> Result<Admitted, InstallError> {
+    let newest = newest.max(installed.and_then(|list| list.issued_at()));
+    let as_offered = |offered| Admitted {
+        list: Arc::new(offered),
+        is_as_offered: true,
+    };
     match (offered.issued_at(), newest) {
         // An unsigned "there is none" is believed only as long as nothing says otherwise (invariant 3).
-        (None, Some((list, _))) => Err(InstallError::Unsigned {
-            entries: list.entries(),
-        }),
-        (None, None) => Ok(Arc::new(offered)),
+        (None, Some(newest)) => Err(InstallError::Unsigned { newest }),
+        (None, None) => Ok(as_offered(offered)),
         (Some(issued_at), _) if issued_at > now.saturating_add(leeway) => Err(InstallError::FromFuture {
             issued_at,
             latest: now.saturating_add(leeway),
         }),
-        (Some(issued_at), Some((_, newest))) if issued_at < newest => Err(InstallError::Rollback {
+        (Some(issued_at), Some(newest)) if issued_at < newest => Err(InstallError::Rollback {
             offered: issued_at,
-            installed: newest,
+            newest,
         }),
-        (Some(issued_at), Some((list, newest))) if issued_at == newest => Ok(joined(offered, list)),
-        (Some(_), _) => Ok(Arc::new(offered)),
+        (Some(issued_at), _) => Ok(match installed {
+            Some(list) if list.issued_at() == Some(issued_at) => joined(offered, list),
+            _ => as_offered(offered),
+        }),
     }
+}
+
+/// A list that may be installed.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) list: Arc<Snapshot>,
+    /// Whether it carries nothing but what the offered one does.
+    #[cfg_attr(
+        not(feature = "crl-poll"),
+        expect(dead_code, reason = "only the poller has its list kept")
+    )]
+    pub(crate) is_as_offered: bool,
 }
 
 /// Checks that the installed list may be confirmed as the newest.
@@ -49,11 +66,17 @@ pub(crate) fn confirm(installed: Option<&Arc<Snapshot>>, now: Timestamp) -> Resu
 }
 
 /// Two lists of one second: which is newer, nobody can tell, and neither may un-revoke what the other carries.
-fn joined(offered: Snapshot, installed: &Arc<Snapshot>) -> Arc<Snapshot> {
+fn joined(offered: Snapshot, installed: &Arc<Snapshot>) -> Admitted {
     if offered.says_the_same_as(installed) && offered.expires_at() == installed.expires_at() {
-        Arc::clone(installed)
-    } else {
-        Arc::new(offered.union(installed))
+        return Admitted {
+            list: Arc::clone(installed),
+            is_as_offered: true,
+        };
+    }
+    let both = offered.clone().union(installed);
+    Admitted {
+        is_as_offered: both.says_the_same_as(&offered),
+        list: Arc::new(both),
     }
 }
 
@@ -67,7 +90,7 @@ pub(crate) fn is_timely(event: &Event, now: Timestamp, leeway: Duration) -> bool
 }
 
 /// Why an event was not applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplyError {
     /// The overlay holds as many keys as it may. Deliver the event again later.
@@ -83,6 +106,11 @@ pub enum ApplyError {
         /// The latest time that would have been accepted.
         latest: Timestamp,
     },
+    /// The events are in force, and the journal could not keep them: a restart would forget them. Deliver them again later.
+    NotDurable {
+        /// Which file, and what is wrong with it.
+        problem: Arc<str>,
+    },
 }
 
 impl fmt::Display for ApplyError {
@@ -94,6 +122,7 @@ impl fmt::Display for ApplyError {
                 "{refused} reinstatements are from the future: later than {} (now and the clock leeway)",
                 latest.as_unix_secs()
             ),
+            Self::NotDurable { problem } => write!(f, "in force, but not durable: {problem}"),
         }
     }
 }
@@ -119,17 +148,17 @@ pub enum InstallError {
     },
     /// No list is installed that could be confirmed.
     NothingToConfirm,
-    /// The list was issued before the installed one.
+    /// The list was issued before the newest that was installed, by this process or, with a journal, by an earlier one.
     Rollback {
         /// The list's issue time.
         offered: Timestamp,
-        /// The installed list's issue time.
-        installed: Timestamp,
+        /// The newest list's issue time.
+        newest: Timestamp,
     },
     /// The issuer says that there is no list, unsigned, although it signed one before.
     Unsigned {
-        /// How many entries the installed list carries.
-        entries: usize,
+        /// When.
+        newest: Timestamp,
     },
 }
 
@@ -146,15 +175,16 @@ impl fmt::Display for InstallError {
                 latest.as_unix_secs()
             ),
             Self::NothingToConfirm => f.write_str("no list is installed that could be confirmed"),
-            Self::Rollback { offered, installed } => write!(
+            Self::Rollback { offered, newest } => write!(
                 f,
-                "list is a rollback: iat {} is older than the installed list's {}",
+                "list is a rollback: iat {} is older than the newest list's {}",
                 offered.as_unix_secs(),
-                installed.as_unix_secs()
+                newest.as_unix_secs()
             ),
-            Self::Unsigned { entries } => write!(
+            Self::Unsigned { newest } => write!(
                 f,
-                "unsigned answer that there is no list, while a signed one with {entries} entries is installed"
+                "unsigned answer that there is no list, although one was signed: iat {}",
+                newest.as_unix_secs()
             ),
         }
     }
@@ -184,7 +214,7 @@ mod tests {
     }
 
     fn offer(offered: Snapshot, installed: &Arc<Snapshot>) -> Result<Arc<Snapshot>, InstallError> {
-        admit(offered, Some(installed), NOW, LEEWAY)
+        admit(offered, Some(installed), None, NOW, LEEWAY).map(|admitted| admitted.list)
     }
 
     #[test]
@@ -205,7 +235,7 @@ mod tests {
             offer(list(99, &["t", "u"]), &installed).unwrap_err(),
             InstallError::Rollback {
                 offered: secs(99),
-                installed: secs(100)
+                newest: secs(100)
             }
         );
         assert_eq!(offer(list(101, &[]), &installed).unwrap().entries(), 0);
@@ -213,9 +243,9 @@ mod tests {
 
     #[test]
     fn a_list_from_beyond_the_leeway_is_refused() {
-        assert!(admit(list(1_060, &[]), None, NOW, LEEWAY).is_ok());
+        assert!(admit(list(1_060, &[]), None, None, NOW, LEEWAY).is_ok());
         assert_eq!(
-            admit(list(1_061, &[]), None, NOW, LEEWAY).unwrap_err(),
+            admit(list(1_061, &[]), None, None, NOW, LEEWAY).unwrap_err(),
             InstallError::FromFuture {
                 issued_at: secs(1_061),
                 latest: secs(1_060)
@@ -252,13 +282,32 @@ mod tests {
     #[test]
     fn an_unsigned_empty_list_is_believed_only_before_the_first_signed_one() {
         let unsigned = Arc::new(Snapshot::empty());
-        assert!(admit(Snapshot::empty(), None, NOW, LEEWAY).is_ok());
+        assert!(admit(Snapshot::empty(), None, None, NOW, LEEWAY).is_ok());
         assert!(offer(Snapshot::empty(), &unsigned).is_ok());
         assert!(offer(list(100, &["t"]), &unsigned).is_ok());
         assert_eq!(
             offer(Snapshot::empty(), &Arc::new(list(100, &["t"]))).unwrap_err(),
-            InstallError::Unsigned { entries: 1 }
+            InstallError::Unsigned { newest: secs(100) }
         );
+    }
+
+    #[test]
+    fn what_an_earlier_process_saw_counts_as_well() {
+        let newest = Some(secs(100));
+        let admit = |offered| admit(offered, None, newest, NOW, LEEWAY).map(|admitted| admitted.is_as_offered);
+        assert!(matches!(admit(list(99, &[])), Err(InstallError::Rollback { .. })));
+        assert!(matches!(admit(Snapshot::empty()), Err(InstallError::Unsigned { .. })));
+        assert_eq!(admit(list(100, &[])), Ok(true));
+        assert_eq!(admit(list(101, &[])), Ok(true));
+    }
+
+    #[test]
+    fn says_whether_a_list_of_the_same_second_brought_it_all() {
+        let installed = Arc::new(list(100, &["a", "b"]));
+        for (offered, is_as_offered) in [(&["a", "b"][..], true), (&["a", "b", "c"], true), (&["a", "c"], false)] {
+            let admitted = admit(list(100, offered), Some(&installed), None, NOW, LEEWAY).unwrap();
+            assert_eq!(admitted.is_as_offered, is_as_offered, "{offered:?}");
+        }
     }
 
     #[test]

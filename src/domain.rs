@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use crate::counters::{Counters, Outcome};
 use crate::credential::{Credential, Identity};
-use crate::policy::{Policy, StalePolicy};
+use crate::keep::Keep;
+use crate::policy::{Lists, Policy, StalePolicy};
 use crate::refusal::{DEFAULT_RETRY_AFTER, Refusal};
 use crate::state::State;
 use crate::status::{
@@ -31,6 +32,8 @@ pub(crate) struct Domain {
     /// How many times a fetch was asked for, and how many of these have been answered.
     pub(crate) requested: watch::Sender<u64>,
     pub(crate) answered: watch::Sender<u64>,
+    /// Keeps what is known beyond the life of the process, if the host wants that.
+    pub(crate) journal: OnceLock<Box<dyn Keep>>,
     health: Mutex<Health>,
     /// Whether the last request found the list not fresh: only to log the change.
     was_stale: AtomicBool,
@@ -54,6 +57,7 @@ impl Domain {
             feed: watch::Sender::new(FeedState::Unknown),
             requested: watch::Sender::new(0),
             answered: watch::Sender::new(0),
+            journal: OnceLock::new(),
             health: Mutex::default(),
             was_stale: AtomicBool::new(false),
         }
@@ -73,6 +77,14 @@ impl Domain {
 
     pub(crate) fn applied(&self) {
         self.health().last_event = Some(Instant::now());
+    }
+
+    /// All older events came in. Where events alone decide, and are replayed from the beginning, that makes up for what was
+    /// lost.
+    pub(crate) fn caught_up(&self) {
+        if self.store.look(|state| state.policy.lists == Lists::None) {
+            self.store.lose(false);
+        }
     }
 
     pub(crate) fn dead_lettered(&self, reason: &str) {
@@ -95,9 +107,10 @@ impl Domain {
 
     pub(crate) fn status(&self) -> Status {
         let now = Instant::now();
-        let (answer, snapshot, overlay, policy) = self.store.look(|state| {
+        let (answer, stale, snapshot, overlay, policy) = self.store.look(|state| {
             (
                 state.status(now),
+                state.stale(),
                 state.snapshot().cloned(),
                 state.overlay.len(),
                 state.policy,
@@ -106,7 +119,7 @@ impl Domain {
         let since = |at: Instant| millis(now.saturating_duration_since(at));
         let health = self.health();
         Status {
-            ready: is_ready(&answer, &policy),
+            ready: is_ready(&answer, stale),
             freshness: answer.freshness,
             snapshot: snapshot.map(|list| SnapshotStatus {
                 entries: list.entries(),
@@ -150,6 +163,7 @@ impl Domain {
                 cut: self.counters.of_cut(),
                 would_cut: self.counters.of_would_cut(),
             },
+            journal: self.journal.get().map(|journal| journal.status()),
         }
     }
 
@@ -157,7 +171,7 @@ impl Domain {
     pub(crate) fn is_ready(&self) -> bool {
         let now = Instant::now();
         self.store
-            .look(|state: &State| is_ready(&state.status(now), &state.policy))
+            .look(|state: &State| is_ready(&state.status(now), state.stale()))
     }
 
     /// Rules on a credential, and on what is beside it if that cannot be read.
@@ -258,8 +272,8 @@ pub(crate) fn words(error: &(dyn Error + 'static)) -> Cow<'static, str> {
 /// How many characters of an error are kept.
 const LONGEST_WORDS: usize = 500;
 
-fn is_ready(status: &RevocationStatus, policy: &Policy) -> bool {
-    status.freshness == Freshness::Fresh || policy.stale == StalePolicy::FailOpen
+fn is_ready(status: &RevocationStatus, stale: StalePolicy) -> bool {
+    status.freshness == Freshness::Fresh || stale == StalePolicy::FailOpen
 }
 
 fn millis(duration: Duration) -> u64 {

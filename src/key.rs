@@ -1,18 +1,18 @@
 //! What can be revoked: a kind and an id, held as a keyed fingerprint.
 
-use std::array;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::LazyLock;
+use std::hash::Hasher;
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::Hasher128;
+
+use crate::secret::Secrets;
 
 /// What can be revoked, and what a request presents: a kind and an id, in 16 bytes.
 ///
 /// The id's text is not kept. A key holds its kind and 124 bits of a SipHash-1-3 of its id under a secret that is drawn at
 /// random once per process and kind, so that a memory dump holds no ids, an entry costs the same whatever its id's
 /// length, and nobody outside can search for ids that collide. Keys of two processes cannot be compared and are not
-/// meant to be stored.
+/// meant to be stored, unless a journal (feature `journal`) hands the secrets of one process to the next.
 ///
 /// Making a key costs one hash of its id (10 to 30 ns) and no allocation.
 ///
@@ -68,9 +68,9 @@ impl Key {
     /// A key of the host's own kind, such as `Key::named("device", "d-17")`. Keys of two names never meet either.
     #[must_use]
     pub fn named(name: &str, id: &str) -> Self {
-        let mut hasher = SECRETS[KeyKind::Named as usize];
+        let mut hasher = *Secrets::in_use().hasher(KeyKind::Named.code());
         // The name says how long it is, so that no id can continue another's name.
-        hasher.write_usize(name.len());
+        hasher.write(&(name.len() as u64).to_le_bytes());
         hasher.write(name.as_bytes());
         hasher.write(id.as_bytes());
         let hash = hasher.finish128();
@@ -93,8 +93,23 @@ impl Key {
         self.0
     }
 
+    /// The kind's number and what else tells keys of that kind apart, to be stored.
+    #[cfg(feature = "journal")]
+    pub(crate) const fn to_parts(self) -> (u8, u128) {
+        let Self(Fingerprint([high, low])) = self;
+        let bits = ((high as u128) << 64) | (low & !Fingerprint::KIND) as u128;
+        (self.kind().code() as u8, bits)
+    }
+
+    /// A key that was stored, if its kind is known.
+    #[cfg(feature = "journal")]
+    pub(crate) fn from_parts(code: u8, bits: u128) -> Option<Self> {
+        let kind = KeyKind::ALL.into_iter().find(|kind| kind.code() == usize::from(code))?;
+        Some(Self(Fingerprint::new(kind, (bits >> 64) as u64, bits as u64)))
+    }
+
     fn of(kind: KeyKind, id: &str) -> Self {
-        let hash = SECRETS[kind as usize].hash(id.as_bytes());
+        let hash = Secrets::in_use().hasher(kind.code()).hash(id.as_bytes());
         Self(Fingerprint::new(kind, hash.h1, hash.h2))
     }
 }
@@ -163,6 +178,20 @@ impl KeyKind {
         }
     }
 
+    /// The number by which journals know the kind and its secret. It never changes, and a new kind takes the next one.
+    pub(crate) const fn code(self) -> usize {
+        match self {
+            Self::Client => 0,
+            Self::Named => 1,
+            Self::Session => 2,
+            Self::SigningKey => 3,
+            Self::Subject => 4,
+            Self::Tenant => 5,
+            Self::Token => 6,
+            Self::Everything => 7,
+        }
+    }
+
     const ALL: [Self; Self::COUNT] = [
         Self::Client,
         Self::Named,
@@ -201,15 +230,6 @@ impl Fingerprint {
         KeyKind::ALL[(self.0[1] & Self::KIND) as usize]
     }
 }
-
-/// A hasher for each kind, keyed at first use: with secrets of their own, kinds have nothing in common.
-///
-/// `RandomState` is the one source of randomness in `std`. Its keys come from the system, and only the outputs of a keyed
-/// hash under them are used here.
-static SECRETS: LazyLock<[SipHasher13; KeyKind::TABLES]> = LazyLock::new(|| {
-    let random = || RandomState::new().build_hasher().finish();
-    array::from_fn(|_| SipHasher13::new_with_keys(random(), random()))
-});
 
 #[cfg(test)]
 mod tests {
@@ -253,6 +273,18 @@ mod tests {
         assert_eq!(Key::named("device", "d").kind(), KeyKind::Named);
         assert_eq!(Key::everything().kind(), KeyKind::Everything);
         assert_eq!(Key::tenant("t").kind(), KeyKind::Tenant);
+    }
+
+    #[cfg(feature = "journal")]
+    #[test]
+    fn is_the_same_after_it_was_stored() {
+        for key in [Key::token("a"), Key::named("device", "a"), Key::everything()] {
+            let (code, bits) = key.to_parts();
+            assert_eq!(Key::from_parts(code, bits), Some(key));
+        }
+        assert_eq!(Key::from_parts(KeyKind::COUNT as u8, 0), None);
+        let codes = KeyKind::ALL.map(KeyKind::code);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7], "never changes");
     }
 
     #[test]

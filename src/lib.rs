@@ -16,6 +16,12 @@ pub mod identify;
 #[cfg(feature = "crl-poll")]
 pub mod crl;
 pub mod format;
+#[cfg(feature = "journal")]
+#[cfg_attr(
+    not(feature = "crl-poll"),
+    allow(dead_code, reason = "only the poller has lists kept")
+)]
+pub mod journal;
 mod sink;
 
 // Work in flight.
@@ -27,6 +33,7 @@ mod settings;
 
 // State.
 mod domain;
+mod keep;
 mod counters;
 pub mod status;
 mod store;
@@ -48,6 +55,7 @@ mod verdict;
 mod event;
 mod credential;
 mod key;
+mod secret;
 mod timestamp;
 
 pub use admission::{ApplyError, InstallError};

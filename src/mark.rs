@@ -117,6 +117,26 @@ impl Mark {
         self.forget_at
     }
 
+    /// Block, reinstatement, cut-off and withdrawal, to be stored: milliseconds since the epoch plus one, or zero for never.
+    #[cfg(feature = "journal")]
+    pub(crate) const fn moments(&self) -> [u64; 4] {
+        [self.block.0, self.reinstated.0, self.cut_off.0, self.withdrawn.0]
+    }
+
+    /// A mark that was stored.
+    #[cfg(feature = "journal")]
+    pub(crate) const fn from_moments(moments: [u64; 4], reason: Reason, forget_at: u32) -> Self {
+        let [block, reinstated, cut_off, withdrawn] = moments;
+        Self {
+            block: Moment(block),
+            reinstated: Moment(reinstated),
+            cut_off: Moment(cut_off),
+            withdrawn: Moment(withdrawn),
+            forget_at,
+            reason,
+        }
+    }
+
     /// The later of block and cut-off.
     fn latest(&self) -> Moment {
         self.block.max(self.cut_off)

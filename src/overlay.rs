@@ -17,6 +17,23 @@ pub(crate) struct Overlay {
 }
 
 impl Overlay {
+    /// An overlay of these marks; those of one key are joined.
+    #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal restores"))]
+    pub(crate) fn of(marks: impl IntoIterator<Item = (Key, Mark)>) -> Self {
+        let mut everything: Option<Mark> = None;
+        let mut entries: [Vec<_>; KeyKind::TABLES] = Default::default();
+        for (key, mark) in marks {
+            match key.kind().table() {
+                Some(table) => entries[table].push((key.fingerprint(), mark)),
+                None => everything = Some(everything.map_or(mark, |known| known.join(mark))),
+            }
+        }
+        Self {
+            tables: entries.map(|entries| Table::of(entries, Mark::join)),
+            everything,
+        }
+    }
+
     /// How many keys are held; the issuer-wide one takes no room.
     pub(crate) fn len(&self) -> usize {
         self.tables.iter().map(Table::len).sum()
@@ -53,6 +70,25 @@ impl Overlay {
         Ok(())
     }
 
+    /// Adds all that `other` says, whatever the capacity: it was let in before.
+    pub(crate) fn restore(&mut self, other: &Self) {
+        for (table, others) in self.tables.iter_mut().zip(&other.tables) {
+            if table.len() == 0 {
+                *table = others.clone();
+                continue;
+            }
+            for (key, mark) in others.iter() {
+                match table.get_mut(key) {
+                    Some(known) => *known = known.join(*mark),
+                    None => table.insert_new(key, *mark),
+                }
+            }
+        }
+        if let Some(mark) = other.everything {
+            self.everything = Some(self.everything.map_or(mark, |known| known.join(mark)));
+        }
+    }
+
     /// Forgets what may be forgotten by `now`, in seconds on the clock that marks were made with.
     pub(crate) fn forget(&mut self, now: u32) {
         for table in &mut self.tables {
@@ -87,6 +123,23 @@ mod tests {
     fn block(key: Key, millis: u64, forget_at: u32) -> Mark {
         let event = Event::from(Revocation::of(key).at(Timestamp::from_unix_millis(millis)));
         Mark::of(&event, Timestamp::default(), forget_at)
+    }
+
+    #[test]
+    fn what_is_restored_is_joined_with_what_is_there_and_needs_no_room() {
+        let (one, two, all) = (Key::token("one"), Key::token("two"), Key::everything());
+        let mut overlay = Overlay::default();
+        overlay.merge(&one, block(one, 5, 9), ONE).unwrap();
+        let before = [block(one, 1, 10), block(two, 2, 9), block(all, 3, 9), block(two, 3, 9)];
+        let stored = Overlay::of([one, two, all, two].into_iter().zip(before));
+        overlay.restore(&stored);
+        assert_eq!(overlay.len(), 2);
+        assert_eq!(overlay.get(&one), Some(&block(one, 5, 10)));
+        assert_eq!(overlay.get(&two), Some(&block(two, 3, 9)));
+        assert_eq!(overlay.get(&all), Some(&block(all, 3, 9)));
+        let mut empty = Overlay::default();
+        empty.restore(&stored);
+        assert_eq!((empty.len(), empty.get(&one)), (2, Some(&block(one, 1, 10))));
     }
 
     #[test]

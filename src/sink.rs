@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::admission::{ApplyError, InstallError};
+use crate::admission::{Admitted, ApplyError, InstallError};
 use crate::credential::Credential;
 use crate::decode::{Decode, Decoded, Disposition};
 use crate::domain::{Domain, words};
 use crate::event::Event;
 use crate::flight::Flight;
 use crate::guard::RevocationGuard;
+use crate::keep::{Problem, Ticket};
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::status::{FeedState, Status};
@@ -42,6 +43,9 @@ impl EventSink {
 
     /// Applies an event. When this returns, every decision that starts afterwards sees it.
     ///
+    /// With a journal (feature `journal`) it returns when the event is durable as well: it blocks for a write to disk, so
+    /// tasks use [`apply_async`](Self::apply_async). The event is in force before that, and stays so if the write fails.
+    ///
     /// Costs some hundred nanoseconds, whatever the size of the overlay, and a wake for each piece of work in flight that it
     /// ends, on this thread; an event for everything looks at all work that waits. Every ten minutes, and every second
     /// where room is short, one call looks through all of the overlay for what may be forgotten.
@@ -50,6 +54,7 @@ impl EventSink {
     ///
     /// [`ApplyError::AtCapacity`] if the event names a new key and the overlay is full. Nothing is evicted.
     /// Deliver the event again later. [`ApplyError::FromFuture`] if it is a reinstatement that lies ahead.
+    /// [`ApplyError::NotDurable`] if the journal could not keep it.
     pub fn apply(&self, event: impl Into<Event>) -> Result<(), ApplyError> {
         self.apply_slice(&[event.into()])
     }
@@ -60,40 +65,68 @@ impl EventSink {
     ///
     /// [`ApplyError::AtCapacity`] if some of the events found no room. The others are in force. Since events may be
     /// repeated, deliver the whole batch again later. [`ApplyError::FromFuture`] if reinstatements in it lie ahead; the
-    /// other events are in force.
+    /// other events are in force. [`ApplyError::NotDurable`] if the journal could not keep them: all are in force that found
+    /// room, and may be forgotten by a restart.
     pub fn apply_all<E: Into<Event>>(&self, events: impl IntoIterator<Item = E>) -> Result<(), ApplyError> {
         let events: Vec<Event> = events.into_iter().map(Into::into).collect();
         self.apply_slice(&events)
     }
 
+    /// What [`apply`](Self::apply) does, without blocking: the event is in force when this is first polled, and it waits as a
+    /// task until the event is durable. Those that wait at a time share one write.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`apply`](Self::apply).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future once it was polled withdraws nothing.
+    pub async fn apply_async(&self, event: impl Into<Event>) -> Result<(), ApplyError> {
+        self.put_in_force(&[event.into()]).durable().await
+    }
+
+    /// What [`apply_all`](Self::apply_all) does, without blocking; see [`apply_async`](Self::apply_async).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`apply_all`](Self::apply_all).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future once it was polled withdraws nothing.
+    pub async fn apply_all_async<E: Into<Event>>(&self, events: impl IntoIterator<Item = E>) -> Result<(), ApplyError> {
+        let pending = {
+            let events: Vec<Event> = events.into_iter().map(Into::into).collect();
+            self.put_in_force(&events)
+        };
+        pending.durable().await
+    }
+
     /// Takes in one raw message of a queue, and says what became of it.
     ///
     /// Counted and remembered for [`status`](Self::status). The caller acknowledges, retries or dead-letters
-    /// accordingly: nothing is dropped without a trace.
+    /// accordingly: nothing is dropped without a trace. With a journal it blocks for a write to disk, so tasks use
+    /// [`ingest_async`](Self::ingest_async).
     pub fn ingest(&self, decode: &impl Decode, message: &[u8]) -> Disposition {
-        let disposition = match decode.decode(message) {
-            Ok(Decoded::Events(events)) => match self.apply_slice(&events) {
-                Ok(()) => Disposition::Applied,
-                Err(error @ ApplyError::AtCapacity { .. }) => Disposition::Retry(words(&error)),
-                Err(error @ ApplyError::FromFuture { .. }) => Disposition::DeadLetter(words(&error)),
-            },
-            Ok(Decoded::Ignored(reason)) => Disposition::Ignored(reason),
-            Ok(Decoded::Refresh) => {
-                self.refresh();
-                Disposition::Applied
-            }
-            Err(error) => Disposition::DeadLetter(words(&error)),
+        let disposition = match self.take_in(decode, message) {
+            Ok(pending) => disposition(pending.wait()),
+            Err(disposition) => disposition,
         };
-        self.domain.counters.disposed(&disposition);
-        if let Disposition::DeadLetter(reason) = &disposition {
-            self.domain.dead_lettered(reason);
-        }
-        tracing::trace!(
-            disposition = disposition.as_str(),
-            bytes = message.len(),
-            "message taken in"
-        );
-        disposition
+        self.disposed(disposition, message)
+    }
+
+    /// What [`ingest`](Self::ingest) does, without blocking; see [`apply_async`](Self::apply_async).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future once it was polled withdraws nothing, but the message is not counted.
+    pub async fn ingest_async(&self, decode: &impl Decode, message: &[u8]) -> Disposition {
+        let disposition = match self.take_in(decode, message) {
+            Ok(pending) => disposition(pending.durable().await),
+            Err(disposition) => disposition,
+        };
+        self.disposed(disposition, message)
     }
 
     /// Installs a newer revocation list in place of the installed one.
@@ -111,15 +144,16 @@ impl EventSink {
     /// # Security
     ///
     /// Whether the issuer signed the list, and whether it has expired, is for whoever read it to check.
+    ///
+    /// A journal keeps no more of it than when it was issued, so that no older one can be installed after a restart: it can
+    /// keep a list only as it was signed, which the poller does. It blocks for a write to disk then. A failure shows in
+    /// [`status`](Self::status).
     pub fn install(&self, snapshot: Snapshot) -> Result<(), InstallError> {
-        let (entries, issued_at) = (snapshot.entries(), snapshot.issued_at());
-        self.domain.store.install(snapshot, Timestamp::now())?;
-        self.domain.poll_succeeded();
-        tracing::info!(
-            entries,
-            iat = issued_at.map(|at| at.as_unix_secs()),
-            "revocation list installed"
-        );
+        let admitted = self.admit(snapshot)?;
+        if let (Some(journal), Some(issued_at)) = (self.domain.journal.get(), admitted.list.issued_at()) {
+            // The list is in force whatever comes of it.
+            let _ = journal.keep_newest(issued_at).wait();
+        }
         Ok(())
     }
 
@@ -127,7 +161,7 @@ impl EventSink {
     ///
     /// # Errors
     ///
-    /// [`InstallError::Unsigned`] if a signed list is installed: an unsigned answer never removes anything.
+    /// [`InstallError::Unsigned`] if a signed list was ever seen: an unsigned answer never removes anything.
     pub fn install_none(&self) -> Result<(), InstallError> {
         self.domain.store.install(Snapshot::empty(), Timestamp::now())?;
         self.domain.poll_succeeded();
@@ -190,9 +224,10 @@ impl EventSink {
         });
         if changed {
             tracing::info!(?state, "event feed changed");
-            // Asked for here, since the poller sees only the latest state: not one that was down and is back already.
             if state == FeedState::Live {
+                // Asked for here, since the poller sees only the latest state: not one that was down and is back already.
                 self.refresh();
+                self.domain.caught_up();
             }
         }
     }
@@ -232,20 +267,110 @@ impl EventSink {
         self.domain.is_ready()
     }
 
-    #[cfg(feature = "crl-poll")]
-    pub(crate) fn domain(&self) -> &Domain {
+    #[cfg(any(feature = "crl-poll", feature = "journal"))]
+    pub(crate) const fn domain(&self) -> &Arc<Domain> {
         &self.domain
     }
 
+    /// Installs a list, and leaves it to the caller to have it kept.
+    pub(crate) fn admit(&self, snapshot: Snapshot) -> Result<Admitted, InstallError> {
+        let admitted = self.domain.store.install(snapshot, Timestamp::now())?;
+        self.domain.poll_succeeded();
+        tracing::info!(
+            entries = admitted.list.entries(),
+            iat = admitted.list.issued_at().map(|at| at.as_unix_secs()),
+            "revocation list installed"
+        );
+        Ok(admitted)
+    }
+
     fn apply_slice(&self, events: &[Event]) -> Result<(), ApplyError> {
-        let merged = self.domain.store.merge(events, Timestamp::now());
+        self.put_in_force(events).wait()
+    }
+
+    fn put_in_force(&self, events: &[Event]) -> Pending {
+        let (store, arrival) = (&self.domain.store, Timestamp::now());
+        let (merged, ticket) = match self.domain.journal.get() {
+            None => (store.merge(events, arrival), None),
+            Some(journal) => {
+                let (merged, entries) = store.merge_to_keep(events, arrival);
+                // Nothing to keep, nothing to wait for.
+                let ticket = (!entries.is_empty()).then(|| journal.keep(entries));
+                (merged, ticket)
+            }
+        };
         let refused = match merged {
-            Ok(()) => 0,
             Err(ApplyError::AtCapacity { refused } | ApplyError::FromFuture { refused, .. }) => refused,
+            Ok(()) | Err(ApplyError::NotDurable { .. }) => 0,
         };
         if refused < events.len() {
             self.domain.applied();
         }
-        merged
+        Pending { merged, ticket }
+    }
+
+    /// What a message says is in force, or what is to be done with it instead.
+    fn take_in(&self, decode: &impl Decode, message: &[u8]) -> Result<Pending, Disposition> {
+        match decode.decode(message) {
+            Ok(Decoded::Events(events)) => Ok(self.put_in_force(&events)),
+            Ok(Decoded::Ignored(reason)) => Err(Disposition::Ignored(reason)),
+            Ok(Decoded::Refresh) => {
+                self.refresh();
+                Err(Disposition::Applied)
+            }
+            Err(error) => Err(Disposition::DeadLetter(words(&error))),
+        }
+    }
+
+    fn disposed(&self, disposition: Disposition, message: &[u8]) -> Disposition {
+        self.domain.counters.disposed(&disposition);
+        if let Disposition::DeadLetter(reason) = &disposition {
+            self.domain.dead_lettered(reason);
+        }
+        tracing::trace!(
+            disposition = disposition.as_str(),
+            bytes = message.len(),
+            "message taken in"
+        );
+        disposition
+    }
+}
+
+/// Events that are in force as far as they were not refused, and may have to become durable.
+struct Pending {
+    merged: Result<(), ApplyError>,
+    ticket: Option<Ticket>,
+}
+
+impl Pending {
+    fn wait(self) -> Result<(), ApplyError> {
+        let answer = self.ticket.map_or(Ok(()), Ticket::wait);
+        and(self.merged, answer)
+    }
+
+    async fn durable(self) -> Result<(), ApplyError> {
+        let answer = match self.ticket {
+            Some(ticket) => ticket.answer().await,
+            None => Ok(()),
+        };
+        and(self.merged, answer)
+    }
+}
+
+/// What can be repeated goes first: what cannot is refused again then.
+fn and(merged: Result<(), ApplyError>, kept: Result<(), Problem>) -> Result<(), ApplyError> {
+    match (merged, kept) {
+        (Ok(()) | Err(ApplyError::FromFuture { .. }), Err(problem)) => Err(ApplyError::NotDurable { problem }),
+        (merged, _) => merged,
+    }
+}
+
+fn disposition(applied: Result<(), ApplyError>) -> Disposition {
+    match applied {
+        Ok(()) => Disposition::Applied,
+        Err(error @ (ApplyError::AtCapacity { .. } | ApplyError::NotDurable { .. })) => {
+            Disposition::Retry(words(&error))
+        }
+        Err(error @ ApplyError::FromFuture { .. }) => Disposition::DeadLetter(words(&error)),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -26,8 +27,18 @@ pub(crate) struct State {
     /// How many states were published before this one.
     pub(crate) version: u64,
     snapshot: Option<Arc<Snapshot>>,
-    /// When the snapshot was last fetched or confirmed, on the monotonic clock.
-    refreshed_at: Option<Instant>,
+    /// When the snapshot was last fetched or confirmed.
+    refreshed: Option<Refreshed>,
+    /// Whether what earlier processes were told is lost, and nothing has made up for it yet.
+    is_lost: bool,
+}
+
+/// When a list was fetched or confirmed, on the monotonic clock; by an earlier process perhaps, even before that clock began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refreshed {
+    pub(crate) at: Instant,
+    /// How old it was by then.
+    pub(crate) age: Duration,
 }
 
 /// One change of the state.
@@ -36,10 +47,15 @@ pub(crate) enum Step {
     Configure(Policy),
     /// Forgets marks due by then, in seconds on the store's clock.
     Forget(u32),
-    Install(Arc<Snapshot>, Instant),
+    Install(Arc<Snapshot>, Refreshed),
+    /// Whether what earlier processes were told is lost.
+    Lose(bool),
     Merge(Key, Mark),
     /// The installed list was confirmed to be the newest.
-    Refresh(Instant),
+    Refresh(Refreshed),
+    /// What earlier processes were told.
+    #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal restores"))]
+    Restore(Arc<Overlay>),
 }
 
 impl State {
@@ -63,7 +79,7 @@ impl State {
         Decision {
             verdict,
             status,
-            stale: self.policy.stale,
+            stale: self.stale(),
             version: self.version,
         }
     }
@@ -91,6 +107,7 @@ impl State {
     pub(crate) fn status(&self, now: Instant) -> RevocationStatus {
         let snapshot_age = self.age(now);
         let freshness = match (self.policy.lists, snapshot_age) {
+            _ if self.is_lost => Freshness::NoSnapshot,
             (Lists::None, _) => Freshness::Fresh,
             (Lists::Expected, None) => Freshness::NoSnapshot,
             (Lists::Expected, Some(age)) if age > self.policy.max_age => Freshness::Stale,
@@ -100,6 +117,14 @@ impl State {
             freshness,
             snapshot_age,
             snapshot_issued_at: self.snapshot.as_ref().and_then(|list| list.issued_at()),
+        }
+    }
+
+    /// What an unknown verdict means. Whoever knows that he has forgotten something does not fail open.
+    pub(crate) const fn stale(&self) -> StalePolicy {
+        match self.is_lost {
+            true => StalePolicy::FailClosed,
+            false => self.policy.stale,
         }
     }
 
@@ -113,13 +138,15 @@ impl State {
         match step {
             Step::Configure(policy) => self.policy = *policy,
             Step::Forget(due) => self.overlay.forget(*due),
-            Step::Install(snapshot, at) => {
+            Step::Install(snapshot, refreshed) => {
                 self.overlay.yield_to(snapshot);
                 self.snapshot = Some(Arc::clone(snapshot));
-                self.refreshed_at = Some(*at);
+                self.refreshed = Some(*refreshed);
             }
+            Step::Lose(is_lost) => self.is_lost = *is_lost,
             Step::Merge(key, mark) => return self.overlay.merge(key, *mark, self.capacity()),
-            Step::Refresh(at) => self.refreshed_at = self.refreshed_at.max(Some(*at)),
+            Step::Refresh(refreshed) => self.refreshed = Some(*refreshed),
+            Step::Restore(overlay) => self.overlay.restore(overlay),
         }
         Ok(())
     }
@@ -148,8 +175,13 @@ impl State {
         revoked(&Key::everything()).or_else(|| keys.into_iter().find_map(revoked))
     }
 
-    fn age(&self, now: Instant) -> Option<std::time::Duration> {
-        self.refreshed_at.map(|at| now.saturating_duration_since(at))
+    fn age(&self, now: Instant) -> Option<Duration> {
+        let age = |refreshed: Refreshed| {
+            refreshed
+                .age
+                .saturating_add(now.saturating_duration_since(refreshed.at))
+        };
+        self.refreshed.map(age)
     }
 
     const fn capacity(&self) -> NonZeroUsize {
@@ -170,8 +202,6 @@ pub(crate) struct Decision {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::event::{Event, Reason, Reinstatement, Revocation};
     use crate::policy::DEFAULT_MAX_AGE;
@@ -195,7 +225,12 @@ mod tests {
     }
 
     fn install(state: &mut State, list: Snapshot, now: Instant) {
-        state.run(&Step::Install(Arc::new(list), now)).unwrap();
+        state.run(&Step::Install(Arc::new(list), fresh(now))).unwrap();
+    }
+
+    fn fresh(at: Instant) -> Refreshed {
+        let age = Duration::ZERO;
+        Refreshed { at, age }
     }
 
     fn say(state: &mut State, event: impl Into<Event>) {
@@ -221,8 +256,44 @@ mod tests {
             verdict(&state, &credential, now + late),
             Verdict::Unknown(Unknown::Stale { age: late })
         );
-        state.run(&Step::Refresh(now + late)).unwrap();
+        state.run(&Step::Refresh(fresh(now + late))).unwrap();
         assert_eq!(verdict(&state, &credential, now + late), Verdict::Admit);
+    }
+
+    #[test]
+    fn a_list_of_an_earlier_process_is_as_old_as_it_is() {
+        let (now, hour) = (Instant::now(), Duration::from_secs(3_600));
+        let mut state = State::default();
+        let refreshed = Refreshed { at: now, age: hour };
+        state.run(&Step::Install(Arc::new(list(10, &[])), refreshed)).unwrap();
+        assert_eq!(state.status(now).snapshot_age, Some(hour));
+        let second = Duration::from_secs(1);
+        assert_eq!(state.status(now + second).snapshot_age, Some(hour + second));
+        assert_eq!(state.status(now + second).freshness, Freshness::Stale);
+    }
+
+    #[test]
+    fn whoever_lost_what_he_was_told_admits_nobody_under_any_policy() {
+        let now = Instant::now();
+        for lists in [Lists::Expected, Lists::None] {
+            let mut state = State::default();
+            let policy = Policy {
+                lists,
+                stale: StalePolicy::FailOpen,
+                ..Policy::default()
+            };
+            state.run(&Step::Configure(policy)).unwrap();
+            state.run(&Step::Lose(true)).unwrap();
+            install(&mut state, list(10, &["t"]), now);
+            let decide = |state: &State, id| state.decide(&Key::token(id).into(), now);
+            let unknown = decide(&state, "u");
+            assert_eq!(unknown.verdict, Verdict::Unknown(Unknown::NoSnapshot));
+            assert_eq!(unknown.stale, StalePolicy::FailClosed);
+            assert!(matches!(decide(&state, "t").verdict, Verdict::Revoked(_)));
+            state.run(&Step::Lose(false)).unwrap();
+            assert_eq!(decide(&state, "u").verdict, Verdict::Admit);
+            assert_eq!(decide(&state, "u").stale, StalePolicy::FailOpen);
+        }
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct Status {
     pub would_refuse: u64,
     /// Work that was admitted and is under way.
     pub in_flight: InFlightStatus,
+    /// What keeps all this beyond the life of the process; `None` without a journal.
+    pub journal: Option<JournalStatus>,
 }
 
 /// The installed list.
@@ -151,6 +153,43 @@ pub struct InFlightStatus {
     pub cut: u64,
     /// How much of it a layer in observe-only mode would have ended.
     pub would_cut: u64,
+}
+
+/// The journal.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct JournalStatus {
+    /// Its directory.
+    pub directory: String,
+    /// What was found in it at the start.
+    pub start: JournalStart,
+    /// How many keys of earlier processes were put in force at the start.
+    pub restored_entries: usize,
+    /// Whether the list of an earlier process was put in force at the start.
+    pub restored_list: bool,
+    /// Whether events are durable: false since the last attempt to write failed. Events are answered by "retry" then.
+    pub durable: bool,
+    /// What last went wrong: which file, and why. It stays after things went well again.
+    pub last_error: Option<String>,
+    /// How many attempts to write failed since the start.
+    pub failures: u64,
+    /// How many keys are kept.
+    pub entries: u64,
+    /// How many bytes the journal and the kept list take on disk.
+    pub bytes: u64,
+}
+
+/// What was found of earlier processes at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum JournalStart {
+    /// Something that was of no use, or nothing that could be read. Nobody is admitted until a list is fetched.
+    Lost,
+    /// Nothing: the directory is new.
+    New,
+    /// All that they were told.
+    Restored,
 }
 
 fn freshness<S: serde::Serializer>(freshness: &Freshness, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,5 +1,6 @@
 //! Where the two sides meet: one atomic pointer to one state.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,17 +11,20 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-use crate::admission::{self, ApplyError, InstallError};
+use crate::admission::{self, Admitted, ApplyError, InstallError};
 use crate::credential::Credential;
 use crate::event::Event;
+use crate::keep::Entry;
 use crate::key::{Key, KeyKind};
 use crate::live::Live;
 use crate::mark::Mark;
 use crate::overlay::Full;
+#[cfg(feature = "journal")]
+use crate::overlay::Overlay;
 use crate::policy::Policy;
 use crate::reach::Terms;
 use crate::snapshot::Snapshot;
-use crate::state::{Decision, State, Step};
+use crate::state::{Decision, Refreshed, State, Step};
 use crate::timestamp::Timestamp;
 use crate::verdict::Revoked;
 
@@ -42,8 +46,9 @@ pub(crate) struct Store {
     /// Who waits to be called.
     pub(crate) live: Live,
     writer: Mutex<Writer>,
-    /// Held while a list is checked against the installed one.
-    installing: Mutex<()>,
+    /// The issue time of the newest list that was ever seen, by an earlier process perhaps. Held while a list is checked
+    /// against the installed one.
+    newest: Mutex<Option<Timestamp>>,
     /// Zero of the clock that retention is counted on.
     epoch: Instant,
 }
@@ -81,7 +86,7 @@ impl Store {
                 abandoned: Vec::new(),
                 forgot_at: 0,
             }),
-            installing: Mutex::default(),
+            newest: Mutex::default(),
             published: OwnLines(Published {
                 version: AtomicU64::new(state.version),
                 state: ArcSwap::from_pointee(state),
@@ -132,6 +137,31 @@ impl Store {
     ///
     /// Which events were refused, and how many. The others are in effect; all may be repeated.
     pub(crate) fn merge(&self, events: &[Event], arrival: Timestamp) -> Result<(), ApplyError> {
+        self.merge_and(events, arrival, |_, _| ()).0
+    }
+
+    /// The same, and what there is to keep of those that are in effect.
+    pub(crate) fn merge_to_keep(&self, events: &[Event], arrival: Timestamp) -> (Result<(), ApplyError>, Vec<Entry>) {
+        self.merge_and(events, arrival, |steps, refused| {
+            let merged = steps.iter().enumerate().filter(|(at, _)| !refused.contains(at));
+            let entry = |(_, step): (usize, &Step)| match *step {
+                Step::Merge(key, mark) => Some(Entry {
+                    key,
+                    mark,
+                    keep_until: self.keep_until(mark.forget_at(), arrival),
+                }),
+                _ => None,
+            };
+            merged.filter_map(entry).collect()
+        })
+    }
+
+    fn merge_and<T>(
+        &self,
+        events: &[Event],
+        arrival: Timestamp,
+        keep: impl FnOnce(&[Step], &BTreeSet<usize>) -> T,
+    ) -> (Result<(), ApplyError>, T) {
         let mut writer = self.writer();
         let (policy, held) = self.look(|state| (state.policy, state.overlay.len()));
         let now = self.seconds();
@@ -152,14 +182,17 @@ impl Store {
             Step::Merge(*event.key(), Mark::of(event, arrival, forget_at))
         }));
         let early = events.len() - (steps.len() - before);
-        let full = self.publish(&mut writer, steps);
+        let refused = self.publish(&mut writer, steps);
+        let full = refused.len();
+        // What was published is what the other state has to catch up with.
+        let kept = keep(&writer.behind, &refused);
         drop(writer);
         self.call_whom_events_concern(events);
         if before > 0 {
             // With a reinstatement that is forgotten, a block by the list comes back.
             self.call_whom_anything_concerns();
         }
-        match (full, early) {
+        let outcome = match (full, early) {
             (0, 0) => Ok(()),
             // What can be repeated goes first: the others are refused again then.
             (full @ 1.., early) => Err(ApplyError::AtCapacity { refused: full + early }),
@@ -167,34 +200,82 @@ impl Store {
                 refused: early,
                 latest: arrival.saturating_add(policy.leeway),
             }),
-        }
+        };
+        (outcome, kept)
     }
 
     /// Installs a list, or says why not.
-    pub(crate) fn install(&self, offered: Snapshot, now: Timestamp) -> Result<(), InstallError> {
+    pub(crate) fn install(&self, offered: Snapshot, now: Timestamp) -> Result<Admitted, InstallError> {
         // Comparing two lists takes its time. Events need not wait for it, other lists do.
-        let one_at_a_time = self.installing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.newest();
         let (installed, leeway) = self.look(|state| (state.snapshot().cloned(), state.policy.leeway));
-        let admitted = admission::admit(offered, installed.as_ref(), now, leeway)?;
+        let admitted = admission::admit(offered, installed.as_ref(), *newest, now, leeway)?;
         drop(installed);
-        let entries = admitted.entries();
+        let mut steps = vec![Step::Install(Arc::clone(&admitted.list), fresh())];
+        if admitted.list.issued_at().is_some() {
+            // From here on it is known what the issuer says, whatever was lost before.
+            steps.push(Step::Lose(false));
+        }
+        self.install_by(steps, &mut newest, &admitted.list);
+        // Wakers may do anything, such as install another list.
+        drop(newest);
+        self.call_whom_a_list_concerns(&admitted.list);
+        Ok(admitted)
+    }
+
+    /// Installs a list of an earlier process, which that one let in. It was last fetched or confirmed `age` ago.
+    ///
+    /// # Errors
+    ///
+    /// It is older than another that was seen.
+    #[cfg(feature = "crl-poll")]
+    pub(crate) fn install_kept(&self, kept: Snapshot, age: Duration) -> Result<Arc<Snapshot>, InstallError> {
+        let mut newest = self.newest();
+        let installed = self.look(|state| state.snapshot().cloned());
+        // Whether its time lies ahead was checked when it came. A clock that was set back since must not lose it.
+        let now = kept.issued_at().unwrap_or_default();
+        let list = admission::admit(kept, installed.as_ref(), *newest, now, Duration::ZERO)?.list;
+        if installed.is_none() {
+            let at = Instant::now();
+            let steps = vec![Step::Install(Arc::clone(&list), Refreshed { at, age })];
+            self.install_by(steps, &mut newest, &list);
+            drop(newest);
+            self.call_whom_a_list_concerns(&list);
+        }
+        Ok(list)
+    }
+
+    /// Puts in force what earlier processes were told, and bars lists older than the newest that they saw.
+    #[cfg(feature = "journal")]
+    pub(crate) fn restore(&self, entries: &[Entry], seen: Option<Timestamp>, now: Timestamp) {
+        let mut newest = self.newest();
+        *newest = seen.max(*newest);
+        drop(newest);
+        let marks = entries.iter().map(|entry| {
+            let forget_at = self.restored_forget_at(entry.keep_until, now);
+            let mark = Mark::from_moments(entry.mark.moments(), entry.mark.reason(), forget_at);
+            (entry.key, mark)
+        });
+        let restored = Arc::new(Overlay::of(marks));
         let mut writer = self.writer();
-        let _ = self.publish(&mut writer, vec![Step::Install(admitted, Instant::now())]);
+        let _ = self.publish(&mut writer, vec![Step::Restore(restored)]);
         self.settle(&mut writer);
         drop(writer);
-        // Wakers may do anything, such as install another list.
-        drop(one_at_a_time);
-        if entries > 0 {
-            self.call_whom_anything_concerns();
-        }
-        Ok(())
+        self.call_whom_anything_concerns();
+    }
+
+    /// Notes whether what earlier processes were told is lost.
+    pub(crate) fn lose(&self, is_lost: bool) {
+        let mut writer = self.writer();
+        let _ = self.publish(&mut writer, vec![Step::Lose(is_lost)]);
+        self.settle(&mut writer);
     }
 
     /// Notes that the installed list is still the newest.
     pub(crate) fn confirm(&self, now: Timestamp) -> Result<(), InstallError> {
         let mut writer = self.writer();
         self.look(|state| admission::confirm(state.snapshot(), now))?;
-        let _ = self.publish(&mut writer, vec![Step::Refresh(Instant::now())]);
+        let _ = self.publish(&mut writer, vec![Step::Refresh(fresh())]);
         Ok(())
     }
 
@@ -204,17 +285,32 @@ impl Store {
         self.look(|state| admission::confirm(state.snapshot(), now).is_ok())
     }
 
-    /// Runs `steps` on the spare state, publishes it, and returns how many steps found no room.
-    fn publish(&self, writer: &mut Writer, steps: Vec<Step>) -> usize {
+    /// Runs `steps` on the spare state, publishes it, and returns which steps found no room.
+    fn publish(&self, writer: &mut Writer, steps: Vec<Step>) -> BTreeSet<usize> {
         let version = self.look(|state| state.version) + 1;
         let spare = writer.spare(&self.published.0.state);
-        let full = steps.iter().filter(|step| spare.run(step) == Err(Full)).count();
+        let outcomes = steps.iter().map(|step| spare.run(step)).enumerate();
+        let full = outcomes
+            .filter(|(_, outcome)| *outcome == Err(Full))
+            .map(|(at, _)| at)
+            .collect();
         spare.version = version;
         writer.behind = steps;
         let published = Arc::clone(&writer.spare);
         writer.spare = self.published.0.state.swap(published);
         self.published.0.version.store(version, Ordering::Relaxed);
         full
+    }
+
+    fn install_by(&self, steps: Vec<Step>, newest: &mut Option<Timestamp>, list: &Snapshot) {
+        let mut writer = self.writer();
+        let _ = self.publish(&mut writer, steps);
+        self.settle(&mut writer);
+        *newest = list.issued_at().max(*newest);
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls the work in flight that one of these events ends.
@@ -227,6 +323,12 @@ impl Store {
                 KeyKind::Everything => self.live.call_all(self.judge(key)),
                 _ => self.live.call(key, || self.judge(key)),
             }
+        }
+    }
+
+    fn call_whom_a_list_concerns(&self, list: &Snapshot) {
+        if list.entries() > 0 {
+            self.call_whom_anything_concerns();
         }
     }
 
@@ -259,6 +361,23 @@ impl Store {
         });
         let keep = u32::try_from(keep.as_secs()).unwrap_or(u32::MAX);
         // One more, since both ends are rounded down.
+        self.seconds().saturating_add(keep).saturating_add(1)
+    }
+
+    /// The wall clock's word for a time on the store's clock; `None` for never.
+    fn keep_until(&self, forget_at: u32, now: Timestamp) -> Option<Timestamp> {
+        let keep = Duration::from_secs(forget_at.saturating_sub(self.seconds()).into());
+        (forget_at < u32::MAX).then(|| now.saturating_add(keep))
+    }
+
+    /// The reverse, after a restart. A clock that is wrong at the start, and set right soon after, makes nobody forget at
+    /// once.
+    #[cfg(feature = "journal")]
+    fn restored_forget_at(&self, keep_until: Option<Timestamp>, now: Timestamp) -> u32 {
+        let keep = keep_until.map_or(u64::MAX, |until| {
+            until.saturating_since(now).max(KEPT_AFTER_RESTART).as_secs()
+        });
+        let keep = u32::try_from(keep).unwrap_or(u32::MAX);
         self.seconds().saturating_add(keep).saturating_add(1)
     }
 
@@ -311,6 +430,17 @@ impl fmt::Debug for Store {
         f.debug_struct("Store").finish_non_exhaustive()
     }
 }
+
+fn fresh() -> Refreshed {
+    Refreshed {
+        at: Instant::now(),
+        age: Duration::ZERO,
+    }
+}
+
+/// How long an entry is kept after a restart even if its time is over by the wall clock: 1 hour.
+#[cfg(feature = "journal")]
+const KEPT_AFTER_RESTART: Duration = Duration::from_secs(60 * 60);
 
 /// How often expired entries are looked for while events come in, in seconds: it takes time proportional to the overlay.
 /// Every second where room is short.

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use serde_json::json;
 use tower_revocation::crl::KeyHandle;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
+use tower_revocation::status::JournalStart;
 use tower_revocation::{Disposition, EventSink};
 
 /// The routes.
@@ -43,16 +44,41 @@ async fn status(State(sink): State<EventSink>) -> Response {
     Json(sink.status()).into_response()
 }
 
-/// Ready unless everyone would be refused: by the policy, or because no token can be verified.
+/// Ready unless everyone would be refused: by the policy, or because no token can be verified. Says as well how far the start
+/// has come: what was found of earlier processes, whether the list is fetched, and whether older events are still coming in.
 async fn ready(State(sink): State<EventSink>, keys: KeyHandle) -> Response {
-    let problem = if !sink.is_ready() {
-        "no fresh revocation list\n"
+    let (code, verdict) = if !sink.is_ready() {
+        (StatusCode::SERVICE_UNAVAILABLE, "no fresh revocation list")
     } else if keys.current().is_empty() {
-        "no signing keys\n"
+        (StatusCode::SERVICE_UNAVAILABLE, "no signing keys")
     } else {
-        return "ready\n".into_response();
+        (StatusCode::OK, "ready")
     };
-    (StatusCode::SERVICE_UNAVAILABLE, problem).into_response()
+    let status = sink.status();
+    let journal = match &status.journal {
+        None => "none".to_owned(),
+        Some(journal) => {
+            let durable = if journal.durable { "" } else { ", cannot be written" };
+            match journal.start {
+                JournalStart::New => format!("new{durable}"),
+                JournalStart::Restored => format!("restored, {} entries{durable}", journal.restored_entries),
+                _ => format!("lost{durable}"),
+            }
+        }
+    };
+    let is_restored = status.journal.as_ref().is_some_and(|journal| journal.restored_list);
+    let list = match (&status.snapshot, status.poll.last_success_ms_ago) {
+        (None, _) => "none",
+        (Some(_), None) if is_restored => "restored",
+        _ => "fetched",
+    };
+    let feed = serde_json::to_value(status.feed.state).unwrap_or_default();
+    let feed = feed.as_str().unwrap_or_default();
+    (
+        code,
+        format!("{verdict}\njournal: {journal}\nlist: {list}\nfeed: {feed}\n"),
+    )
+        .into_response()
 }
 
 /// Takes in one raw message, as a queue would deliver it.
@@ -61,7 +87,7 @@ async fn take_in(State(sink): State<EventSink>, message: Result<Bytes, BytesReje
         Ok(message) => message,
         Err(rejection) => return (rejection.status(), Json(json!({ "error": rejection.body_text() }))).into_response(),
     };
-    let disposition = sink.ingest(&ClawdentityEvents::new(), &message);
+    let disposition = sink.ingest_async(&ClawdentityEvents::new(), &message).await;
     let status = match disposition {
         Disposition::Applied | Disposition::Ignored(_) => StatusCode::OK,
         Disposition::Retry(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -60,6 +61,16 @@ pub(crate) struct Config {
     /// admit them
     #[arg(long, env = "GATEWAY_STALE", value_name = "POLICY", default_value = "fail-closed")]
     pub(crate) stale: Stale,
+
+    /// Where to keep events and the last list across restarts; created if it is missing. One gateway at a time holds it.
+    /// Without it a restart forgets what the list does not say [default: nothing is kept]
+    #[arg(long, env = "GATEWAY_STATE_DIR", value_name = "PATH")]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// What to do if --state-dir is damaged or cannot be used: end, or start empty and refuse everyone until a list is
+    /// fetched
+    #[arg(long, env = "GATEWAY_STATE_DAMAGED", value_name = "POLICY", default_value = "refuse")]
+    pub(crate) state_damaged: StateDamaged,
 
     /// Revoke N agents one after another while requests run, print one line of JSON about the time from each revocation
     /// to its first refusal, and exit. Needs the embedded registry
@@ -200,6 +211,13 @@ impl From<Stale> for StalePolicy {
     }
 }
 
+/// What to do if the state directory is of no use.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum StateDamaged {
+    Refuse,
+    StartEmpty,
+}
+
 /// Which queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Queue {
@@ -267,6 +285,8 @@ Examples:
       With a registry of your own
   GATEWAY_STALE=fail-open gateway --listen 127.0.0.1:0 --admin 127.0.0.1:0
       Settings from the environment, free ports
+  gateway --registry http://registry.internal --state-dir /var/lib/gateway/revocation
+      With everything it knows kept across restarts: the list is in force before the registry is asked
   gateway --measure 200
       How long a revocation takes (build with --release)
 

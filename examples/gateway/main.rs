@@ -29,6 +29,7 @@ mod story;
 mod upstream;
 
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -39,11 +40,12 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeyHandle, Poller};
+use tower_revocation::journal::Journal;
 use tower_revocation::{Anonymous, EventSink, GuardExtension, RevocationLayer, identify};
 
 use crate::auth::{Agent, Authenticator};
 use crate::caller::Doors;
-use crate::config::{Base, Config};
+use crate::config::{Base, Config, StateDamaged};
 use crate::console::Console;
 use crate::proxy::Proxy;
 use crate::queue::Queue;
@@ -61,16 +63,32 @@ async fn main() -> ExitCode {
     match run(config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            Console::Stderr.say(format_args!("gateway: {failure}"));
+            Console::Stderr.say(format_args!("gateway: {}", with_causes(&*failure)));
             ExitCode::FAILURE
         }
     }
+}
+
+/// A failure and what caused it, in one line.
+fn with_causes(failure: &(dyn Error + 'static)) -> String {
+    let mut words = failure.to_string();
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        words.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    words
 }
 
 async fn run(config: Config) -> Result<(), Failure> {
     let console = match config.measure {
         Some(_) => Console::Stderr,
         None => Console::Stdout,
+    };
+    // Before any key is made.
+    let journal = match &config.state_dir {
+        Some(path) => Some(open_journal(path, config.state_damaged)?),
+        None => None,
     };
     // Before anyone is told that we listen, and may tell us to end.
     let told_to_end = server::told_to_end()?;
@@ -110,6 +128,9 @@ async fn run(config: Config) -> Result<(), Failure> {
         .with_anonymous(Anonymous::Challenge)
         // For tunnels, which outlive the response that opens them.
         .with_guard_extension(GuardExtension::Insert);
+    if let Some(journal) = journal {
+        sink.keep_in(journal)?;
+    }
     let keys = poll(&config, &registry, &sink)?;
     if embedded.is_some() {
         tokio::spawn(consumer.run(sink.clone()));
@@ -169,13 +190,22 @@ fn poll(config: &Config, registry: &Base, sink: &EventSink) -> Result<KeyHandle,
         .ok_or("the registry's URL is unusable")?;
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let format = ClawdentityList::new(config.issuer());
-    let poller = Poller::new(client, format, list, keys, sink.clone())
+    let mut poller = Poller::new(client, format, list, keys, sink.clone())
         .with_slow_pace(config.refresh)
         .with_fast_pace(config.fast_pace())
         .with_timeout(FETCH_TIMEOUT);
+    // So that the first request finds everything in force that earlier processes knew, whether or not the registry is there.
+    poller.restore()?;
     let keys = poller.keys();
     tokio::spawn(poller.run());
     Ok(keys)
+}
+
+fn open_journal(path: &Path, damaged: StateDamaged) -> Result<Journal, Failure> {
+    Ok(match damaged {
+        StateDamaged::Refuse => Journal::open(path)?,
+        StateDamaged::StartEmpty => Journal::open_or_start_empty(path)?,
+    })
 }
 
 /// Waits for the first list of the embedded registry.

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::{Disposition, EventSink, FeedState};
@@ -36,25 +37,33 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
-    /// Feeds the sink until no registry is left to publish.
+    /// Feeds the sink until no registry is left to publish. All messages that are there are taken in at once, so that they
+    /// share one write to the journal.
     pub(crate) async fn run(mut self, sink: EventSink) {
         sink.set_feed(FeedState::Live);
-        while let Some(message) = self.messages.recv().await {
-            while let Disposition::Retry(reason) = take_in(&sink, &message) {
-                tracing::warn!(%reason, "message is delivered again later");
-                tokio::time::sleep(REDELIVER_AFTER).await;
-            }
+        let mut messages = Vec::new();
+        while self.messages.recv_many(&mut messages, CAPACITY).await > 0 {
+            join_all(messages.drain(..).map(|message| deliver(&sink, message))).await;
         }
         sink.set_feed(FeedState::Down);
     }
 }
 
-fn take_in(sink: &EventSink, message: &[u8]) -> Disposition {
-    let disposition = sink.ingest(&ClawdentityEvents::new(), message);
-    if let Disposition::DeadLetter(reason) = &disposition {
-        tracing::warn!(%reason, "message is a dead letter");
+/// Delivers a message until it need not be delivered again: that is its acknowledgement.
+async fn deliver(sink: &EventSink, message: Bytes) {
+    loop {
+        match sink.ingest_async(&ClawdentityEvents::new(), &message).await {
+            Disposition::Applied | Disposition::Ignored(_) => return,
+            Disposition::DeadLetter(reason) => {
+                tracing::warn!(%reason, "message is a dead letter");
+                return;
+            }
+            Disposition::Retry(reason) => {
+                tracing::warn!(%reason, "message is delivered again later");
+                tokio::time::sleep(REDELIVER_AFTER).await;
+            }
+        }
     }
-    disposition
 }
 
 const CAPACITY: usize = 1024;

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes};
@@ -197,6 +198,8 @@ pub(crate) enum Problem {
     List(ListError),
     /// The format panicked, or the runtime is going down.
     Lost(tokio::task::JoinError),
+    /// The list is in force, and could not be kept.
+    NotKept(Arc<str>),
     /// 304, although the request was not conditional.
     NothingToModify,
     Status {
@@ -226,6 +229,7 @@ impl fmt::Display for FetchError {
             Problem::Install(_) => write!(f, "{uri}: list not installed"),
             Problem::List(_) => write!(f, "{uri}: document refused"),
             Problem::Lost(_) => write!(f, "{uri}: document could not be read"),
+            Problem::NotKept(why) => write!(f, "{uri}: list is in force, but not kept: {why}"),
             Problem::NothingToModify => write!(f, "{uri}: 304 in answer to an unconditional request"),
             Problem::Status { status, .. } => write!(f, "{uri}: status {}", status.as_u16()),
             Problem::Timeout(after) => write!(f, "{uri}: no complete answer within {after:?}"),

@@ -4,6 +4,7 @@
 //! verify and index what it got, and installs it through an [`EventSink`](crate::EventSink).
 
 mod poll;
+mod restore;
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;
 mod fetch;
@@ -17,4 +18,5 @@ pub use jws::{JwsError, VerifySignature, verify_jws};
 pub use keys::{KeySet, PublicKey};
 pub use list::{ListError, ListFormat};
 pub use poll::*;
+pub use restore::RestoreError;
 pub use ring::KeyHandle;

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
+use crate::admission::Admitted;
 use crate::crl::fetch::{Answer, FetchError, HttpClient, Limits, Problem, Validator, get};
 use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
@@ -65,14 +66,16 @@ use crate::timestamp::Timestamp;
 #[must_use = "a poller does nothing until it is run"]
 pub struct Poller<C, F> {
     client: C,
-    format: Arc<F>,
+    pub(super) format: Arc<F>,
     list_uri: Uri,
     keys_uri: Uri,
-    sink: EventSink,
+    pub(super) sink: EventSink,
     slow: Duration,
     fast: Duration,
     limits: Limits,
-    keys: watch::Sender<Arc<KeySet>>,
+    pub(super) keys: watch::Sender<Arc<KeySet>>,
+    /// Whether what an earlier process left was looked for.
+    pub(super) is_restored: bool,
     handle: KeyHandle,
     keys_fetched_at: Option<Instant>,
     keys_tried_at: Option<Instant>,
@@ -96,6 +99,7 @@ impl<C, F: ListFormat> Poller<C, F> {
                 size: DEFAULT_SIZE_CAP,
             },
             keys,
+            is_restored: false,
             handle,
             keys_fetched_at: None,
             keys_tried_at: None,
@@ -147,6 +151,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
     pub async fn run(mut self) -> Infallible {
         let mut signals = Signals::of(&self);
         let mut backoff = self.backoff();
+        self.restore_first().await;
         loop {
             let started = Instant::now();
             let request = *signals.requested.borrow_and_update();
@@ -169,6 +174,18 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             };
             self.sink.domain().answered.send_replace(request);
             self.pause(&mut signals, next, earliest).await;
+        }
+    }
+
+    /// Puts the kept list in force, if the host has not done it.
+    async fn restore_first(&mut self) {
+        if self.is_restored {
+            return;
+        }
+        if let Ok(restored) = spawn_blocking(self.restoring()).await
+            && let Err(error) = self.adopt(restored)
+        {
+            tracing::error!(%error, "kept list is of no use: failing closed until one is fetched");
         }
     }
 
@@ -214,11 +231,18 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                 Ok(())
             }
             Answer::NotModified if !is_conditional => Err(self.failed(Problem::NothingToModify)),
-            Answer::NotModified => self.sink.confirm().map_err(|error| {
-                // Ask for the whole of it next time.
-                self.validator = None;
-                self.failed(Problem::Install(error))
-            }),
+            Answer::NotModified => {
+                let confirmed = self.sink.confirm().map_err(|error| {
+                    // Ask for the whole of it next time.
+                    self.validator = None;
+                    self.failed(Problem::Install(error))
+                });
+                if let (Ok(()), Some(journal)) = (&confirmed, self.sink.domain().journal.get()) {
+                    // If it fails, the list is taken to be older than it is after a restart.
+                    let _ = journal.lists().keep_confirmed(Timestamp::now()).answer().await;
+                }
+                confirmed
+            }
             Answer::Other { status, body, .. } if self.format.is_none_yet(status, &body) => self
                 .sink
                 .install_none()
@@ -250,7 +274,8 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             let outcome = format
                 .read_list(&body, &keys, Timestamp::now())
                 .map_err(Problem::List)
-                .and_then(|list| sink.install(list).map_err(Problem::Install));
+                .and_then(|list| sink.admit(list).map_err(Problem::Install))
+                .and_then(|admitted| keep(&sink, &body, &admitted).map_err(Problem::NotKept));
             (body, outcome)
         };
         spawn_blocking(read_and_install)
@@ -279,10 +304,15 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             ..self.limits
         };
         let keys = match get(&mut self.client, &self.keys_uri, None, limits).await? {
-            Answer::Document { body, .. } => self
-                .format
-                .read_keys(&body)
-                .map_err(|error| failed(Problem::List(error)))?,
+            Answer::Document { body, .. } => {
+                let keys = self.format.read_keys(&body);
+                let keys = keys.map_err(|error| failed(Problem::List(error)))?;
+                if let Some(journal) = self.sink.domain().journal.get() {
+                    // If it fails, a list that they sign is of no use after a restart: that is found out then.
+                    let _ = journal.lists().keep_keys(&body).answer().await;
+                }
+                keys
+            }
             Answer::NotModified => return Err(failed(Problem::NothingToModify)),
             Answer::Other {
                 status, retry_after, ..
@@ -318,6 +348,15 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             uri: self.list_uri.clone(),
             problem,
         }
+    }
+}
+
+/// Has the journal keep a list that was installed, as it was signed.
+fn keep(sink: &EventSink, document: &[u8], admitted: &Admitted) -> Result<(), Arc<str>> {
+    match sink.domain().journal.get() {
+        // Two lists of one second are one in memory, and cannot be one on disk. The next one takes the place of both.
+        Some(journal) if admitted.is_as_offered => journal.lists().keep(document, &admitted.list),
+        _ => Ok(()),
     }
 }
 

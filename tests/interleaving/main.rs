@@ -26,6 +26,8 @@ mod mark;
 mod models;
 #[path = "../../src/reach.rs"]
 mod reach;
+#[path = "../../src/secret.rs"]
+mod secret;
 #[path = "../../src/settings.rs"]
 mod settings;
 #[path = "../../src/spares.rs"]

@@ -231,11 +231,12 @@ fn refuses_to_go_back_to_an_older_list() {
     sink.install(list("crl/crl-3.json")).unwrap();
     let rollback = InstallError::Rollback {
         offered: secs(1_767_222_000),
-        installed: secs(1_767_225_600),
+        newest: secs(1_767_225_600),
     };
     assert_eq!(sink.install(list("crl/crl-3-older.json")), Err(rollback));
     assert_eq!(sink.status().snapshot.unwrap().entries, 3);
-    assert_eq!(sink.install_none(), Err(InstallError::Unsigned { entries: 3 }));
+    let newest = secs(1_767_225_600);
+    assert_eq!(sink.install_none(), Err(InstallError::Unsigned { newest }));
 }
 
 #[test]

@@ -1,0 +1,224 @@
+//! The database: what is kept, and how it is read and written.
+
+use std::path::{Path, PathBuf};
+
+use redb::{
+    Builder, Database, ReadableDatabase, ReadableTableMetadata, StorageBackend, Table, TableDefinition, TableError,
+};
+
+use crate::journal::error::JournalError;
+use crate::journal::row::{Row, RowKey, from_row};
+use crate::journal::witness::Witness;
+use crate::keep::Entry;
+use crate::secret::Secrets;
+use crate::timestamp::Timestamp;
+
+/// An open database, and the witness beside it.
+pub(super) struct Book {
+    path: PathBuf,
+    database: Database,
+    witness: Witness,
+    /// How many commits it has seen.
+    sequence: u64,
+}
+
+impl Book {
+    /// Opens the database that lies in `backend`, at `path`. Every page of it is verified, which takes some 100 ms for a million
+    /// entries, so that nothing that is read later can be anything but what was written.
+    pub(super) fn open(path: &Path, backend: impl StorageBackend, mut witness: Witness) -> Result<Self, JournalError> {
+        let seen = witness.read()?;
+        let database = Builder::new()
+            .set_check_integrity_on_open(true)
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(backend)
+            .map_err(|error| JournalError::of(path, error))?;
+        let mut book = Self {
+            path: path.to_owned(),
+            database,
+            witness,
+            sequence: 0,
+        };
+        let Some(sequence) = book.number(SEQUENCE)? else {
+            // Nothing was ever written to it, unless it was truncated to nothing.
+            return match seen {
+                None => Ok(book),
+                Some(seen) => Err(book.is_behind(0, seen)),
+            };
+        };
+        match book.number(FORMAT)? {
+            Some(FORMAT_NUMBER) => {}
+            found => {
+                return Err(JournalError::ForeignVersion {
+                    path: book.path,
+                    found: found.unwrap_or_default(),
+                });
+            }
+        }
+        match seen {
+            Some(seen) if seen > sequence => return Err(book.is_behind(sequence, seen)),
+            // The very first commit may have been the last thing that happened.
+            None if sequence > 1 => {
+                return Err(JournalError::damaged(book.witness.path(), "is missing or empty"));
+            }
+            _ => {}
+        }
+        book.sequence = sequence;
+        Ok(book)
+    }
+
+    /// Whether nothing was ever written to it.
+    pub(super) const fn is_new(&self) -> bool {
+        self.sequence == 0
+    }
+
+    /// Makes a new one ours.
+    pub(super) fn begin(&mut self, secrets: &Secrets) -> Result<(), JournalError> {
+        self.write(|page| {
+            page.numbers.insert(FORMAT, FORMAT_NUMBER)?;
+            page.texts.insert(SECRETS, &secrets.to_bytes()[..])?;
+            Ok(())
+        })
+    }
+
+    /// The secrets that its keys were made with.
+    pub(super) fn secrets(&self) -> Result<[u8; 16 * Secrets::COUNT], JournalError> {
+        let secrets = self.text(SECRETS)?.and_then(|secrets| secrets.try_into().ok());
+        secrets.ok_or_else(|| JournalError::damaged(&self.path, "the secrets of its keys are missing"))
+    }
+
+    /// All entries.
+    pub(super) fn entries(&self) -> Result<Vec<Entry>, JournalError> {
+        let mut found = Vec::new();
+        let mut from = None;
+        loop {
+            let (entries, next) = self.entries_from(from, usize::MAX)?;
+            if found.is_empty() {
+                found = entries;
+            } else {
+                found.extend(entries);
+            }
+            match next {
+                None => return Ok(found),
+                next => from = next,
+            }
+        }
+    }
+
+    /// Up to `limit` entries from a key on, and the key to go on from.
+    pub(super) fn entries_from(
+        &self,
+        from: Option<RowKey>,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Option<RowKey>), JournalError> {
+        self.read(|transaction| {
+            let table = match transaction.open_table(ENTRIES) {
+                Err(TableError::TableDoesNotExist(_)) => return Ok((Vec::new(), None)),
+                table => table?,
+            };
+            let length = usize::try_from(table.len()?).unwrap_or(usize::MAX);
+            let mut entries = Vec::with_capacity(length.min(limit));
+            for row in table.range(from.unwrap_or_default()..)? {
+                let (key, row) = row?;
+                if entries.len() == limit {
+                    return Ok((entries, Some(key.value())));
+                }
+                let unknown = || redb::Error::Corrupted(format!("unknown kind of key: {}", key.value().0));
+                entries.push(from_row(key.value(), row.value()).ok_or_else(unknown)?);
+            }
+            Ok((entries, None))
+        })
+    }
+
+    /// A time among the numbers.
+    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, JournalError> {
+        Ok(self.number(name)?.map(Timestamp::from_unix_millis))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        self.read(|transaction| match transaction.open_table(TEXTS) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            table => Ok(table?.get(name)?.map(|text| text.value().to_vec())),
+        })
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> Result<u64, JournalError> {
+        self.read(|transaction| match transaction.open_table(ENTRIES) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(0),
+            table => Ok(table?.len()?),
+        })
+    }
+
+    /// Makes a change, all of it or nothing. It is durable when this returns.
+    pub(super) fn write<T>(
+        &mut self,
+        change: impl FnOnce(&mut Page<'_>) -> Result<T, redb::Error>,
+    ) -> Result<T, JournalError> {
+        let sequence = self.sequence + 1;
+        let write = || -> Result<T, redb::Error> {
+            let transaction = self.database.begin_write()?;
+            let done = {
+                let mut page = Page {
+                    entries: transaction.open_table(ENTRIES)?,
+                    numbers: transaction.open_table(NUMBERS)?,
+                    texts: transaction.open_table(TEXTS)?,
+                };
+                let done = change(&mut page)?;
+                page.numbers.insert(SEQUENCE, sequence)?;
+                done
+            };
+            transaction.commit()?;
+            Ok(done)
+        };
+        let done = write().map_err(|error| JournalError::of(&self.path, error))?;
+        self.sequence = sequence;
+        self.witness.write(sequence)?;
+        Ok(done)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, JournalError> {
+        self.read(|transaction| match transaction.open_table(NUMBERS) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            table => Ok(table?.get(name)?.map(|number| number.value())),
+        })
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, JournalError> {
+        let transaction = self.database.begin_read().map_err(redb::Error::from);
+        let looked = transaction.and_then(|transaction| look(&transaction));
+        looked.map_err(|error| JournalError::of(&self.path, error))
+    }
+
+    fn is_behind(&self, sequence: u64, seen: u64) -> JournalError {
+        let problem = format!("shows commit {sequence} as its latest, and there was a commit {seen}");
+        JournalError::damaged(&self.path, problem)
+    }
+}
+
+/// The tables, open to be written.
+pub(super) struct Page<'t> {
+    pub(super) entries: Table<'t, RowKey, Row>,
+    pub(super) numbers: Table<'t, &'static str, u64>,
+    pub(super) texts: Table<'t, &'static str, &'static [u8]>,
+}
+
+/// When the newest list that was ever installed was issued.
+pub(super) const NEWEST: &str = "newest list";
+
+/// When the kept list was last fetched or confirmed.
+pub(super) const REFRESHED: &str = "list refreshed";
+
+/// The issuer's signing keys, as it published them.
+pub(super) const KEYS: &str = "signing keys";
+
+const ENTRIES: TableDefinition<'_, RowKey, Row> = TableDefinition::new("entries");
+const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
+const TEXTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("texts");
+
+const FORMAT: &str = "format";
+const FORMAT_NUMBER: u64 = 1;
+const SEQUENCE: &str = "sequence";
+const SECRETS: &str = "secrets";
+
+/// What redb may keep in memory of the file, in bytes; by default it is a gigabyte.
+const CACHE_BYTES: usize = 32 * 1024 * 1024;

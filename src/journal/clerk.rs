@@ -1,0 +1,154 @@
+//! The thread that writes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use crate::domain::{Domain, words};
+use crate::journal::book::Book;
+use crate::journal::error::JournalError;
+use crate::journal::order::{Item, Order};
+use crate::journal::patience::Patience;
+use crate::journal::sweep::{Judge, Tidying};
+use crate::keep::Problem;
+use crate::status::JournalStatus;
+use crate::timestamp::Timestamp;
+
+/// Writes what it is ordered to, on a thread of its own: all that was ordered while it wrote becomes one commit, so that a
+/// burst shares one sync.
+///
+/// When writing fails, everybody who waits hears why. The database is closed, since after a failed write nobody knows what of
+/// it is on disk, and opened anew, at growing intervals as long as that fails too. Meanwhile orders are refused at once.
+pub(super) struct Clerk<O> {
+    pub(super) orders: Receiver<Order>,
+    /// Closed after a failure.
+    pub(super) book: Option<Book>,
+    pub(super) open: O,
+    pub(super) domain: Weak<Domain>,
+    pub(super) status: Arc<Mutex<JournalStatus>>,
+    pub(super) tidying: Tidying,
+    pub(super) patience: Patience,
+}
+
+impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
+    /// Works until nobody is left to give orders.
+    pub(super) fn work(mut self) {
+        while let Some(orders) = self.next() {
+            if !orders.is_empty() {
+                let (items, waiting): (Vec<_>, Vec<_>) =
+                    orders.into_iter().map(|order| (order.item, order.answer)).unzip();
+                let outcome = self.attempt(|clerk| clerk.write(&items));
+                for answer in waiting {
+                    // Whoever doesn't wait doesn't care.
+                    let _ = answer.send(outcome.clone());
+                }
+            }
+            if self.tidying.is_due() && self.book.is_some() {
+                // It is tried again when something else is to be written.
+                let _ = self.attempt(Self::tidy);
+            }
+        }
+    }
+
+    /// All orders that have come in; waits for one unless there is something else to do. `None` at the end.
+    fn next(&self) -> Option<Vec<Order>> {
+        let mut orders = Vec::new();
+        if !(self.tidying.is_due() && self.book.is_some()) {
+            match self.orders.recv() {
+                Ok(order) => orders.push(order),
+                Err(RecvError) => return None,
+            }
+        }
+        loop {
+            match self.orders.try_recv() {
+                Ok(order) if orders.len() < MOST_AT_ONCE => orders.push(order),
+                Ok(order) => {
+                    orders.push(order);
+                    return Some(orders);
+                }
+                Err(TryRecvError::Empty) => return Some(orders),
+                Err(TryRecvError::Disconnected) if orders.is_empty() => return None,
+                Err(TryRecvError::Disconnected) => return Some(orders),
+            }
+        }
+    }
+
+    /// Does something with the book; if it fails, closes the book and notes why.
+    fn attempt(&mut self, work: impl FnOnce(&mut Self) -> Result<(), JournalError>) -> Result<(), Problem> {
+        if let Some(problem) = self.patience.lacks() {
+            return Err(problem);
+        }
+        // A database that panics is as good as one that fails.
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(self)));
+        let problem: Problem = match outcome {
+            Ok(Ok(())) => {
+                self.went_well();
+                return Ok(());
+            }
+            Ok(Err(error)) => words(&error).into(),
+            Err(_) => "the journal's database panicked".into(),
+        };
+        let book = self.book.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(book)));
+        self.patience.lose(&problem);
+        let mut status = self.status();
+        status.failures += 1;
+        status.last_error = Some(problem.to_string());
+        if status.durable {
+            status.durable = false;
+            tracing::error!(error = %problem, "journal cannot be written: events are in force, but not durable");
+        }
+        drop(status);
+        Err(problem)
+    }
+
+    fn went_well(&mut self) {
+        self.patience = Patience::default();
+        let mut status = self.status();
+        if !status.durable {
+            status.durable = true;
+            tracing::info!("journal can be written again");
+        }
+    }
+
+    fn write(&mut self, items: &[Item]) -> Result<(), JournalError> {
+        let book = match self.book.take() {
+            Some(book) => book,
+            None => (self.open)()?,
+        };
+        let book = self.book.insert(book);
+        if items.iter().any(|item| !matches!(item, Item::Restored(_))) {
+            book.write(|page| items.iter().try_for_each(|item| item.put(page)))?;
+        }
+        let entries = book.len()?;
+        self.status().entries = entries;
+        for item in items {
+            if let Item::List { list, .. } | Item::Restored(list) = item {
+                self.tidying.begin(Arc::clone(list));
+            }
+        }
+        Ok(())
+    }
+
+    fn tidy(&mut self) -> Result<(), JournalError> {
+        let (Some(book), Some(domain)) = (&mut self.book, self.domain.upgrade()) else {
+            self.tidying.end();
+            return Ok(());
+        };
+        let judge = Judge {
+            domain: &domain,
+            now: Timestamp::now(),
+        };
+        self.tidying.step(book, &judge)?;
+        let entries = book.len()?;
+        self.status().entries = entries;
+        Ok(())
+    }
+
+    fn status(&self) -> MutexGuard<'_, JournalStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many orders become one commit at most.
+const MOST_AT_ONCE: usize = 4096;

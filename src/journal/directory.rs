@@ -1,0 +1,214 @@
+//! The directory that a journal lives in.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use crate::journal::error::JournalError;
+
+/// A journal's directory, held by this process alone.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    /// Held as long as this is open, and let go of by the system if the process dies.
+    _lock: File,
+}
+
+impl Directory {
+    /// Takes hold of the directory at `path`. Creates it if it is missing.
+    pub(super) fn hold(path: &Path) -> Result<Self, JournalError> {
+        create(path).map_err(|cause| JournalError::failed(path, cause))?;
+        let lock_path = path.join(LOCK);
+        let mut lock = private()
+            .truncate(false)
+            .open(&lock_path)
+            .map_err(|cause| JournalError::failed(&lock_path, cause))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = lock.read_to_string(&mut holder);
+                return Err(JournalError::InUse {
+                    path: path.to_owned(),
+                    by: holder.trim().parse().ok(),
+                });
+            }
+            Err(TryLockError::Error(cause)) => return Err(JournalError::failed(&lock_path, cause)),
+        }
+        owner::check(path, &[DATABASE, WITNESS, LIST])?;
+        // It only informs.
+        let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", process::id()));
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens one of its files for this user alone; creates it if it is missing.
+    pub(super) fn open(&self, name: &str) -> Result<File, JournalError> {
+        let path = self.file(name);
+        let file = private().truncate(false).open(&path);
+        file.map_err(|cause| JournalError::failed(&path, cause))
+    }
+
+    /// What one of its files contains, if it exists.
+    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        let path = self.file(name);
+        match fs::read(&path) {
+            Ok(content) => Ok(Some(content)),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(JournalError::failed(&path, cause)),
+        }
+    }
+
+    /// Replaces one of its files as a whole: there is the old or the new one whatever happens, and the new one is durable
+    /// when this returns.
+    pub(super) fn replace(&self, name: &str, content: &[u8]) -> Result<(), JournalError> {
+        let (path, new) = (self.file(name), self.file(&format!("{name}.new")));
+        let write = || {
+            let mut file = private().truncate(true).open(&new)?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            self.sync()
+        };
+        write().map_err(|cause| {
+            // A half of it would take room that is wanted elsewhere.
+            let _ = fs::remove_file(&new);
+            JournalError::failed(&path, cause)
+        })
+    }
+
+    /// Makes the names of its files durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        // Elsewhere directories cannot be opened, and the system sees to it.
+        if cfg!(unix) {
+            File::open(&self.path)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Puts its files aside, for somebody to look at, in place of those that were put aside before.
+    pub(super) fn set_aside(&self, names: &[&str]) -> Result<(), JournalError> {
+        for name in names {
+            let path = self.file(name);
+            match fs::rename(&path, self.file(&format!("{name}.damaged"))) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                    return Err(JournalError::failed(&path, cause));
+                }
+                _ => {}
+            }
+        }
+        self.sync().map_err(|cause| JournalError::failed(&self.path, cause))
+    }
+
+    /// How many bytes its files take.
+    pub(super) fn bytes(&self) -> u64 {
+        let length = |name| fs::metadata(self.file(name)).map_or(0, |data| data.len());
+        [DATABASE, LIST].into_iter().map(length).sum()
+    }
+}
+
+/// What events said.
+pub(super) const DATABASE: &str = "journal.redb";
+
+/// The last good list.
+pub(super) const LIST: &str = "list";
+
+/// How many commits there were.
+pub(super) const WITNESS: &str = "sequence";
+
+const LOCK: &str = "lock";
+
+fn create(path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        created => created,
+    }
+}
+
+/// To be read and written by this user alone.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Who may have written what is there.
+#[cfg(unix)]
+mod owner {
+    use std::fs;
+    use std::io;
+    use std::os::unix::fs::MetadataExt;
+    use std::path::Path;
+
+    use crate::journal::error::JournalError;
+
+    /// Checks that nobody else could write these files.
+    pub(super) fn check(directory: &Path, names: &[&str]) -> Result<(), JournalError> {
+        let ours = our_user(directory)?;
+        let exposed = |path: &Path, how| JournalError::Exposed {
+            path: path.to_owned(),
+            how,
+        };
+        let data = fs::metadata(directory).map_err(|cause| JournalError::failed(directory, cause))?;
+        // In one that is sticky (`/tmp`), only a file's owner may move it.
+        if data.mode() & 0o1002 == 0o0002 {
+            return Err(exposed(directory, "everybody may write to it"));
+        }
+        for name in names {
+            let path = directory.join(name);
+            let data = match fs::symlink_metadata(&path) {
+                Ok(data) => data,
+                Err(cause) if cause.kind() == io::ErrorKind::NotFound => continue,
+                Err(cause) => return Err(JournalError::failed(&path, cause)),
+            };
+            if !data.is_file() {
+                return Err(exposed(&path, "is not a regular file"));
+            }
+            if data.uid() != ours {
+                return Err(exposed(&path, "belongs to another user"));
+            }
+            if data.mode() & 0o022 != 0 {
+                return Err(exposed(&path, "others than its owner may write it"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever owns what we create. It shows as well whether we can create anything.
+    fn our_user(directory: &Path) -> Result<u32, JournalError> {
+        let path = directory.join("probe");
+        let probe = || {
+            let file = super::private().truncate(true).open(&path)?;
+            let user = file.metadata()?.uid();
+            fs::remove_file(&path)?;
+            Ok(user)
+        };
+        probe().map_err(|cause: io::Error| JournalError::failed(&path, cause))
+    }
+}
+
+#[cfg(not(unix))]
+mod owner {
+    use std::path::Path;
+
+    use crate::journal::error::JournalError;
+
+    pub(super) fn check(_: &Path, _: &[&str]) -> Result<(), JournalError> {
+        Ok(())
+    }
+}

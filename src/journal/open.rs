@@ -1,0 +1,176 @@
+//! Opening a journal.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::domain::words;
+use crate::journal::book::{Book, KEYS, NEWEST, REFRESHED};
+use crate::journal::error::JournalError;
+use crate::journal::opener::Opener;
+use crate::keep::Entry;
+use crate::secret::Secrets;
+use crate::status::JournalStart;
+use crate::timestamp::Timestamp;
+
+/// What earlier processes kept in a directory, verified, and the directory itself, held by this process.
+///
+/// Open it before anything else: it brings the secrets that keys are made with, and these are drawn when the first
+/// [`Key`](crate::Key) is made. Then hand it to a sink, by `EventSink::keep_in`. See the [module](super).
+///
+/// Several journals in one process, for several issuers, share their secrets. So they have to be created by one process, and
+/// opened together ever after.
+#[must_use = "a journal keeps nothing until a sink is kept in it"]
+pub struct Journal {
+    pub(super) opener: Opener,
+    /// `None` if it cannot be used for now.
+    pub(super) book: Option<Book>,
+    pub(super) entries: Vec<Entry>,
+    /// The issue time of the newest list that was ever installed.
+    pub(super) newest: Option<Timestamp>,
+    pub(super) kept: Kept,
+    pub(super) damage: Damage,
+    pub(super) problem: Option<String>,
+    start: JournalStart,
+    path: PathBuf,
+}
+
+/// What goes with the kept list.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// The issuer's signing keys.
+    pub(super) keys: Option<Vec<u8>>,
+    /// When the list was last fetched or confirmed; `None` if no list was ever kept.
+    pub(super) refreshed_at: Option<Timestamp>,
+}
+
+/// What is to become of a start at which the directory's content is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Damage {
+    Refuse,
+    StartEmpty,
+}
+
+impl Journal {
+    /// Opens the journal in the directory at `path`, and creates it if it is missing. Blocks: every page is verified, and all
+    /// is read. Takes some 0.3 s for a million entries.
+    ///
+    /// # Errors
+    ///
+    /// Each names the file and what is wrong with it; nothing was changed then. What to do:
+    ///
+    /// - [`Damaged`](JournalError::Damaged), [`ForeignVersion`](JournalError::ForeignVersion): look into it. Once the files
+    ///   are removed a start finds a new directory; what they said is forgotten, and under
+    ///   [`StalePolicy::FailOpen`](crate::StalePolicy::FailOpen) what they revoked is admitted.
+    ///   [`open_or_start_empty`](Self::open_or_start_empty) admits nobody until a list is fetched.
+    /// - [`Failed`](JournalError::Failed): make the directory writable, or the disk larger.
+    /// - [`InUse`](JournalError::InUse): end the other process, or use another directory.
+    /// - [`Exposed`](JournalError::Exposed): set the owner and mode right, if you trust what is in it.
+    /// - [`KeysExist`](JournalError::KeysExist): open the journal first.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
+        let mut opener = Opener::new(path.as_ref());
+        let book = opener.open()?;
+        Self::read(opener, book, Damage::Refuse)
+    }
+
+    /// What [`open`](Self::open) does; but where the directory's content is of no use, or cannot be read or written, it starts
+    /// with nothing, and fails closed.
+    ///
+    /// What was there is put aside under names that end in `.damaged`. Until a signed list is fetched (where there are no
+    /// lists, until the feed is [live](crate::FeedState::Live)) everybody is refused who is not known to be revoked, under
+    /// any policy. While the directory cannot be written, events are answered by "retry", and writing is tried anew
+    /// now and then. An error is logged, and [`JournalStatus`](crate::status::JournalStatus) shows it.
+    ///
+    /// # Errors
+    ///
+    /// [`InUse`](JournalError::InUse), [`Exposed`](JournalError::Exposed) and [`KeysExist`](JournalError::KeysExist).
+    ///
+    /// # Security
+    ///
+    /// What events said and the list doesn't is forgotten: after the first list, those are admitted again whom it does not
+    /// carry.
+    pub fn open_or_start_empty(path: impl AsRef<Path>) -> Result<Self, JournalError> {
+        let path = path.as_ref();
+        let mut opener = Opener::new(path);
+        let opened = opener.open();
+        let read = opened.and_then(|book| Self::read(opener, book, Damage::StartEmpty));
+        let error = match read {
+            Err(error) if error.leaves_room_for_a_start() => error,
+            read => return read,
+        };
+        let problem = words(&error).into_owned();
+        tracing::error!(error = %problem, "journal is of no use: starting empty, and failing closed");
+        let mut opener = Opener::new(path);
+        let book = match opener.start_over() {
+            Ok(book) => Some(book),
+            Err(error) if error.leaves_room_for_a_start() => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            opener,
+            book,
+            entries: Vec::new(),
+            newest: None,
+            kept: Kept::default(),
+            damage: Damage::StartEmpty,
+            problem: Some(problem),
+            start: JournalStart::Lost,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was found in it.
+    #[must_use]
+    pub const fn start(&self) -> JournalStart {
+        self.start
+    }
+
+    /// How many keys earlier processes kept in it.
+    #[must_use]
+    pub const fn entries(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Reads a book that is open, or begins it if it is new.
+    fn read(opener: Opener, mut book: Book, damage: Damage) -> Result<Self, JournalError> {
+        let path = opener.path().to_owned();
+        let keys_exist = |_| JournalError::KeysExist { path: path.clone() };
+        let start = if book.is_new() {
+            opener.check_nothing_is_there()?;
+            book.begin(Secrets::keep(None).map_err(keys_exist)?)?;
+            JournalStart::New
+        } else {
+            Secrets::keep(Some(&book.secrets()?)).map_err(keys_exist)?;
+            JournalStart::Restored
+        };
+        Ok(Self {
+            entries: book.entries()?,
+            newest: book.time(NEWEST)?,
+            kept: Kept {
+                keys: book.text(KEYS)?,
+                refreshed_at: book.time(REFRESHED)?,
+            },
+            opener,
+            book: Some(book),
+            damage,
+            problem: None,
+            start,
+            path,
+        })
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal")
+            .field("directory", &self.path)
+            .field("start", &self.start)
+            .field("entries", &self.entries.len())
+            .finish_non_exhaustive()
+    }
+}

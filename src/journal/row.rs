@@ -1,0 +1,120 @@
+//! How an entry lies in the database.
+
+use crate::event::Reason;
+use crate::keep::Entry;
+use crate::key::Key;
+use crate::mark::Mark;
+use crate::timestamp::Timestamp;
+
+/// The number of the key's kind, and its fingerprint.
+pub(super) type RowKey = (u8, u128);
+
+/// Block, reinstatement, cut-off and withdrawal, in milliseconds since the epoch plus one, or zero for never; when to forget
+/// it, in milliseconds since the epoch; the number of the reason.
+pub(super) type Row = ([u64; 4], u64, u8);
+
+pub(super) fn to_row(entry: &Entry) -> (RowKey, Row) {
+    let until = entry.keep_until.map_or(NEVER, Timestamp::as_unix_millis);
+    let row = (entry.mark.moments(), until, code(entry.mark.reason()));
+    (entry.key.to_parts(), row)
+}
+
+/// `None` if its kind is unknown.
+pub(super) fn from_row((kind, bits): RowKey, (moments, until, reason): Row) -> Option<Entry> {
+    Some(Entry {
+        key: Key::from_parts(kind, bits)?,
+        mark: Mark::from_moments(moments, reason_of(reason), 0),
+        keep_until: (until < NEVER).then(|| Timestamp::from_unix_millis(until)),
+    })
+}
+
+/// Both together: what each of them says is kept, and as long as either is.
+pub(super) fn join(one: &Entry, other: &Entry) -> Entry {
+    Entry {
+        key: one.key,
+        mark: one.mark.join(other.mark),
+        keep_until: one.keep_until.zip(other.keep_until).map(|(one, other)| one.max(other)),
+    }
+}
+
+const NEVER: u64 = u64::MAX;
+
+/// The number by which a journal knows a reason: it never changes, and a new reason takes the next one.
+const fn code(reason: Reason) -> u8 {
+    match reason {
+        Reason::Unspecified => 0,
+        Reason::CessationOfOperation => 1,
+        Reason::KeyCompromise => 2,
+        Reason::PrivilegeWithdrawn => 3,
+        Reason::Superseded => 4,
+    }
+}
+
+/// One that is not known, since a later version wrote it, is none of ours. It informs only: what it decides is in the times.
+fn reason_of(number: u8) -> Reason {
+    let known = [
+        Reason::CessationOfOperation,
+        Reason::KeyCompromise,
+        Reason::PrivilegeWithdrawn,
+        Reason::Superseded,
+    ];
+    known
+        .into_iter()
+        .find(|reason| code(*reason) == number)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Reinstatement, Revocation};
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_unix_secs(secs)
+    }
+
+    fn entry(event: impl Into<Event>, keep_until: Option<Timestamp>) -> Entry {
+        let event = event.into();
+        Entry {
+            key: *event.key(),
+            mark: Mark::of(&event, at(50), 0),
+            keep_until,
+        }
+    }
+
+    #[test]
+    fn an_entry_is_the_same_after_it_was_stored() {
+        let key = Key::subject("s");
+        for reason in [
+            Reason::Unspecified,
+            Reason::CessationOfOperation,
+            Reason::KeyCompromise,
+            Reason::PrivilegeWithdrawn,
+            Reason::Superseded,
+        ] {
+            for event in [
+                Event::from(Revocation::of(key).because(reason).at(at(7))),
+                Revocation::cut_off(Key::everything()).because(reason).into(),
+                Reinstatement::of(key, at(9)).into(),
+            ] {
+                for keep_until in [None, Some(at(1)), Some(Timestamp::default())] {
+                    let entry = entry(event, keep_until);
+                    let (row_key, row) = to_row(&entry);
+                    assert_eq!(from_row(row_key, row), Some(entry));
+                }
+            }
+        }
+        assert_eq!(from_row((99, 0), ([0; 4], 0, 0)), None);
+        let unknown = from_row(key.to_parts(), ([1, 0, 0, 1], 0, 99)).unwrap();
+        assert_eq!(unknown.mark.reason(), Reason::Unspecified);
+    }
+
+    #[test]
+    fn entries_of_a_key_are_kept_as_long_as_the_longest() {
+        let key = Key::subject("s");
+        let until = |keep_until| entry(Revocation::of(key), keep_until);
+        assert_eq!(join(&until(Some(at(1))), &until(Some(at(2)))).keep_until, Some(at(2)));
+        assert_eq!(join(&until(None), &until(Some(at(2)))).keep_until, None);
+        assert_eq!(join(&until(Some(at(2))), &until(None)).keep_until, None);
+    }
+}

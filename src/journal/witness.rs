@@ -1,0 +1,66 @@
+//! How many commits the database has seen, written down elsewhere.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::journal::error::JournalError;
+
+/// The number of the latest commit, in a file of its own.
+///
+/// The database can tell that a page of it was damaged. It cannot tell damage to its header, in one bit of one byte, from a
+/// commit that was interrupted by a crash: it then shows the state before the latest commit, which may be without a
+/// revocation that was answered for. This number was written after that commit, and says that there was one.
+///
+/// It is not synced: a crash of the process doesn't lose it. A crash of the system may leave it a few commits behind, which
+/// says less and nothing false.
+#[derive(Debug)]
+pub(super) struct Witness {
+    path: PathBuf,
+    file: File,
+}
+
+impl Witness {
+    pub(super) fn new(path: &Path, file: File) -> Self {
+        Self {
+            path: path.to_owned(),
+            file,
+        }
+    }
+
+    /// The number, or `None` if the file is empty.
+    pub(super) fn read(&mut self) -> Result<Option<u64>, JournalError> {
+        let mut text = Vec::new();
+        let read = self.file.seek(SeekFrom::Start(0)).and_then(|_| {
+            let most = DIGITS as u64 + 2;
+            (&mut self.file).take(most).read_to_end(&mut text)
+        });
+        read.map_err(|cause| JournalError::failed(&self.path, cause))?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let number = |text: &[u8]| {
+            let digits = text.strip_suffix(b"\n")?;
+            let is_whole = digits.len() == DIGITS && digits.iter().all(u8::is_ascii_digit);
+            std::str::from_utf8(digits).ok()?.parse().ok().filter(|_| is_whole)
+        };
+        let number = number(&text).ok_or_else(|| JournalError::damaged(&self.path, "is not one number"))?;
+        Ok(Some(number))
+    }
+
+    pub(super) fn write(&mut self, number: u64) -> Result<(), JournalError> {
+        let line = format!("{number:0DIGITS$}\n");
+        let written = self
+            .file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| self.file.write_all(line.as_bytes()));
+        written.map_err(|cause| JournalError::failed(&self.path, cause))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// As many as the largest number has.
+const DIGITS: usize = 20;

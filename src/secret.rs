@@ -1,0 +1,115 @@
+//! The secrets that keys are made with.
+
+use std::array;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::OnceLock;
+
+use siphasher::sip128::SipHasher13;
+
+/// A hasher for each kind of key, under a secret of its own, so that kinds have nothing in common.
+///
+/// There is one set in a process. It is drawn when the first key is made, unless a journal brought one by then.
+pub(crate) struct Secrets {
+    hashers: [SipHasher13; Self::COUNT],
+    /// Whether a journal keeps them, so that the keys of later processes equal those of this one.
+    #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal asks"))]
+    is_kept: bool,
+}
+
+impl Secrets {
+    /// How many kinds of key there may ever be: their number takes four bits of a key.
+    pub(crate) const COUNT: usize = 16;
+
+    /// Those that this process makes its keys with.
+    pub(crate) fn in_use() -> &'static Self {
+        IN_USE.get_or_init(|| Self::draw(false))
+    }
+
+    /// The hasher for the kind of that number.
+    pub(crate) const fn hasher(&self, code: usize) -> &SipHasher13 {
+        &self.hashers[code]
+    }
+
+    /// `RandomState` is the one source of randomness in `std`. Its keys come from the system, and only the outputs of a
+    /// keyed hash under them are used here.
+    fn draw(is_kept: bool) -> Self {
+        let random = || RandomState::new().build_hasher().finish();
+        Self {
+            hashers: array::from_fn(|_| SipHasher13::new_with_keys(random(), random())),
+            is_kept,
+        }
+    }
+}
+
+/// What a journal does with them.
+#[cfg(feature = "journal")]
+impl Secrets {
+    /// Uses the ones that a journal kept, or keeps new ones in use if it is a new journal.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysExist`] if keys were made already with secrets that no journal kept, or with others.
+    pub(crate) fn keep(stored: Option<&[u8; 16 * Self::COUNT]>) -> Result<&'static Self, KeysExist> {
+        let in_use = IN_USE.get_or_init(|| stored.map_or_else(|| Self::draw(true), Self::from_bytes));
+        let are_the_same = stored.is_none_or(|stored| in_use.to_bytes() == *stored);
+        if in_use.is_kept && are_the_same {
+            Ok(in_use)
+        } else {
+            Err(KeysExist)
+        }
+    }
+
+    /// To be stored.
+    pub(crate) fn to_bytes(&self) -> [u8; 16 * Self::COUNT] {
+        let mut bytes = [0; 16 * Self::COUNT];
+        for (hasher, bytes) in self.hashers.iter().zip(bytes.chunks_exact_mut(16)) {
+            bytes.copy_from_slice(&hasher.key());
+        }
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; 16 * Self::COUNT]) -> Self {
+        let hasher = |code| {
+            let mut key = [0; 16];
+            key.copy_from_slice(&bytes[16 * code..][..16]);
+            SipHasher13::new_with_key(&key)
+        };
+        Self {
+            hashers: array::from_fn(hasher),
+            is_kept: true,
+        }
+    }
+}
+
+/// Keys were made that a journal's secrets would not make.
+#[cfg(feature = "journal")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeysExist;
+
+static IN_USE: OnceLock<Secrets> = OnceLock::new();
+
+#[cfg(all(test, feature = "journal"))]
+mod tests {
+    use siphasher::sip128::Hasher128;
+
+    use super::*;
+
+    /// What was stored under these has to be found under them by later versions of this crate. The hashes are those of another
+    /// implementation of SipHash-1-3 with 128 bits of output.
+    #[test]
+    fn stored_secrets_make_the_same_keys_for_ever() {
+        let bytes = array::from_fn(|at| at as u8);
+        let secrets = Secrets::from_bytes(&bytes);
+        assert_eq!(secrets.to_bytes(), bytes);
+        let hash = |code| secrets.hasher(code).hash(b"id").as_u128();
+        assert_eq!(hash(0), 0xd100_75a2_7719_6967_28e0_c012_1009_9889);
+        assert_eq!(hash(15), 0xe443_7f7d_adeb_8ae5_26fb_c480_66ba_331e);
+    }
+
+    #[test]
+    fn secrets_that_no_journal_kept_cannot_be_kept_afterwards() {
+        let drawn = Secrets::in_use();
+        assert_eq!(Secrets::keep(None).err(), Some(KeysExist));
+        assert_eq!(Secrets::keep(Some(&drawn.to_bytes())).err(), Some(KeysExist));
+    }
+}

@@ -1,0 +1,155 @@
+//! What a start comes to that finds nothing of use.
+
+use std::fs;
+use std::path::Path;
+
+use redb::{Database, TableDefinition};
+use tower_revocation::journal::{Journal, JournalError};
+use tower_revocation::status::{FeedState, JournalStart};
+use tower_revocation::{ApplyError, Key, Lists, Revocation, Snapshot, StalePolicy, Verdict};
+
+use crate::support::{Process, ago, eventually, new_directory, words};
+
+/// A directory in which a token was revoked.
+fn revoked() -> tempfile::TempDir {
+    let directory = new_directory();
+    let process = Process::start_without_lists(directory.path());
+    process.sink.apply(Revocation::of(Key::token("t"))).unwrap();
+    directory
+}
+
+/// Ways to lose a journal, and what is said of each.
+type Loss = (&'static str, fn(&Path), &'static str);
+
+const LOSSES: [Loss; 6] = [
+    (
+        "garbage",
+        |at| fs::write(at.join("journal.redb"), [7; 100_000]).unwrap(),
+        "damaged",
+    ),
+    ("truncation", |at| truncate(at, "journal.redb", 5_000), "damaged"),
+    ("truncation to nothing", |at| truncate(at, "journal.redb", 0), "damaged"),
+    (
+        "removal",
+        |at| fs::remove_file(at.join("journal.redb")).unwrap(),
+        "damaged",
+    ),
+    (
+        "removal of the sequence",
+        |at| fs::remove_file(at.join("sequence")).unwrap(),
+        "damaged",
+    ),
+    (
+        "another version",
+        foreign_version,
+        "written by another version: its format is 2",
+    ),
+];
+
+#[test]
+fn is_refused_by_default_and_names_the_file_and_the_cause() {
+    let _ = Journal::open(new_directory().path());
+    for (loss, lose, expected) in LOSSES {
+        let directory = revoked();
+        lose(directory.path());
+        let before = files(directory.path());
+        let error = Journal::open(directory.path()).unwrap_err();
+        let words = words(&error);
+        assert!(words.starts_with(directory.path().to_str().unwrap()), "{loss}: {words}");
+        assert!(words.contains(expected), "{loss}: {words}");
+        assert_eq!(
+            files(directory.path()).len().max(before.len()),
+            files(directory.path()).len(),
+            "{loss}"
+        );
+    }
+}
+
+#[test]
+fn starts_empty_and_admits_nobody_until_a_list_is_signed() {
+    for (loss, lose, _) in LOSSES {
+        let directory = revoked();
+        lose(directory.path());
+        let journal = Journal::open_or_start_empty(directory.path()).unwrap();
+        assert_eq!((journal.start(), journal.entries()), (JournalStart::Lost, 0), "{loss}");
+        let process = Process::with(journal, |layer| layer.with_stale_policy(StalePolicy::FailOpen));
+        assert!(matches!(process.decide(Key::token("t")), Verdict::Unknown(_)), "{loss}");
+        assert!(!process.sink.is_ready(), "{loss}");
+        process.sink.apply(Revocation::of(Key::token("new"))).unwrap();
+        process.sink.install_none().unwrap();
+        assert!(!process.sink.is_ready(), "{loss}: anybody may have said so");
+        process.sink.install(Snapshot::builder(ago(5)).build()).unwrap();
+        assert!(process.sink.is_ready(), "{loss}");
+        let status = process.journal();
+        assert!(status.durable && status.last_error.is_some(), "{loss}");
+        drop(process);
+        // It goes on from there.
+        let process = Process::start(directory.path());
+        assert!(process.is_revoked(Key::token("new")), "{loss}");
+        assert_eq!(process.journal().start, JournalStart::Restored, "{loss}");
+    }
+}
+
+#[test]
+fn where_there_are_no_lists_the_feed_makes_up_for_it() {
+    let directory = revoked();
+    truncate(directory.path(), "journal.redb", 0);
+    let journal = Journal::open_or_start_empty(directory.path()).unwrap();
+    let process = Process::with(journal, |layer| layer.with_lists(Lists::None));
+    process.sink.set_feed(FeedState::CatchingUp);
+    assert!(!process.sink.is_ready());
+    process.sink.apply(Revocation::of(Key::token("t"))).unwrap();
+    process.sink.set_feed(FeedState::Live);
+    assert!(process.sink.is_ready() && process.is_revoked(Key::token("t")));
+    assert_eq!(process.decide(Key::token("other")), Verdict::Admit);
+}
+
+/// A directory that cannot be used, and later can.
+#[test]
+fn an_unusable_directory_leaves_the_service_up() {
+    // A journal that is of use, so that keys may be made.
+    let first = new_directory();
+    drop(Journal::open(first.path()).unwrap());
+    let directory = new_directory();
+    let path = directory.path().join("state");
+    fs::write(&path, "in the way").unwrap();
+    assert!(matches!(Journal::open(&path), Err(JournalError::Failed { .. })));
+    let journal = Journal::open_or_start_empty(&path).unwrap();
+    let process = Process::with(journal, |layer| layer.with_lists(Lists::None));
+    let key = Key::token("t");
+    let refused = process.sink.apply(Revocation::of(key)).unwrap_err();
+    assert!(matches!(&refused, ApplyError::NotDurable { problem } if problem.starts_with(path.to_str().unwrap())));
+    assert!(process.is_revoked(key), "in force all the same");
+    let status = process.journal();
+    assert!(!status.durable && status.failures > 0, "{status:?}");
+    assert!(status.last_error.unwrap().starts_with(path.to_str().unwrap()));
+
+    fs::remove_file(&path).unwrap();
+    // The event is delivered again until it is taken.
+    eventually(|| process.sink.apply(Revocation::of(key)).ok());
+    assert!(process.journal().durable);
+    drop(process);
+    assert!(Process::start_without_lists(&path).is_revoked(key));
+}
+
+fn truncate(directory: &Path, name: &str, length: u64) {
+    let file = fs::File::options().write(true).open(directory.join(name)).unwrap();
+    file.set_len(length).unwrap();
+}
+
+fn foreign_version(directory: &Path) {
+    let database = Database::open(directory.join("journal.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let numbers = TableDefinition::<&str, u64>::new("numbers");
+        transaction.open_table(numbers).unwrap().insert("format", 2).unwrap();
+    }
+    transaction.commit().unwrap();
+}
+
+fn files(directory: &Path) -> Vec<std::path::PathBuf> {
+    fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect()
+}

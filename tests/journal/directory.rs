@@ -1,0 +1,126 @@
+//! Whose the directory is.
+
+use std::fs;
+use std::path::Path;
+
+use tower_revocation::journal::{Journal, JournalError};
+use tower_revocation::{Key, Revocation, RevocationLayer};
+
+use crate::support::{Process, new_directory, words};
+
+#[test]
+fn belongs_to_one_at_a_time() {
+    let directory = new_directory();
+    let process = Process::start(directory.path());
+    for opened in [
+        Journal::open(directory.path()),
+        Journal::open_or_start_empty(directory.path()),
+    ] {
+        let error = opened.unwrap_err();
+        assert!(matches!(error, JournalError::InUse { by: Some(by), .. } if by == std::process::id()));
+        let expected = format!(
+            "{}: in use by process {}",
+            directory.path().display(),
+            std::process::id()
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+    process.sink.apply(Revocation::of(Key::token("t"))).unwrap();
+    let journal = Journal::open(directory.path());
+    assert!(journal.is_err(), "still");
+    drop(process);
+    assert_eq!(Journal::open(directory.path()).unwrap().entries(), 1);
+}
+
+#[test]
+fn a_sink_is_kept_in_one_journal() {
+    let (one, two) = (new_directory(), new_directory());
+    let process = Process::start(one.path());
+    let journal = Journal::open(two.path()).unwrap();
+    let error = process.sink.keep_in(journal).unwrap_err();
+    assert!(matches!(error, JournalError::Taken { .. }), "{error}");
+    // Each issuer has a layer and a journal of its own.
+    let other = Process::start(two.path());
+    process.sink.apply(Revocation::of(Key::token("t"))).unwrap();
+    assert!(process.is_revoked(Key::token("t")) && !other.is_revoked(Key::token("t")));
+    drop((process, other));
+    assert_eq!(Journal::open(one.path()).unwrap().entries(), 1);
+    assert_eq!(Journal::open(two.path()).unwrap().entries(), 0);
+}
+
+#[test]
+fn is_created_with_its_parents_and_closed_without_a_sink() {
+    let directory = new_directory();
+    let path = directory.path().join("a/b");
+    drop(Journal::open(&path).unwrap());
+    drop(Journal::open(&path).unwrap());
+    assert!(path.join("journal.redb").exists());
+}
+
+#[test]
+fn is_let_go_of_with_the_last_handle() {
+    let directory = new_directory();
+    let process = Process::start(directory.path());
+    let (layer, sink) = RevocationLayer::pair(|_: &()| None::<tower_revocation::Credential>);
+    drop(layer);
+    drop(sink);
+    let last = process.sink.clone();
+    drop(process);
+    assert!(Journal::open(directory.path()).is_err());
+    last.apply(Revocation::of(Key::token("t"))).unwrap();
+    drop(last);
+    assert!(Journal::open(directory.path()).is_ok());
+}
+
+#[test]
+fn that_cannot_be_made_is_named() {
+    let directory = new_directory();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    for path in [&file, &file.join("below")] {
+        let error = Journal::open(path).unwrap_err();
+        assert!(matches!(error, JournalError::Failed { .. }), "{error}");
+        assert!(
+            words(&error).starts_with(&format!("{}: cannot be used: ", path.display())),
+            "{}",
+            words(&error)
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn is_for_nobody_else() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let directory = new_directory();
+    let path = directory.path().join("state");
+    drop(Journal::open(&path).unwrap());
+    let mode = |file: &Path| fs::metadata(file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    for name in ["journal.redb", "sequence", "lock"] {
+        assert_eq!(mode(&path.join(name)), 0o600, "{name}");
+    }
+    let set = |file: &Path, mode| fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+    let exposed = |what: &Path| {
+        for opened in [Journal::open(&path), Journal::open_or_start_empty(&path)] {
+            let error = opened.unwrap_err();
+            assert!(matches!(error, JournalError::Exposed { .. }), "{error}");
+            assert!(error.to_string().starts_with(&what.display().to_string()), "{error}");
+        }
+    };
+    set(&path, 0o707);
+    exposed(&path);
+    // What a volume of a container looks like.
+    set(&path, 0o2770);
+    drop(Journal::open(&path).unwrap());
+    let database = path.join("journal.redb");
+    for mode in [0o620, 0o602] {
+        set(&database, mode);
+        exposed(&database);
+    }
+    set(&database, 0o600);
+    fs::rename(&database, path.join("elsewhere")).unwrap();
+    symlink(path.join("elsewhere"), &database).unwrap();
+    exposed(&database);
+}

@@ -1,0 +1,228 @@
+//! What events said.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use tower_revocation::format::clawdentity::ClawdentityEvents;
+use tower_revocation::journal::Journal;
+use tower_revocation::status::{FeedState, JournalStart};
+use tower_revocation::{
+    ApplyError, Credential, Disposition, Effect, InstallError, Key, Reason, Reinstatement, Revocation, Snapshot,
+    Timestamp, Verdict,
+};
+
+use crate::support::{Process, ago, new_directory, secs};
+
+#[test]
+fn a_restart_forgets_nothing() {
+    let directory = new_directory();
+    let process = Process::start_without_lists(directory.path());
+    assert_eq!(process.journal().start, JournalStart::New);
+    let (agent, lifted, device) = (Key::subject("agent"), Key::subject("lifted"), Key::named("device", "d"));
+    process
+        .sink
+        .apply_all([
+            Revocation::of(agent).at(secs(100)).because(Reason::KeyCompromise),
+            Revocation::of(lifted).at(secs(100)),
+            Revocation::cut_off(device).at(secs(200)),
+            Revocation::cut_off(Key::everything()).at(secs(50)),
+            Revocation::of(Key::signing_key("k")),
+        ])
+        .unwrap();
+    process.sink.apply(Reinstatement::of(lifted, secs(150))).unwrap();
+    let decide = |process: &Process| {
+        let issued = |key, at| process.decide(Credential::from(key).with_issued_at(secs(at)));
+        [
+            issued(agent, 300),
+            issued(lifted, 99),
+            issued(lifted, 151),
+            issued(device, 200),
+            issued(device, 201),
+            issued(Key::token("t"), 50),
+            issued(Key::token("t"), 51),
+            issued(Key::signing_key("k"), 300),
+        ]
+    };
+    let before = decide(&process);
+    assert!(matches!(before[0], Verdict::Revoked(why) if why.reason == Reason::KeyCompromise));
+    assert!(matches!(before[1], Verdict::Revoked(why) if why.effect == Effect::CutOff));
+    assert_eq!(before[2], Verdict::Admit);
+    drop(process);
+
+    let process = Process::start_without_lists(directory.path());
+    assert_eq!(decide(&process), before);
+    let journal = process.journal();
+    assert_eq!((journal.start, journal.restored_entries), (JournalStart::Restored, 5));
+    drop(process);
+    let process = Process::start_without_lists(directory.path());
+    assert_eq!(decide(&process), before, "nor does the next one");
+}
+
+#[test]
+fn what_was_said_before_and_after_a_restart_is_joined() {
+    let directory = new_directory();
+    let process = Process::start_without_lists(directory.path());
+    let key = Key::subject("s");
+    let issued = |at| Credential::from(key).with_issued_at(secs(at));
+    process.sink.apply(Revocation::of(key).at(secs(100))).unwrap();
+    drop(process);
+    let process = Process::start_without_lists(directory.path());
+    process.sink.apply(Reinstatement::of(key, secs(200))).unwrap();
+    assert_eq!(process.decide(issued(150)), Verdict::Admit);
+    drop(process);
+    let process = Process::start_without_lists(directory.path());
+    assert_eq!(process.decide(issued(150)), Verdict::Admit);
+    assert!(matches!(process.decide(issued(100)), Verdict::Revoked(_)));
+    process.sink.apply(Revocation::of(key).at(secs(50))).unwrap();
+    drop(process);
+    let process = Process::start_without_lists(directory.path());
+    assert_eq!(
+        process.decide(issued(150)),
+        Verdict::Admit,
+        "a late event weakens nothing"
+    );
+}
+
+#[tokio::test]
+async fn tasks_wait_without_blocking_and_share_a_write() {
+    let directory = new_directory();
+    let process = Process::start_without_lists(directory.path());
+    let keys: Vec<_> = (0..200).map(|id| Key::token(&format!("{id}"))).collect();
+    let all = keys.iter().map(|key| process.sink.apply_async(Revocation::of(*key)));
+    let outcomes = futures_util::future::join_all(all).await;
+    assert!(outcomes.into_iter().all(|outcome| outcome == Ok(())));
+    process
+        .sink
+        .apply_all_async([Revocation::of(Key::subject("a")), Revocation::of(Key::subject("b"))])
+        .await
+        .unwrap();
+    let commits = commits(directory.path());
+    assert!(commits < 100, "{commits} commits for 201 calls");
+    drop(process);
+    let process = Process::start_without_lists(directory.path());
+    assert!(keys.into_iter().all(|key| process.is_revoked(key)));
+    assert!(process.is_revoked(Key::subject("b")));
+}
+
+/// The consumer of a queue acknowledges by what this says.
+#[tokio::test]
+async fn a_message_is_applied_when_it_is_durable() {
+    let directory = new_directory();
+    let process = Process::start_without_lists(directory.path());
+    let did = |agent: &str| format!("did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EG{agent}");
+    let message = |agent| {
+        format!(
+            r#"{{"type":"agent.auth.revoked","data":{{"agentId":"{}"}}}}"#,
+            did(agent)
+        )
+    };
+    let decode = ClawdentityEvents::new();
+    assert_eq!(
+        process.sink.ingest(&decode, message("N").as_bytes()),
+        Disposition::Applied
+    );
+    let disposition = process.sink.ingest_async(&decode, message("M").as_bytes()).await;
+    assert_eq!(disposition, Disposition::Applied);
+    let other = process.sink.ingest_async(&decode, br#"{"type":"other"}"#).await;
+    assert!(matches!(other, Disposition::Ignored(_)));
+    assert!(matches!(
+        process.sink.ingest_async(&decode, b"]").await,
+        Disposition::DeadLetter(_)
+    ));
+    assert_eq!(process.sink.status().dispositions.applied, 2);
+    drop(process);
+    let process = Process::start_without_lists(directory.path());
+    assert!(process.is_revoked(Key::subject(&did("N"))) && process.is_revoked(Key::subject(&did("M"))));
+}
+
+#[test]
+fn what_found_no_room_is_not_kept_either_and_what_is_kept_always_finds_room() {
+    let directory = new_directory();
+    let narrow = |layer: crate::support::Layer| layer.with_capacity(NonZeroUsize::new(2).unwrap());
+    let process = Process::with(Journal::open(directory.path()).unwrap(), narrow);
+    let [a, b, c] = ["a", "b", "c"].map(Key::token);
+    let all = [a, b, c].map(Revocation::of);
+    assert_eq!(process.sink.apply_all(all), Err(ApplyError::AtCapacity { refused: 1 }));
+    process.until_kept(2);
+    drop(process);
+    let narrower = |layer: crate::support::Layer| layer.with_capacity(NonZeroUsize::MIN);
+    let process = Process::with(Journal::open(directory.path()).unwrap(), narrower);
+    assert!(process.is_revoked(a) && process.is_revoked(b) && !process.is_revoked(c));
+    assert_eq!(
+        process.sink.apply(Revocation::of(c)),
+        Err(ApplyError::AtCapacity { refused: 1 })
+    );
+}
+
+#[test]
+fn an_endless_retention_is_endless_after_a_restart() {
+    let directory = new_directory();
+    let keep = |layer: crate::support::Layer| layer.with_retention(Duration::MAX);
+    let process = Process::with(Journal::open(directory.path()).unwrap(), keep);
+    process.sink.apply(Revocation::of(Key::token("t"))).unwrap();
+    drop(process);
+    let process = Process::start(directory.path());
+    assert!(process.is_revoked(Key::token("t")));
+}
+
+/// What the host installs by itself is kept as a word: no older one may follow.
+#[test]
+fn a_restart_rolls_no_list_back() {
+    let directory = new_directory();
+    let process = Process::start(directory.path());
+    process.sink.install(Snapshot::builder(ago(60)).build()).unwrap();
+    process.sink.install(Snapshot::builder(ago(30)).build()).unwrap();
+    drop(process);
+    let process = Process::start(directory.path());
+    let older = process.sink.install(Snapshot::builder(ago(40)).build());
+    assert!(matches!(older, Err(InstallError::Rollback { .. })), "{older:?}");
+    let none = process.sink.install_none();
+    assert!(matches!(none, Err(InstallError::Unsigned { .. })), "{none:?}");
+    process.sink.install(Snapshot::builder(ago(20)).build()).unwrap();
+    assert!(process.sink.is_ready());
+}
+
+/// An entry that yielded to a list which nobody kept is all that is left of it after a restart.
+#[test]
+fn an_entry_stays_until_the_list_itself_is_kept() {
+    let directory = new_directory();
+    let process = Process::start(directory.path());
+    let key = Key::token("t");
+    process.sink.apply(Revocation::of(key).at(ago(100))).unwrap();
+    let list = Snapshot::builder(ago(30))
+        .with_entry(&Revocation::of(key).at(ago(50)))
+        .build();
+    process.sink.install(list).unwrap();
+    assert_eq!(process.sink.status().overlay.entries, 0, "the list took it over");
+    drop(process);
+    let process = Process::start(directory.path());
+    assert!(process.is_revoked(key));
+}
+
+#[test]
+fn the_feed_says_when_it_has_caught_up() {
+    let directory = new_directory();
+    let process = Process::start_without_lists(directory.path());
+    process.sink.set_feed(FeedState::Live);
+    assert_eq!(process.decide(Key::token("t")), Verdict::Admit);
+}
+
+#[test]
+fn what_is_over_is_forgotten_an_hour_after_a_restart_and_not_before() {
+    let directory = new_directory();
+    let process = Process::start_without_lists(directory.path());
+    let over = Revocation::of(Key::token("t")).forget_at(Timestamp::from_unix_secs(5));
+    process.sink.apply(over).unwrap();
+    drop(process);
+    let process = Process::start_without_lists(directory.path());
+    assert!(process.is_revoked(Key::token("t")), "the clock may be wrong");
+}
+
+/// How many commits the journal has seen.
+fn commits(directory: &std::path::Path) -> u64 {
+    std::fs::read_to_string(directory.join("sequence"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
+}

@@ -1,0 +1,331 @@
+//! The list, as the issuer signed it.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use http::StatusCode;
+use redb::{Database, TableDefinition};
+use tempfile::TempDir;
+use tower_revocation::crl::clawdentity::ClawdentityList;
+use tower_revocation::crl::{KeySet, ListError, ListFormat, PublicKey};
+use tower_revocation::journal::Journal;
+use tower_revocation::status::JournalStart;
+use tower_revocation::{DEFAULT_MAX_AGE, Freshness, Revocation, Snapshot, StalePolicy, Timestamp, Unknown, Verdict};
+
+use crate::registry::{A, B, C, ISSUER, Registry, list, token};
+use crate::support::{Process, ago, new_directory, secs};
+
+const K1: (&str, u8) = ("k1", 7);
+
+fn now() -> u64 {
+    Timestamp::now().as_unix_secs()
+}
+
+/// A directory in which a process kept a list that names [`A`], and an event that names it as well.
+async fn kept_list() -> (TempDir, Registry, u64) {
+    let directory = new_directory();
+    let registry = Registry::new();
+    let process = Process::start(directory.path());
+    let iat = now() - 10;
+    registry.publish(list(iat, iat + 390, &[A], K1));
+    process.sink.apply(Revocation::of(token(A)).at(ago(60))).unwrap();
+    process.sink.apply(Revocation::of(token(B)).at(ago(60))).unwrap();
+    registry.fetch_for(&process.sink).await;
+    // The list has taken one of them over.
+    process.until_kept(1);
+    (directory, registry, iat)
+}
+
+#[tokio::test]
+async fn is_in_force_after_a_restart_while_the_registry_is_away() {
+    let (directory, registry, iat) = kept_list().await;
+    registry.go_away();
+    let process = Process::start(directory.path());
+    assert!(process.is_revoked(token(B)), "by its event, already");
+    assert!(!process.sink.is_ready());
+    let mut poller = registry.poller(&process.sink);
+    poller.restore().unwrap();
+    assert!(process.is_revoked(token(A)), "the list itself is what is left");
+    assert_eq!(process.decide(token("other")), Verdict::Admit);
+    assert!(poller.keys().current().contains("k1"), "tokens can be verified");
+    let status = process.sink.status();
+    assert_eq!(status.snapshot.unwrap().iat, Some(iat));
+    assert!(status.ready && status.poll.last_success_ms_ago.is_none());
+    assert!(process.journal().restored_list);
+    poller.restore().unwrap();
+}
+
+#[tokio::test]
+async fn is_restored_by_a_poller_that_runs_as_well() {
+    let (directory, registry, _) = kept_list().await;
+    registry.go_away();
+    let process = Process::start(directory.path());
+    let running = registry.run(&process.sink);
+    process.sink.refreshed().await;
+    assert!(process.is_revoked(token(A)) && process.sink.is_ready());
+    running.abort();
+}
+
+#[tokio::test]
+async fn yields_to_a_newer_one_alone() {
+    let (directory, registry, iat) = kept_list().await;
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    registry.publish(list(iat - 1, iat + 390, &[C], K1));
+    let running = registry.run(&process.sink);
+    process.sink.refreshed().await;
+    let error = process.sink.status().poll.last_error.unwrap();
+    assert!(error.contains("rollback"), "{error}");
+    assert!(process.is_revoked(token(A)));
+    registry.publish(list(iat + 1, iat + 390, &[C], K1));
+    process.sink.refreshed().await;
+    assert!(!process.is_revoked(token(A)), "the issuer took it back");
+    running.abort();
+    let _ = running.await;
+    drop(process);
+    registry.go_away();
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    assert!(!process.is_revoked(token(A)) && process.is_revoked(token(B)));
+}
+
+/// Its `exp` says until when it may be fetched, `max_age` until when it may be used.
+#[tokio::test]
+async fn may_have_expired_since_it_was_fetched() {
+    let directory = new_directory();
+    let registry = Registry::new();
+    let process = Process::start(directory.path());
+    let iat = now() - 389;
+    registry.publish(list(iat, now() + 1, &[A], K1));
+    registry.fetch_for(&process.sink).await;
+    drop(process);
+    while now() <= iat + 390 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    assert!(process.is_revoked(token(A)) && process.sink.is_ready());
+}
+
+#[tokio::test]
+async fn is_as_old_as_it_is() {
+    let (directory, registry, _) = kept_list().await;
+    let two_hours = 2 * 60 * 60;
+    set_time(directory.path(), "list refreshed", ago(two_hours));
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    let status = process.sink.status();
+    assert_eq!(status.freshness, Freshness::Stale);
+    let age = Duration::from_millis(status.snapshot.unwrap().age_ms);
+    assert!(
+        age >= Duration::from_secs(two_hours) && age < DEFAULT_MAX_AGE * 3,
+        "{age:?}"
+    );
+    assert!(matches!(
+        process.decide(token("other")),
+        Verdict::Unknown(Unknown::Stale { .. })
+    ));
+    assert!(process.is_revoked(token(A)), "what it says is known still");
+    registry.fetch_for(&process.sink).await;
+    assert!(process.sink.is_ready());
+}
+
+/// The wall clock was set back since it was fetched.
+#[tokio::test]
+async fn is_never_younger_than_new() {
+    let (directory, registry, _) = kept_list().await;
+    set_time(directory.path(), "list refreshed", secs(now() + 300));
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    let age = process.sink.status().snapshot.unwrap().age_ms;
+    assert!(age < 20_000, "{age}");
+}
+
+/// A list that was let in stays in, whatever the clock says afterwards.
+#[tokio::test]
+async fn is_in_force_although_the_clock_was_set_back() {
+    let directory = new_directory();
+    let registry = Registry::new();
+    let process = Process::start(directory.path());
+    let iat = now() + 50;
+    registry.publish(list(iat, iat + 390, &[A], K1));
+    registry.fetch_for(&process.sink).await;
+    drop(process);
+    // As much as if the clock had gone back by a day.
+    let later = list(iat + 86_400, iat + 90_000, &[A], K1);
+    fs::write(directory.path().join("list"), later).unwrap();
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    assert!(process.is_revoked(token(A)));
+}
+
+#[tokio::test]
+async fn ages_from_its_last_confirmation() {
+    let (directory, registry, _) = kept_list().await;
+    set_time(directory.path(), "list refreshed", ago(600));
+    let process = Process::start(directory.path());
+    let running = registry.run(&process.sink);
+    process.sink.refreshed().await;
+    registry.say_unchanged(true);
+    process.sink.refreshed().await;
+    assert_eq!(process.sink.status().poll.last_error, None);
+    running.abort();
+    let _ = running.await;
+    drop(process);
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    assert!(process.sink.status().snapshot.unwrap().age_ms < 20_000);
+}
+
+/// Nothing but what the issuer signed.
+#[tokio::test]
+async fn is_refused_if_it_is_not_what_was_signed() {
+    for (name, forge) in [
+        (
+            "another signature",
+            &(|iat: u64| Some(list(iat + 5, iat + 390, &[C], ("k1", 8)))) as &dyn Fn(u64) -> Option<String>,
+        ),
+        ("an older list", &|iat: u64| Some(list(iat - 1, iat + 390, &[C], K1))),
+        ("no list", &|_| Some("{}".to_owned())),
+        ("nothing in it", &|_| Some(String::new())),
+        ("nothing", &|_| None),
+    ] {
+        let (directory, registry, iat) = kept_list().await;
+        let path = directory.path().join("list");
+        match forge(iat) {
+            Some(forged) => fs::write(&path, forged).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+        let process = Process::with(Journal::open(directory.path()).unwrap(), policy);
+        let error = registry.restore(&process.sink).unwrap_err().to_string();
+        assert!(error.starts_with(path.to_str().unwrap()), "{name}: {error}");
+        assert_ne!(process.decide(token(A)), Verdict::Admit, "{name}");
+        assert!(!process.sink.is_ready(), "{name}: it fails closed under any policy");
+        drop(process);
+
+        let process = Process::with(Journal::open_or_start_empty(directory.path()).unwrap(), policy);
+        registry.restore(&process.sink).unwrap();
+        assert!(process.is_revoked(token(B)), "{name}: events are known");
+        assert!(!process.sink.is_ready(), "{name}");
+        let journal = process.journal();
+        assert_eq!(journal.start, JournalStart::Lost);
+        assert!(
+            journal.last_error.unwrap().starts_with(path.to_str().unwrap()),
+            "{name}"
+        );
+        registry.fetch_for(&process.sink).await;
+        assert!(process.is_revoked(token(A)) && process.sink.is_ready(), "{name}");
+    }
+}
+
+/// The issuer has withdrawn the key that signed it: that is no damage, but it is no list either.
+#[tokio::test]
+async fn is_left_out_once_its_signing_key_is_withdrawn() {
+    let (directory, registry, iat) = kept_list().await;
+    registry.publish_keys(&[("k1", 7, "revoked"), ("k2", 8, "active")]);
+    // It cannot be fetched with these keys; they are kept all the same.
+    let process = Process::start(directory.path());
+    let running = registry.run(&process.sink);
+    process.sink.refreshed().await;
+    running.abort();
+    let _ = running.await;
+    drop(process);
+    let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+    let process = Process::with(Journal::open(directory.path()).unwrap(), policy);
+    registry.restore(&process.sink).unwrap();
+    assert!(!process.sink.is_ready());
+    assert!(matches!(process.decide(token(A)), Verdict::Unknown(_)));
+    registry.publish(list(iat + 2, iat + 390, &[A], ("k2", 8)));
+    registry.fetch_for(&process.sink).await;
+    assert!(process.is_revoked(token(A)) && process.sink.is_ready());
+}
+
+/// A host that trusts no keys but its own.
+struct Pinned(ClawdentityList, KeySet);
+
+impl ListFormat for Pinned {
+    fn read_list(&self, body: &[u8], _: &KeySet, now: Timestamp) -> Result<Snapshot, ListError> {
+        self.0.read_list(body, &self.1, now)
+    }
+
+    fn read_keys(&self, body: &[u8]) -> Result<KeySet, ListError> {
+        self.0.read_keys(body)
+    }
+
+    fn is_none_yet(&self, status: StatusCode, body: &[u8]) -> bool {
+        self.0.is_none_yet(status, body)
+    }
+}
+
+/// Whoever can write the directory can put keys beside a list of his own. A host may rule that out.
+#[tokio::test]
+async fn is_worth_nothing_by_keys_that_the_host_does_not_trust() {
+    let directory = new_directory();
+    let forger = Registry::new();
+    forger.publish_keys(&[("k1", 9, "active")]);
+    let process = Process::start(directory.path());
+    forger.publish(list(now() - 10, now() + 390, &[C], ("k1", 9)));
+    forger.fetch_for(&process.sink).await;
+    drop(process);
+    let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key();
+    let keys = KeySet::default().with_key("k1", PublicKey::from_ed25519(key.as_bytes()).unwrap());
+    let process = Process::start(directory.path());
+    let format = Pinned(ClawdentityList::new(ISSUER), keys);
+    assert!(forger.poller_by(format, &process.sink).restore().is_err());
+    assert!(!process.sink.is_ready());
+}
+
+/// Of two lists of one second only one can be kept. It must not be the one that says less.
+#[tokio::test]
+async fn of_one_second_the_one_that_says_less_is_not_kept() {
+    let (directory, registry, iat) = kept_list().await;
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    registry.publish(list(iat, iat + 390, &[B], K1));
+    registry.fetch_for(&process.sink).await;
+    assert_eq!(process.sink.status().snapshot.unwrap().entries, 2);
+    drop(process);
+    registry.go_away();
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    assert!(process.is_revoked(token(A)) && process.is_revoked(token(B)));
+}
+
+#[tokio::test]
+async fn entries_that_it_carries_are_let_go_of() {
+    let directory = new_directory();
+    let registry = Registry::new();
+    let process = Process::start(directory.path());
+    let tokens: Vec<String> = (0..5_000)
+        .map(|number| format!("01KDVDNA09Q5HAD7MTF000{number:04}"))
+        .collect();
+    let events = tokens.iter().map(|jti| Revocation::of(token(jti)).at(ago(60)));
+    process.sink.apply_all(events).unwrap();
+    process.sink.apply(Revocation::of(token(B))).unwrap();
+    process.until_kept(5_001);
+    let all: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    let iat = now() - 10;
+    registry.publish(list(iat, iat + 390, &all, K1));
+    registry.fetch_for(&process.sink).await;
+    process.until_kept(1);
+    drop(process);
+    registry.go_away();
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    assert!(tokens.iter().all(|jti| process.is_revoked(token(jti))) && process.is_revoked(token(B)));
+}
+
+/// Changes a time in a journal that no process holds.
+fn set_time(directory: &Path, name: &str, at: Timestamp) {
+    let database = Database::open(directory.join("journal.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut numbers = transaction
+            .open_table(TableDefinition::<&str, u64>::new("numbers"))
+            .unwrap();
+        numbers.insert(name, at.as_unix_millis()).unwrap();
+    }
+    transaction.commit().unwrap();
+}

@@ -1,0 +1,13 @@
+//! What outlives a process: events, the list, and the word that no older list is ever believed again.
+//!
+//! A program of its own, since a journal is opened before the first key is made: each test opens one first of all.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod choice;
+mod damage;
+mod directory;
+mod events;
+mod lists;
+mod registry;
+mod support;

@@ -1,0 +1,90 @@
+//! What several modules need.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tower_revocation::journal::{Journal, JournalError};
+use tower_revocation::status::JournalStatus;
+use tower_revocation::{Credential, EventSink, Key, Lists, RevocationLayer, Timestamp, Verdict};
+
+/// One process, as far as a journal is concerned: another one begins when this one is dropped.
+pub(crate) struct Process {
+    pub(crate) sink: EventSink,
+}
+
+pub(crate) type Layer = RevocationLayer<fn(&()) -> Option<Credential>>;
+
+impl Process {
+    /// Starts one in a directory.
+    pub(crate) fn start(directory: &Path) -> Self {
+        Self::with(Journal::open(directory).unwrap(), |layer| layer)
+    }
+
+    /// Starts one for which events alone decide.
+    pub(crate) fn start_without_lists(directory: &Path) -> Self {
+        Self::with(Journal::open(directory).unwrap(), |layer| layer.with_lists(Lists::None))
+    }
+
+    /// Starts one under a policy.
+    pub(crate) fn with(journal: Journal, policy: impl FnOnce(Layer) -> Layer) -> Self {
+        let (layer, sink) = RevocationLayer::pair((|_: &()| None) as fn(&()) -> Option<Credential>);
+        policy(layer);
+        sink.keep_in(journal).unwrap();
+        Self { sink }
+    }
+
+    pub(crate) fn decide(&self, credential: impl Into<Credential>) -> Verdict {
+        self.sink.decide(&credential.into())
+    }
+
+    pub(crate) fn is_revoked(&self, key: Key) -> bool {
+        matches!(self.decide(key), Verdict::Revoked(_))
+    }
+
+    pub(crate) fn journal(&self) -> JournalStatus {
+        self.sink.status().journal.unwrap()
+    }
+
+    /// Waits until the journal holds so many entries.
+    pub(crate) fn until_kept(&self, entries: u64) {
+        eventually(|| (self.journal().entries == entries).then_some(()));
+    }
+}
+
+/// A directory for a journal, and the first journal in it.
+pub(crate) fn new_directory() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Waits for a condition that comes true on another thread.
+pub(crate) fn eventually<T>(condition: impl Fn() -> Option<T>) -> T {
+    let started = std::time::Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not come true");
+        std::thread::yield_now();
+    }
+}
+
+pub(crate) fn secs(secs: u64) -> Timestamp {
+    Timestamp::from_unix_secs(secs)
+}
+
+/// Some time ago.
+pub(crate) fn ago(secs: u64) -> Timestamp {
+    Timestamp::from_unix_secs(Timestamp::now().as_unix_secs() - secs)
+}
+
+/// An error and its causes.
+pub(crate) fn words(error: &JournalError) -> String {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    words
+}
