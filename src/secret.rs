@@ -90,8 +90,6 @@ static IN_USE: OnceLock<Secrets> = OnceLock::new();
 
 #[cfg(all(test, feature = "journal"))]
 mod tests {
-    use siphasher::sip128::Hasher128;
-
     use super::*;
 
     /// What was stored under these has to be found under them by later versions of this crate. The hashes are those of another

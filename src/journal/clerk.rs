@@ -86,7 +86,7 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
                 return Ok(());
             }
             Ok(Err(error)) => words(&error).into(),
-            Err(_) => "the journal's database panicked".into(),
+            Err(_) => format!("{}: the database panicked", self.status().directory).into(),
         };
         let book = self.book.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(book)));

@@ -61,6 +61,8 @@ mod row;
 mod witness;
 mod directory;
 mod error;
+#[cfg(test)]
+mod tests;
 
 pub use error::JournalError;
 pub use open::Journal;

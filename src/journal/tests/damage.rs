@@ -1,0 +1,169 @@
+//! Every byte of a small database changed, one at a time; every truncation; power loss.
+
+use std::fs::File;
+use std::io::Write;
+
+use crate::journal::book::{Book, KEYS, NEWEST, REFRESHED};
+use crate::journal::error::JournalError;
+use crate::journal::order::Item;
+use crate::journal::tests::disk::{Disk, entry};
+use crate::keep::Entry;
+use crate::secret::Secrets;
+use crate::timestamp::Timestamp;
+
+/// All that a book says.
+type Content = (Vec<Entry>, Option<Timestamp>, Option<Timestamp>, Option<Vec<u8>>);
+
+fn read(book: &Book) -> Result<Content, JournalError> {
+    assert!(book.is_new() || book.secrets()? == Secrets::in_use().to_bytes());
+    Ok((
+        book.entries()?,
+        book.time(NEWEST)?,
+        book.time(REFRESHED)?,
+        book.text(KEYS)?,
+    ))
+}
+
+fn put(book: &mut Book, item: &Item) {
+    book.write(|page| item.put(page)).unwrap();
+}
+
+/// What becomes of a database that was changed.
+#[derive(Default)]
+struct Tally {
+    found: usize,
+    harmless: usize,
+}
+
+/// A few entries in several commits, so that each commit has something to lose, and what goes with a list.
+struct Victim {
+    image: Vec<u8>,
+    /// How many commits the witness has seen.
+    sequence: String,
+    content: Content,
+}
+
+impl Victim {
+    /// Left by a process that was killed, or that ended in good order.
+    fn new(is_killed: bool) -> Self {
+        let disk = Disk::default();
+        let witness = tempfile::NamedTempFile::new().unwrap();
+        let mut book = disk.begin(witness.as_file());
+        put(&mut book, &Item::Keys(b"keys".to_vec()));
+        put(&mut book, &Item::Newest(Timestamp::from_unix_secs(7)));
+        put(&mut book, &Item::Refreshed(Timestamp::from_unix_secs(8)));
+        for number in 0..20 {
+            put(
+                &mut book,
+                &Item::Entries(vec![entry(number, Some(Timestamp::from_unix_secs(9)))]),
+            );
+        }
+        let content = read(&book).unwrap();
+        assert_eq!(content.0.len(), 20);
+        let sequence = std::fs::read_to_string(witness.path()).unwrap();
+        let killed = disk.image();
+        drop(book);
+        Self {
+            image: if is_killed { killed } else { disk.image() },
+            sequence,
+            content,
+        }
+    }
+
+    fn witness(&self) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(self.sequence.as_bytes()).unwrap();
+        file
+    }
+
+    /// What is found in `image` is an error, or what was written.
+    fn check(&self, image: Vec<u8>, witness: &File, what: impl Fn() -> String, tally: &mut Tally) {
+        match Disk::of(image).open(witness).and_then(|book| read(&book)) {
+            Err(_) => tally.found += 1,
+            Ok(content) => {
+                assert_eq!(content, self.content, "{}", what());
+                tally.harmless += 1;
+            }
+        }
+    }
+
+    fn check_changes(&self, bytes: impl Iterator<Item = usize>, masks: &[u8]) -> Tally {
+        let witness = self.witness();
+        let mut tally = Tally::default();
+        for at in bytes {
+            for mask in masks {
+                let mut image = self.image.clone();
+                image[at] ^= mask;
+                self.check(image, &witness, || format!("byte {at} by {mask:#x}"), &mut tally);
+            }
+        }
+        tally
+    }
+}
+
+const BITS: [u8; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
+
+/// The header has bytes in which one bit alone decides which of two commits is the latest.
+#[test]
+fn every_bit_of_the_header() {
+    for is_killed in [false, true] {
+        let victim = Victim::new(is_killed);
+        let tally = victim.check_changes(0..512, &BITS);
+        assert!(tally.found > 500, "{} found, {} harmless", tally.found, tally.harmless);
+    }
+}
+
+#[test]
+fn every_byte_that_a_killed_process_left() {
+    let victim = Victim::new(true);
+    let tally = victim.check_changes(0..victim.image.len(), &[0xff]);
+    assert!(
+        tally.found > 5_000,
+        "{} found, {} harmless",
+        tally.found,
+        tally.harmless
+    );
+}
+
+#[test]
+fn every_byte_that_a_process_left_in_good_order() {
+    let victim = Victim::new(false);
+    let tally = victim.check_changes(0..victim.image.len(), &[0x10]);
+    assert!(
+        tally.found > 5_000,
+        "{} found, {} harmless",
+        tally.found,
+        tally.harmless
+    );
+}
+
+#[test]
+fn every_truncation() {
+    for is_killed in [false, true] {
+        let victim = Victim::new(is_killed);
+        let witness = victim.witness();
+        let mut tally = Tally::default();
+        for length in 0..victim.image.len() {
+            let image = victim.image[..length].to_vec();
+            victim.check(image, &witness, || format!("the first {length} bytes"), &mut tally);
+        }
+        assert!(tally.found > victim.image.len() / 2, "{} found", tally.found);
+    }
+}
+
+/// Whatever part of the writes that were not synced got to the disk: what was answered for is there.
+#[test]
+fn power_that_fails_at_any_moment() {
+    let mut random = fastrand::Rng::with_seed(1);
+    let disk = Disk::default();
+    let witness = tempfile::NamedTempFile::new().unwrap();
+    let mut book = disk.begin(witness.as_file());
+    for number in 0..200 {
+        put(&mut book, &Item::Entries(vec![entry(number, None)]));
+        for _ in 0..3 {
+            let left = Disk::of(disk.after_power_loss(&mut random));
+            let entries = left.open(witness.as_file()).unwrap().entries().unwrap();
+            assert_eq!(entries.len(), number + 1);
+        }
+    }
+}

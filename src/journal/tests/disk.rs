@@ -1,0 +1,166 @@
+//! A disk in memory, which does as it is told.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use redb::StorageBackend;
+
+use crate::event::{Event, Revocation};
+use crate::journal::book::Book;
+use crate::journal::error::JournalError;
+use crate::journal::witness::Witness;
+use crate::keep::Entry;
+use crate::key::Key;
+use crate::mark::Mark;
+use crate::secret::Secrets;
+use crate::timestamp::Timestamp;
+
+/// What lies on a disk. A clone is another handle to the same disk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk(Arc<Mutex<Content>>);
+
+#[derive(Debug, Default)]
+struct Content {
+    bytes: Vec<u8>,
+    /// What was there when it was last synced, and what was written since.
+    synced: Vec<u8>,
+    unsynced: Vec<(usize, Vec<u8>)>,
+    syncs: usize,
+    fault: Option<Fault>,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// No room to grow.
+    Full,
+    /// The database, or what is below it, panics.
+    Panic,
+    /// Nothing may be written.
+    ReadOnly,
+    /// What was written does not get to the disk.
+    Sync,
+}
+
+impl Disk {
+    pub(super) fn of(bytes: Vec<u8>) -> Self {
+        let disk = Self::default();
+        disk.content().synced.clone_from(&bytes);
+        disk.content().bytes = bytes;
+        disk
+    }
+
+    /// What is left after the power failed: all that was synced, and any part of what was written since.
+    pub(super) fn after_power_loss(&self, random: &mut fastrand::Rng) -> Vec<u8> {
+        let content = self.content();
+        let mut left = content.synced.clone();
+        // Its length is part of what was written since, and its end is nothing then.
+        left.resize(content.bytes.len(), 0);
+        for (offset, data) in &content.unsynced {
+            if random.bool() && offset + data.len() <= left.len() {
+                left[*offset..][..data.len()].copy_from_slice(data);
+            }
+        }
+        left
+    }
+
+    /// What lies on it now: what a process leaves that is killed.
+    pub(super) fn image(&self) -> Vec<u8> {
+        self.content().bytes.clone()
+    }
+
+    pub(super) fn set_fault(&self, fault: Option<Fault>) {
+        self.content().fault = fault;
+    }
+
+    /// How often it was synced.
+    pub(super) fn syncs(&self) -> usize {
+        self.content().syncs
+    }
+
+    /// Opens the book on it.
+    pub(super) fn open(&self, witness: &File) -> Result<Book, JournalError> {
+        let witness = Witness::new(Path::new("sequence"), witness.try_clone().unwrap());
+        Book::open(Path::new("journal.redb"), self.clone(), witness)
+    }
+
+    /// Begins a book on it.
+    pub(super) fn begin(&self, witness: &File) -> Book {
+        let mut book = self.open(witness).unwrap();
+        book.begin(Secrets::in_use()).unwrap();
+        book
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> Result<u64, io::Error> {
+        Ok(self.content().bytes.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        let content = self.content();
+        let offset = usize::try_from(offset).unwrap();
+        let end = offset.checked_add(out.len());
+        let found = end.and_then(|end| content.bytes.get(offset..end));
+        out.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
+        let mut content = self.content();
+        let len = usize::try_from(len).unwrap();
+        match content.fault {
+            Some(Fault::ReadOnly) => return Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+            Some(Fault::Full) if len > content.bytes.len() => return Err(io::ErrorKind::StorageFull.into()),
+            _ => {}
+        }
+        content.bytes.resize(len, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> Result<(), io::Error> {
+        let mut content = self.content();
+        match content.fault {
+            Some(Fault::Panic) => {
+                drop(content);
+                panic!("on purpose");
+            }
+            Some(Fault::Sync) => return Err(io::Error::other("the disk is broken")),
+            Some(Fault::ReadOnly) => return Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+            _ => content.syncs += 1,
+        }
+        content.unsynced.clear();
+        let Content { bytes, synced, .. } = &mut *content;
+        synced.clone_from(bytes);
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        let mut content = self.content();
+        match content.fault {
+            Some(Fault::ReadOnly) => return Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+            Some(Fault::Full) => return Err(io::ErrorKind::StorageFull.into()),
+            _ => {}
+        }
+        let offset = usize::try_from(offset).unwrap();
+        content.unsynced.push((offset, data.to_vec()));
+        content.bytes[offset..][..data.len()].copy_from_slice(data);
+        Ok(())
+    }
+}
+
+/// An entry that blocks a token of that number.
+pub(super) fn entry(number: usize, keep_until: Option<Timestamp>) -> Entry {
+    let event = Event::from(Revocation::of(Key::token(&number.to_string())).at(Timestamp::from_unix_secs(5)));
+    Entry {
+        key: *event.key(),
+        mark: Mark::of(&event, Timestamp::default(), 0),
+        keep_until,
+    }
+}

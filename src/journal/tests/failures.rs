@@ -1,0 +1,150 @@
+//! A disk that fails while the journal is at work.
+
+use std::fs::File;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use tempfile::NamedTempFile;
+
+use crate::domain::Domain;
+use crate::journal::clerk::Clerk;
+use crate::journal::order::{Item, Order};
+use crate::journal::patience::Patience;
+use crate::journal::sweep::Tidying;
+use crate::journal::tests::disk::{Disk, Fault, entry};
+use crate::keep::{Problem, Ticket};
+use crate::status::{JournalStart, JournalStatus};
+
+/// A clerk at work on a disk.
+struct Office {
+    disk: Disk,
+    witness: NamedTempFile,
+    orders: Option<Sender<Order>>,
+    clerk: Option<JoinHandle<()>>,
+    status: Arc<Mutex<JournalStatus>>,
+    _domain: Arc<Domain>,
+}
+
+impl Office {
+    /// Opens with these orders on the desk.
+    fn open(items: Vec<Item>) -> (Self, Vec<Ticket>) {
+        let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
+        let status = Arc::new(Mutex::new(JournalStatus {
+            directory: "state".to_owned(),
+            start: JournalStart::New,
+            restored_entries: 0,
+            restored_list: false,
+            durable: true,
+            last_error: None,
+            failures: 0,
+            entries: 0,
+            bytes: 0,
+        }));
+        let (orders, inbox) = channel();
+        let domain = Arc::new(Domain::new());
+        let reopen = (disk.clone(), witness.reopen().unwrap());
+        let clerk = Clerk {
+            orders: inbox,
+            book: Some(disk.begin(witness.as_file())),
+            open: move || reopen.0.open(&reopen.1),
+            domain: Arc::downgrade(&domain),
+            status: Arc::clone(&status),
+            tidying: Tidying::default(),
+            patience: Patience::default(),
+        };
+        let mut office = Self {
+            disk,
+            witness,
+            orders: Some(orders),
+            clerk: None,
+            status,
+            _domain: domain,
+        };
+        let tickets = items.into_iter().map(|item| office.order(item)).collect();
+        office.clerk = Some(thread::spawn(move || clerk.work()));
+        (office, tickets)
+    }
+
+    fn order(&self, item: Item) -> Ticket {
+        let (answer, ticket) = Ticket::new();
+        let order = Order { item, answer };
+        self.orders.as_ref().unwrap().send(order).unwrap();
+        ticket
+    }
+
+    fn block(&self, number: usize) -> Result<(), Problem> {
+        self.order(Item::Entries(vec![entry(number, None)])).wait()
+    }
+
+    fn status(&self) -> JournalStatus {
+        self.status.lock().unwrap().clone()
+    }
+
+    /// How many entries a later process would find, were this one killed now.
+    fn kept(&self) -> usize {
+        let witness: File = self.witness.reopen().unwrap();
+        Disk::of(self.disk.image())
+            .open(&witness)
+            .unwrap()
+            .entries()
+            .unwrap()
+            .len()
+    }
+}
+
+impl Drop for Office {
+    fn drop(&mut self) {
+        self.orders = None;
+        self.clerk.take().unwrap().join().unwrap();
+    }
+}
+
+#[test]
+fn a_burst_shares_a_sync() {
+    let items = (0..64).map(|number| Item::Entries(vec![entry(number, None)]));
+    let (office, tickets) = Office::open(items.collect());
+    let before = office.disk.syncs();
+    assert!(tickets.into_iter().all(|ticket| ticket.wait() == Ok(())));
+    assert_eq!(office.kept(), 64);
+    let burst = office.disk.syncs().saturating_sub(before);
+    for number in 64..128 {
+        office.block(number).unwrap();
+    }
+    let alone = office.disk.syncs() - before - burst;
+    assert!(
+        burst <= 4 && alone >= 64,
+        "{burst} syncs for a burst, {alone} for as many one by one"
+    );
+}
+
+/// Nothing is lost in silence, and nothing that was answered for is lost at all.
+#[test]
+fn whatever_fails_everybody_hears_of_it_and_it_goes_on_afterwards() {
+    for fault in [Fault::Sync, Fault::Full, Fault::ReadOnly, Fault::Panic] {
+        let (office, _) = Office::open(Vec::new());
+        office.block(0).unwrap();
+        office.disk.set_fault(Some(fault));
+        // A database may have room for some more where the disk has none.
+        let (failed, problem) = (1..100_000)
+            .find_map(|number| office.block(number).err().map(|problem| (number, problem)))
+            .unwrap_or_else(|| panic!("{fault:?} goes unnoticed"));
+        let expected = match fault {
+            Fault::Panic => "state: the database panicked",
+            _ => "journal.redb: cannot be used: ",
+        };
+        assert!(problem.starts_with(expected), "{fault:?}: {problem}");
+        let status = office.status();
+        assert!(!status.durable && status.failures > 0, "{fault:?}");
+        assert_eq!(status.last_error.as_deref(), Some(&*problem), "{fault:?}");
+        assert!(office.block(failed).is_err(), "{fault:?}: still");
+        assert!(office.kept() >= failed, "{fault:?}: what was answered for is there");
+
+        office.disk.set_fault(None);
+        while office.block(failed).is_err() {
+            thread::yield_now();
+        }
+        assert!(office.status().durable, "{fault:?}");
+        assert!(office.kept() > failed, "{fault:?}");
+    }
+}

@@ -1,0 +1,6 @@
+//! The database on disks that lie, break and fill up.
+
+mod damage;
+mod disk;
+mod failures;
+mod tidying;

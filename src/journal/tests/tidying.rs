@@ -1,0 +1,103 @@
+//! What is let go of, and when.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+
+use crate::domain::Domain;
+use crate::event::{Event, Reinstatement, Revocation};
+use crate::journal::book::Book;
+use crate::journal::order::Item;
+use crate::journal::sweep::{Judge, Tidying};
+use crate::journal::tests::disk::{Disk, entry};
+use crate::keep::Entry;
+use crate::key::Key;
+use crate::mark::Mark;
+use crate::snapshot::Snapshot;
+use crate::timestamp::Timestamp;
+
+fn secs(secs: u64) -> Timestamp {
+    Timestamp::from_unix_secs(secs)
+}
+
+fn put(book: &mut Book, entries: Vec<Entry>) {
+    book.write(|page| Item::Entries(entries).put(page)).unwrap();
+}
+
+fn tidy(book: &mut Book, domain: &Domain, list: Snapshot, now: Timestamp) {
+    let judge = Judge { domain, now };
+    let mut tidying = Tidying::default();
+    tidying.begin(Arc::new(list));
+    while tidying.is_due() {
+        tidying.step(book, &judge).unwrap();
+    }
+}
+
+#[test]
+fn goes_what_is_over_or_listed_and_in_force_no_more() {
+    let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
+    let mut book = disk.begin(witness.as_file());
+    let domain = Domain::new();
+    let now = secs(1_000);
+    let [over, held, kept] = [0, 1, 2].map(|number| number);
+    put(
+        &mut book,
+        vec![
+            entry(over, Some(now)),
+            entry(held, Some(now)),
+            entry(kept, Some(secs(1_001))),
+        ],
+    );
+    let revocation = Revocation::of(Key::token(&held.to_string())).at(secs(5));
+    domain.store.merge(&[revocation.into()], now).unwrap();
+
+    let [listed, newer, lifted] = ["listed", "newer", "lifted"].map(Key::subject);
+    let say = |event: Event| Entry {
+        key: *event.key(),
+        mark: Mark::of(&event, now, 0),
+        keep_until: None,
+    };
+    put(
+        &mut book,
+        vec![
+            say(Revocation::of(listed).at(secs(10)).into()),
+            say(Revocation::of(newer).at(secs(30)).into()),
+            say(Reinstatement::of(lifted, secs(5)).into()),
+        ],
+    );
+    let list = [listed, newer, lifted]
+        .into_iter()
+        .fold(Snapshot::builder(secs(50)), |list, key| {
+            list.with_entry(&Revocation::of(key).at(secs(20)))
+        });
+    tidy(&mut book, &domain, list.build(), now);
+    let mut left: Vec<_> = book.entries().unwrap().into_iter().map(|entry| entry.key).collect();
+    let mut expected = vec![entry(held, None).key, entry(kept, None).key, newer, lifted];
+    for keys in [&mut left, &mut expected] {
+        keys.sort_by_key(|key| key.to_parts());
+    }
+    assert_eq!(left, expected);
+}
+
+/// Events that come and go for ever leave a file in proportion to the most that there were at a time.
+#[test]
+fn the_file_stays_in_proportion() {
+    let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
+    let mut book = disk.begin(witness.as_file());
+    let domain = Domain::new();
+    let mut sizes = Vec::new();
+    for round in 0..30 {
+        let until = secs(round + 1);
+        for batch in 0..20 {
+            let number = |at| usize::try_from(round).unwrap() * 10_000 + batch * 500 + at;
+            put(&mut book, (0..500).map(|at| entry(number(at), Some(until))).collect());
+        }
+        sizes.push(disk.image().len());
+        let list = Snapshot::builder(secs(50)).build();
+        tidy(&mut book, &domain, list, until.saturating_add(Duration::from_secs(1)));
+        assert_eq!(book.len().unwrap(), 0);
+    }
+    let (first, largest) = (sizes[0], sizes.iter().max().unwrap());
+    assert!(*largest <= 3 * first, "{first} bytes at first, {largest} at most");
+}
