@@ -82,8 +82,15 @@ impl Domain {
     /// All older events came in. Where events alone decide, and are replayed from the beginning, that makes up for what was
     /// lost.
     pub(crate) fn caught_up(&self) {
-        if self.store.look(|state| state.policy.lists == Lists::None) {
+        if self
+            .store
+            .look(|state| state.policy.lists == Lists::None && state.is_lost())
+        {
             self.store.lose(false);
+            if let Some(journal) = self.journal.get() {
+                // Nothing to wait for: until it is kept, a restart finds the loss.
+                drop(journal.keep_recovered());
+            }
         }
     }
 

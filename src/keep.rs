@@ -24,6 +24,9 @@ pub(crate) trait Keep: Send + Sync {
     /// Keeps that a list of this issue time was installed: no older one may ever be again.
     fn keep_newest(&self, issued_at: Timestamp) -> Ticket;
 
+    /// Keeps that whatever was lost has been made up for.
+    fn keep_recovered(&self) -> Ticket;
+
     /// Where the list itself is kept.
     #[cfg(feature = "crl-poll")]
     fn lists(&self) -> &dyn KeepLists;
@@ -43,10 +46,10 @@ pub(crate) trait KeepLists {
     /// Keeps the signing keys, as the issuer published them.
     fn keep_keys(&self, document: &[u8]) -> Ticket;
 
-    /// What an earlier process kept. It is handed out once.
-    fn kept(&self) -> Result<Option<KeptList>, Problem>;
+    /// What an earlier process kept. It is handed out once. An error is for [`refuse`](Self::refuse).
+    fn kept(&self) -> Result<Option<KeptList>, String>;
 
-    /// Says that the list that was handed out is of no use. Fails if the host does not want to start without it.
+    /// Says that the list that was handed out is of no use, and why, in words that follow its name. Fails if the host does not want to start without it.
     fn refuse(&self, why: &str) -> Result<(), Problem>;
 
     /// Says that the list that was handed out is installed.

@@ -128,6 +128,10 @@ impl State {
         }
     }
 
+    pub(crate) const fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
     /// The installed list.
     pub(crate) const fn snapshot(&self) -> Option<&Arc<Snapshot>> {
         self.snapshot.as_ref()

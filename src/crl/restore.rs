@@ -62,7 +62,7 @@ fn restore(format: &impl ListFormat, sink: &EventSink, kept: &dyn KeepLists) -> 
     let list = match kept.kept() {
         Ok(None) => return Restored::default(),
         Ok(Some(list)) => put_in_force(format, sink, kept, list, &mut keys),
-        Err(problem) => Err(problem.to_string()),
+        Err(problem) => Err(problem),
     };
     let problem = match list {
         Ok(()) => None,

@@ -71,13 +71,21 @@ impl Book {
         self.sequence == 0
     }
 
-    /// Makes a new one ours.
-    pub(super) fn begin(&mut self, secrets: &Secrets) -> Result<(), JournalError> {
+    /// Makes a new one ours, in place of another that `is_lost`.
+    pub(super) fn begin(&mut self, secrets: &Secrets, is_lost: bool) -> Result<(), JournalError> {
         self.write(|page| {
             page.numbers.insert(FORMAT, FORMAT_NUMBER)?;
             page.texts.insert(SECRETS, &secrets.to_bytes()[..])?;
+            if is_lost {
+                page.numbers.insert(LOST, 1)?;
+            }
             Ok(())
         })
+    }
+
+    /// Whether another that it took the place of is lost, and nothing has made up for it yet.
+    pub(super) fn is_lost(&self) -> Result<bool, JournalError> {
+        Ok(self.number(LOST)?.is_some())
     }
 
     /// The secrets that its keys were made with.
@@ -210,6 +218,9 @@ pub(super) const REFRESHED: &str = "list refreshed";
 
 /// The issuer's signing keys, as it published them.
 pub(super) const KEYS: &str = "signing keys";
+
+/// Whether what was kept before is lost.
+pub(super) const LOST: &str = "lost";
 
 const ENTRIES: TableDefinition<'_, RowKey, Row> = TableDefinition::new("entries");
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");

@@ -127,6 +127,10 @@ impl Keep for Keeper {
         self.order(Item::Newest(issued_at))
     }
 
+    fn keep_recovered(&self) -> Ticket {
+        self.order(Item::Recovered)
+    }
+
     #[cfg(feature = "crl-poll")]
     fn lists(&self) -> &dyn KeepLists {
         &self.desk.as_ref().expect("it is there until the end").lists

@@ -65,17 +65,16 @@ impl KeepLists for Lists {
         self.order(Item::Keys(document.to_vec()))
     }
 
-    fn kept(&self) -> Result<Option<KeptList>, Problem> {
+    fn kept(&self) -> Result<Option<KeptList>, String> {
         let Some(left) = self.known().left.take() else {
             return Ok(None);
         };
-        let problem = |error| Problem::from(words(&error));
         let document = match self.directory.get() {
-            Some(directory) => directory.read(LIST).map_err(problem)?,
+            Some(directory) => directory.read(LIST).map_err(|error| words(&error).into_owned())?,
             None => None,
         };
         if document.is_none() && left.refreshed_at.is_some() {
-            return Err(self.blame("is missing"));
+            return Err("is missing".to_owned());
         }
         Ok(Some(KeptList {
             document,
@@ -85,7 +84,8 @@ impl KeepLists for Lists {
     }
 
     fn refuse(&self, why: &str) -> Result<(), Problem> {
-        let problem = self.blame(why);
+        let path = self.directory.get().map(|directory| directory.file(LIST));
+        let problem = Problem::from(format!("{}: {why}", path.unwrap_or_default().display()));
         match (self.damage, self.directory.get()) {
             (Damage::StartEmpty, Some(directory)) => {
                 tracing::error!(error = %problem, "kept list is of no use: failing closed until one is fetched");
@@ -140,11 +140,6 @@ impl Lists {
         let mut status = self.status();
         status.failures += 1;
         status.last_error = Some(problem.to_string());
-    }
-
-    fn blame(&self, why: &str) -> Problem {
-        let path = self.directory.get().map(|directory| directory.file(LIST));
-        format!("{}: {why}", path.unwrap_or_default().display()).into()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -142,12 +142,21 @@ impl Journal {
         let keys_exist = |_| JournalError::KeysExist { path: path.clone() };
         let start = if book.is_new() {
             opener.check_nothing_is_there()?;
-            book.begin(Secrets::keep(None).map_err(keys_exist)?)?;
+            book.begin(Secrets::keep(None).map_err(keys_exist)?, false)?;
             JournalStart::New
         } else {
             Secrets::keep(Some(&book.secrets()?)).map_err(keys_exist)?;
-            JournalStart::Restored
+            match book.is_lost()? {
+                true => JournalStart::Lost,
+                false => JournalStart::Restored,
+            }
         };
+        let problem = (start == JournalStart::Lost).then(|| {
+            format!(
+                "{}: lost at an earlier start, and no list was signed since",
+                path.display()
+            )
+        });
         Ok(Self {
             entries: book.entries()?,
             newest: book.time(NEWEST)?,
@@ -158,7 +167,7 @@ impl Journal {
             opener,
             book: Some(book),
             damage,
-            problem: None,
+            problem,
             start,
             path,
         })

@@ -57,7 +57,7 @@ impl Opener {
         let secrets = Secrets::keep(None).map_err(|_| JournalError::KeysExist {
             path: self.path.clone(),
         })?;
-        book.begin(secrets)?;
+        book.begin(secrets, true)?;
         self.starts_over = false;
         Ok(book)
     }

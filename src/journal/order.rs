@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redb::ReadableTable;
 use tokio::sync::oneshot;
 
-use crate::journal::book::{KEYS, NEWEST, Page, REFRESHED};
+use crate::journal::book::{KEYS, LOST, NEWEST, Page, REFRESHED};
 use crate::journal::row::{from_row, join, to_row};
 use crate::keep::{Entry, Problem};
 use crate::snapshot::Snapshot;
@@ -30,6 +30,8 @@ pub(super) enum Item {
     },
     /// A list was installed.
     Newest(Timestamp),
+    /// Whatever was lost has been made up for.
+    Recovered,
     /// The kept list was confirmed.
     Refreshed(Timestamp),
     /// The list that is kept is installed. There is nothing to write.
@@ -56,9 +58,11 @@ impl Item {
                 Self::Refreshed(*refreshed_at).put(page)?;
             }
             Self::Newest(issued_at) => {
+                Self::Recovered.put(page)?;
                 let known = page.numbers.get(NEWEST)?.map_or(0, |known| known.value());
                 page.numbers.insert(NEWEST, known.max(issued_at.as_unix_millis()))?;
             }
+            Self::Recovered => drop(page.numbers.remove(LOST)?),
             Self::Refreshed(at) => drop(page.numbers.insert(REFRESHED, at.as_unix_millis())?),
             Self::Restored(_) => {}
         }

@@ -7,9 +7,11 @@
 
 mod answers;
 mod command_line;
+mod kills;
 mod outages;
 mod process;
 mod proxying;
 mod registry;
+mod restart;
 mod revocation;
 mod web;

@@ -1,5 +1,6 @@
 //! The program under test.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -46,6 +47,26 @@ impl Gateway {
             .env("GATEWAY_LISTEN", "127.0.0.1:0")
             .env("GATEWAY_ADMIN", "127.0.0.1:0");
         Self::spawn(command).await
+    }
+
+    /// Starts one that can make no file larger than so many blocks of 512 bytes, and hears of it as of a full disk.
+    #[cfg(unix)]
+    pub(crate) async fn start_cramped(blocks: u32, arguments: &[&str]) -> Self {
+        let ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let mut command = command_of("sh");
+        let script = format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$0" "$@""#);
+        command.arg("-c").arg(script).arg(program()).args(ports).args(arguments);
+        Self::spawn(command).await
+    }
+
+    /// Starts one, and kills it after a moment, whatever it is doing by then.
+    pub(crate) async fn start_and_kill(arguments: &[&str], after: Duration) {
+        let ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let mut command = command();
+        command.stdout(Stdio::null()).args(ports).args(arguments);
+        let mut child = command.spawn().expect("the gateway starts");
+        tokio::time::sleep(after).await;
+        child.kill().await.expect("it can be killed");
     }
 
     async fn spawn(mut command: Command) -> Self {
@@ -212,7 +233,11 @@ pub(crate) async fn eventually<T>(condition: impl AsyncFn() -> Option<T>) -> T {
 }
 
 fn command() -> Command {
-    let mut command = Command::new(program());
+    command_of(program())
+}
+
+fn command_of(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("GATEWAY_") {
             command.env_remove(name);

@@ -104,6 +104,37 @@ fn where_there_are_no_lists_the_feed_makes_up_for_it() {
     assert_eq!(process.decide(Key::token("other")), Verdict::Admit);
 }
 
+/// It used to admit everybody at the second start: the new journal was in good order.
+#[test]
+fn a_loss_outlives_restarts_until_it_is_made_up_for() {
+    let open = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+    let directory = revoked();
+    truncate(directory.path(), "journal.redb", 0);
+    drop(Journal::open_or_start_empty(directory.path()).unwrap());
+    for _ in 0..2 {
+        let process = Process::with(Journal::open(directory.path()).unwrap(), open);
+        assert_eq!(process.journal().start, JournalStart::Lost);
+        assert!(matches!(process.decide(Key::token("t")), Verdict::Unknown(_)) && !process.sink.is_ready());
+        process.sink.set_feed(FeedState::Live);
+        assert!(!process.sink.is_ready(), "lists are expected");
+    }
+    let process = Process::with(Journal::open(directory.path()).unwrap(), open);
+    process.sink.install(Snapshot::builder(ago(5)).build()).unwrap();
+    drop(process);
+    let process = Process::with(Journal::open(directory.path()).unwrap(), open);
+    assert!(process.sink.is_ready());
+    drop(process);
+
+    let directory = revoked();
+    truncate(directory.path(), "journal.redb", 0);
+    drop(Journal::open_or_start_empty(directory.path()).unwrap());
+    let process = Process::start_without_lists(directory.path());
+    assert!(!process.sink.is_ready());
+    process.sink.set_feed(FeedState::Live);
+    drop(process);
+    assert!(Process::start_without_lists(directory.path()).sink.is_ready());
+}
+
 /// A directory that cannot be used, and later can.
 #[test]
 fn an_unusable_directory_leaves_the_service_up() {

@@ -89,7 +89,7 @@ impl Disk {
     /// Begins a book on it.
     pub(super) fn begin(&self, witness: &File) -> Book {
         let mut book = self.open(witness).unwrap();
-        book.begin(Secrets::in_use()).unwrap();
+        book.begin(Secrets::in_use(), false).unwrap();
         book
     }
 
