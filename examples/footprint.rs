@@ -4,13 +4,14 @@
 //! cargo run --release --example footprint -- [ENTRIES]
 //! ```
 
+#[path = "common/signed_list.rs"]
+mod signed_list;
+
 use std::error::Error;
-use std::fmt::Write as _;
 use std::fs;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::SigningKey;
+use signed_list::signed;
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeySet, ListFormat, PublicKey};
 use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Snapshot, Timestamp};
@@ -79,25 +80,4 @@ fn resident(name: &str) -> Result<u64, Box<dyn Error>> {
 /// Makes the peak start from here.
 fn forget_peak() -> std::io::Result<()> {
     fs::write("/proc/self/clear_refs", "5")
-}
-
-fn signed(entries: usize, key: &SigningKey) -> Result<String, Box<dyn Error>> {
-    let now = Timestamp::now().as_unix_secs();
-    let mut claims = format!(
-        r#"{{"iss":"https://registry.example.com","jti":"list","iat":{now},"exp":{},"revocations":["#,
-        now + 390
-    );
-    for i in 0..entries {
-        let comma = if i == 0 { "" } else { "," };
-        let did = format!("did:cdi:registry.example.com:agent:{i:026}");
-        write!(
-            claims,
-            r#"{comma}{{"jti":"{i:026}","agentDid":"{did}","reason":"reissued","revokedAt":{now}}}"#
-        )?;
-    }
-    claims.push_str("]}");
-    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","typ":"CRL","kid":"k1"}"#);
-    let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
-    let signature = URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes()).to_bytes());
-    Ok(format!(r#"{{"crl":"{message}.{signature}"}}"#))
 }

@@ -1,11 +1,9 @@
 //! What keeps a trust domain's knowledge beyond the life of its process.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-
-use tokio::sync::oneshot;
 
 use crate::key::Key;
 use crate::mark::Mark;
@@ -82,39 +80,26 @@ pub(crate) type Problem = Arc<str>;
 
 /// The answer to come whether something is durable. The caller may wait for it on his thread or as a task; or not at
 /// all, which withdraws nothing.
-#[derive(Debug)]
-pub(crate) struct Ticket(oneshot::Receiver<Result<(), Problem>>);
+pub(crate) struct Ticket(Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>);
 
 impl Ticket {
-    /// A ticket, and the end at which to answer it.
+    /// One that is answered by this future, whoever polls it: it must not reckon with a scheduler, as tokio's channels do.
     #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal answers"))]
-    pub(crate) fn new() -> (oneshot::Sender<Result<(), Problem>>, Self) {
-        let (sender, receiver) = oneshot::channel();
-        (sender, Self(receiver))
-    }
-
-    /// A ticket for what is kept already.
-    #[cfg(all(feature = "crl-poll", feature = "journal"))]
-    pub(crate) fn answered() -> Self {
-        let (answer, ticket) = Self::new();
-        // Its other end is right here.
-        let _ = answer.send(Ok(()));
-        ticket
+    pub(crate) fn new(answer: impl Future<Output = Result<(), Problem>> + Send + 'static) -> Self {
+        Self(Box::pin(answer))
     }
 
     /// Waits as a task.
     pub(crate) async fn answer(self) -> Result<(), Problem> {
-        let answer = self.0.await;
-        answer.unwrap_or_else(|_| Err("the journal's thread has ended".into()))
+        self.0.await
     }
 
-    /// Waits on this thread, also where tasks run: tokio's own blocking wait would panic there.
-    pub(crate) fn wait(self) -> Result<(), Problem> {
-        let mut answer = pin!(self.answer());
+    /// Waits on this thread, also where tasks run.
+    pub(crate) fn wait(mut self) -> Result<(), Problem> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
         loop {
-            match answer.as_mut().poll(&mut context) {
+            match self.0.as_mut().poll(&mut context) {
                 Poll::Ready(answer) => return answer,
                 Poll::Pending => thread::park(),
             }
@@ -127,36 +112,5 @@ struct Unpark(Thread);
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thread_and_a_task_hear_the_answer() {
-        let problem: Problem = "full".into();
-        for answer in [Ok(()), Err(problem)] {
-            let (sender, ticket) = Ticket::new();
-            let expected = answer.clone();
-            let waits = thread::spawn(move || assert_eq!(ticket.wait(), expected));
-            sender.send(answer.clone()).unwrap();
-            waits.join().unwrap();
-            let (sender, ticket) = Ticket::new();
-            let mut task = tokio_test::task::spawn(ticket.answer());
-            assert!(task.poll().is_pending());
-            sender.send(answer.clone()).unwrap();
-            assert!(task.is_woken());
-            assert_eq!(task.poll(), Poll::Ready(answer));
-        }
-    }
-
-    /// A consumer that waited for ever would acknowledge nothing, and say nothing.
-    #[test]
-    fn whoever_is_left_without_an_answer_hears_that() {
-        let (sender, ticket) = Ticket::new();
-        drop(sender);
-        assert!(ticket.wait().is_err());
     }
 }

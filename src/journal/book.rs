@@ -1,6 +1,10 @@
 //! The database: what is kept, and how it is read and written.
 
+use std::convert::identity;
+use std::ops::RangeBounds;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use redb::{
     Builder, Database, ReadableDatabase, ReadableTableMetadata, StorageBackend, Table, TableDefinition, TableError,
@@ -94,22 +98,17 @@ impl Book {
         secrets.ok_or_else(|| JournalError::damaged(&self.path, "the secrets of its keys are missing"))
     }
 
-    /// All entries.
+    /// All entries, in no order. Two threads read them, one from either end, since a start waits for it.
     pub(super) fn entries(&self) -> Result<Vec<Entry>, JournalError> {
-        let mut found = Vec::new();
-        let mut from = None;
-        loop {
-            let (entries, next) = self.entries_from(from, usize::MAX)?;
-            if found.is_empty() {
-                found = entries;
-            } else {
-                found.extend(entries);
-            }
-            match next {
-                None => return Ok(found),
-                next => from = next,
-            }
-        }
+        let all = usize::try_from(self.len()?).unwrap_or(usize::MAX);
+        let half = all / 2;
+        thread::scope(|scope| {
+            let rest = scope.spawn(|| self.entries_among(.., all - half, Rows::rev));
+            let (mut entries, _) = self.entries_among(.., half, identity)?;
+            let (rest, _) = rest.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            entries.extend(rest);
+            Ok(entries)
+        })
     }
 
     /// Up to `limit` entries from a key on, and the key to go on from.
@@ -118,6 +117,18 @@ impl Book {
         from: Option<RowKey>,
         limit: usize,
     ) -> Result<(Vec<Entry>, Option<RowKey>), JournalError> {
+        self.entries_among(from.unwrap_or_default().., limit, identity)
+    }
+
+    fn entries_among<I>(
+        &self,
+        keys: impl RangeBounds<RowKey>,
+        limit: usize,
+        order: impl FnOnce(Rows<'static>) -> I,
+    ) -> Result<(Vec<Entry>, Option<RowKey>), JournalError>
+    where
+        I: Iterator<Item = <Rows<'static> as Iterator>::Item>,
+    {
         self.read(|transaction| {
             let table = match transaction.open_table(ENTRIES) {
                 Err(TableError::TableDoesNotExist(_)) => return Ok((Vec::new(), None)),
@@ -125,7 +136,7 @@ impl Book {
             };
             let length = usize::try_from(table.len()?).unwrap_or(usize::MAX);
             let mut entries = Vec::with_capacity(length.min(limit));
-            for row in table.range(from.unwrap_or_default()..)? {
+            for row in order(table.range(keys)?) {
                 let (key, row) = row?;
                 if entries.len() == limit {
                     return Ok((entries, Some(key.value())));
@@ -202,6 +213,8 @@ impl Book {
         JournalError::damaged(&self.path, problem)
     }
 }
+
+type Rows<'a> = redb::Range<'a, RowKey, Row>;
 
 /// The tables, open to be written.
 pub(super) struct Page<'t> {

@@ -109,10 +109,10 @@ impl Keeper {
     }
 
     fn order(&self, item: Item) -> Ticket {
-        let (answer, ticket) = Ticket::new();
+        let (order, ticket) = Order::new(item);
         if let Some(desk) = &self.desk {
             // If nobody takes it, it is dropped, and the ticket knows.
-            let _ = desk.orders.send(Order { item, answer });
+            let _ = desk.orders.send(order);
         }
         ticket
     }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use futures_channel::oneshot;
 use redb::ReadableTable;
-use tokio::sync::oneshot;
 
 use crate::journal::book::{KEYS, LOST, NEWEST, Page, REFRESHED};
 use crate::journal::row::{from_row, join, to_row};
-use crate::keep::{Entry, Problem};
+use crate::keep::{Entry, Problem, Ticket};
 use crate::snapshot::Snapshot;
 use crate::timestamp::Timestamp;
 
@@ -36,6 +36,18 @@ pub(super) enum Item {
     Refreshed(Timestamp),
     /// The list that is kept is installed. There is nothing to write.
     Restored(Arc<Snapshot>),
+}
+
+impl Order {
+    /// An order, and the ticket for its answer.
+    pub(super) fn new(item: Item) -> (Self, Ticket) {
+        let (answer, ticket) = oneshot::channel();
+        let ticket = Ticket::new(async {
+            let answer = ticket.await;
+            answer.unwrap_or_else(|_| Err("the journal's thread has ended".into()))
+        });
+        (Self { item, answer }, ticket)
+    }
 }
 
 impl Item {

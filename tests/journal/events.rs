@@ -104,6 +104,21 @@ async fn tasks_wait_without_blocking_and_share_a_write() {
     assert!(process.is_revoked(Key::subject("b")));
 }
 
+/// It used to wait for ever: tokio's channels hold an answer back from a task that has got too many without a pause, and a
+/// task that blocks never pauses.
+#[tokio::test]
+async fn blocking_calls_may_be_made_by_tasks_too() {
+    let directory = new_directory();
+    let process = Process::start_without_lists(directory.path());
+    for id in 0..500 {
+        process
+            .sink
+            .apply(Revocation::of(Key::token(&format!("{id}"))))
+            .unwrap();
+    }
+    process.until_kept(500);
+}
+
 /// The consumer of a queue acknowledges by what this says.
 #[tokio::test]
 async fn a_message_is_applied_when_it_is_durable() {

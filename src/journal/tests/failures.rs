@@ -67,8 +67,7 @@ impl Office {
     }
 
     fn order(&self, item: Item) -> Ticket {
-        let (answer, ticket) = Ticket::new();
-        let order = Order { item, answer };
+        let (order, ticket) = Order::new(item);
         self.orders.as_ref().unwrap().send(order).unwrap();
         ticket
     }
@@ -147,4 +146,12 @@ fn whatever_fails_everybody_hears_of_it_and_it_goes_on_afterwards() {
         assert!(office.status().durable, "{fault:?}");
         assert!(office.kept() > failed, "{fault:?}");
     }
+}
+
+/// A consumer that waited for ever would acknowledge nothing, and say nothing.
+#[test]
+fn whoever_is_left_without_an_answer_hears_that() {
+    let (order, ticket) = Order::new(Item::Recovered);
+    drop(order);
+    assert_eq!(ticket.wait(), Err("the journal's thread has ended".into()));
 }
