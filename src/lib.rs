@@ -23,6 +23,7 @@ pub mod format;
 )]
 pub mod journal;
 mod sink;
+mod pending;
 
 // Work in flight.
 mod guard;
@@ -40,6 +41,7 @@ mod store;
 mod live;
 mod state;
 mod admission;
+mod clock;
 mod overlay;
 mod snapshot;
 mod reach;

@@ -9,7 +9,7 @@ use crate::domain::{Domain, words};
 use crate::event::Event;
 use crate::flight::Flight;
 use crate::guard::RevocationGuard;
-use crate::keep::{Problem, Ticket};
+use crate::pending::Pending;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::status::{FeedState, Status};
@@ -306,7 +306,7 @@ impl EventSink {
         if refused < events.len() {
             self.domain.applied();
         }
-        Pending { merged, ticket }
+        Pending::new(merged, ticket)
     }
 
     /// What a message says is in force, or what is to be done with it instead.
@@ -333,35 +333,6 @@ impl EventSink {
             "message taken in"
         );
         disposition
-    }
-}
-
-/// Events that are in force as far as they were not refused, and may have to become durable.
-struct Pending {
-    merged: Result<(), ApplyError>,
-    ticket: Option<Ticket>,
-}
-
-impl Pending {
-    fn wait(self) -> Result<(), ApplyError> {
-        let answer = self.ticket.map_or(Ok(()), Ticket::wait);
-        and(self.merged, answer)
-    }
-
-    async fn durable(self) -> Result<(), ApplyError> {
-        let answer = match self.ticket {
-            Some(ticket) => ticket.answer().await,
-            None => Ok(()),
-        };
-        and(self.merged, answer)
-    }
-}
-
-/// What can be repeated goes first: what cannot is refused again then.
-fn and(merged: Result<(), ApplyError>, kept: Result<(), Problem>) -> Result<(), ApplyError> {
-    match (merged, kept) {
-        (Ok(()) | Err(ApplyError::FromFuture { .. }), Err(problem)) => Err(ApplyError::NotDurable { problem }),
-        (merged, _) => merged,
     }
 }
 

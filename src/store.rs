@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::admission::{self, Admitted, ApplyError, InstallError};
+use crate::clock::Clock;
 use crate::credential::Credential;
 use crate::event::Event;
 use crate::keep::Entry;
@@ -49,8 +50,8 @@ pub(crate) struct Store {
     /// The issue time of the newest list that was ever seen, by an earlier process perhaps. Held while a list is checked
     /// against the installed one.
     newest: Mutex<Option<Timestamp>>,
-    /// Zero of the clock that retention is counted on.
-    epoch: Instant,
+    /// What retention is counted on.
+    clock: Clock,
 }
 
 struct Published {
@@ -92,7 +93,7 @@ impl Store {
                 state: ArcSwap::from_pointee(state),
             }),
             live: Live::new(),
-            epoch: Instant::now(),
+            clock: Clock::new(),
         }
     }
 
@@ -148,7 +149,7 @@ impl Store {
                 Step::Merge(key, mark) => Some(Entry {
                     key,
                     mark,
-                    keep_until: self.keep_until(mark.forget_at(), arrival),
+                    keep_until: self.clock.keep_until(mark.forget_at(), arrival),
                 }),
                 _ => None,
             };
@@ -164,7 +165,7 @@ impl Store {
     ) -> (Result<(), ApplyError>, T) {
         let mut writer = self.writer();
         let (policy, held) = self.look(|state| (state.policy, state.overlay.len()));
-        let now = self.seconds();
+        let now = self.clock.seconds();
         let mut steps = Vec::with_capacity(events.len() + 1);
         // Where room is short it is made beforehand, so that the batch is still one publication.
         let is_short = held.saturating_add(events.len()) > policy.capacity.get();
@@ -178,7 +179,7 @@ impl Store {
             .iter()
             .filter(|event| admission::is_timely(event, arrival, policy.leeway));
         steps.extend(timely.map(|event| {
-            let forget_at = self.forget_at(event, arrival, &policy);
+            let forget_at = self.clock.forget_at(event, arrival, &policy);
             Step::Merge(*event.key(), Mark::of(event, arrival, forget_at))
         }));
         let early = events.len() - (steps.len() - before);
@@ -252,7 +253,7 @@ impl Store {
         *newest = seen.max(*newest);
         drop(newest);
         let marks = entries.iter().map(|entry| {
-            let forget_at = self.restored_forget_at(entry.keep_until, now);
+            let forget_at = self.clock.restored_forget_at(entry.keep_until, now);
             let mark = Mark::from_moments(entry.mark.moments(), entry.mark.reason(), forget_at);
             (entry.key, mark)
         });
@@ -350,41 +351,6 @@ impl Store {
         writer.spare(&self.published.0.state);
     }
 
-    /// When an event's effect may be forgotten, in seconds on the store's clock.
-    fn forget_at(&self, event: &Event, arrival: Timestamp, policy: &Policy) -> u32 {
-        let stated = match event {
-            Event::Reinstate(_) => None,
-            Event::Revoke(revocation) => revocation.forgotten_at(),
-        };
-        let keep = stated.map_or(policy.retention, |at| {
-            at.saturating_since(arrival).saturating_add(policy.leeway)
-        });
-        let keep = u32::try_from(keep.as_secs()).unwrap_or(u32::MAX);
-        // One more, since both ends are rounded down.
-        self.seconds().saturating_add(keep).saturating_add(1)
-    }
-
-    /// The wall clock's word for a time on the store's clock; `None` for never.
-    fn keep_until(&self, forget_at: u32, now: Timestamp) -> Option<Timestamp> {
-        let keep = Duration::from_secs(forget_at.saturating_sub(self.seconds()).into());
-        (forget_at < u32::MAX).then(|| now.saturating_add(keep))
-    }
-
-    /// The reverse, after a restart. A clock that is wrong at the start, and set right soon after, makes nobody forget at
-    /// once.
-    #[cfg(feature = "journal")]
-    fn restored_forget_at(&self, keep_until: Option<Timestamp>, now: Timestamp) -> u32 {
-        let keep = keep_until.map_or(u64::MAX, |until| {
-            until.saturating_since(now).max(KEPT_AFTER_RESTART).as_secs()
-        });
-        let keep = u32::try_from(keep).unwrap_or(u32::MAX);
-        self.seconds().saturating_add(keep).saturating_add(1)
-    }
-
-    fn seconds(&self) -> u32 {
-        u32::try_from(self.epoch.elapsed().as_secs()).unwrap_or(u32::MAX)
-    }
-
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(|poisoned| {
             // A panic under the lock can only have come from a step. What it left behind is not what is published.
@@ -437,10 +403,6 @@ fn fresh() -> Refreshed {
         age: Duration::ZERO,
     }
 }
-
-/// How long an entry is kept after a restart even if its time is over by the wall clock: 1 hour.
-#[cfg(feature = "journal")]
-const KEPT_AFTER_RESTART: Duration = Duration::from_secs(60 * 60);
 
 /// How often expired entries are looked for while events come in, in seconds: it takes time proportional to the overlay.
 /// Every second where room is short.
