@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use crate::key::Key;
-use crate::mark::Mark;
+use crate::entry::Entry;
 use crate::status::JournalStatus;
 use crate::timestamp::Timestamp;
 
@@ -52,15 +51,6 @@ pub(crate) trait KeepLists {
 
     /// Says that the list that was handed out is installed.
     fn restored(&self, list: &Arc<Snapshot>);
-}
-
-/// What is kept of one key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) key: Key,
-    pub(crate) mark: Mark,
-    /// When it may be forgotten, by wall clock: the monotonic one ends with the process. `None` is never.
-    pub(crate) keep_until: Option<Timestamp>,
 }
 
 /// A list as it was kept.

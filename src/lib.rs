@@ -45,6 +45,7 @@ mod clock;
 mod overlay;
 mod snapshot;
 mod reach;
+mod entry;
 mod mark;
 mod table;
 mod sync;

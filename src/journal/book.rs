@@ -10,10 +10,10 @@ use redb::{
     Builder, Database, ReadableDatabase, ReadableTableMetadata, StorageBackend, Table, TableDefinition, TableError,
 };
 
+use crate::entry::Entry;
 use crate::journal::error::JournalError;
 use crate::journal::row::{Row, RowKey, from_row};
 use crate::journal::witness::Witness;
-use crate::keep::Entry;
 use crate::secret::Secrets;
 use crate::timestamp::Timestamp;
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::domain::Domain;
+use crate::entry::Entry;
 use crate::journal::clerk::Clerk;
 use crate::journal::directory::Directory;
 use crate::journal::error::JournalError;
@@ -16,7 +17,7 @@ use crate::journal::patience::Patience;
 use crate::journal::sweep::Tidying;
 #[cfg(feature = "crl-poll")]
 use crate::keep::KeepLists;
-use crate::keep::{Entry, Keep, Ticket};
+use crate::keep::{Keep, Ticket};
 use crate::sink::EventSink;
 use crate::status::{JournalStart, JournalStatus};
 use crate::timestamp::Timestamp;

@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::domain::words;
+use crate::entry::Entry;
 use crate::journal::book::{Book, KEYS, NEWEST, REFRESHED};
 use crate::journal::error::JournalError;
 use crate::journal::opener::Opener;
-use crate::keep::Entry;
 use crate::secret::Secrets;
 use crate::status::JournalStart;
 use crate::timestamp::Timestamp;

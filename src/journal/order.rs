@@ -5,9 +5,10 @@ use std::sync::Arc;
 use futures_channel::oneshot;
 use redb::ReadableTable;
 
+use crate::entry::Entry;
 use crate::journal::book::{KEYS, LOST, NEWEST, Page, REFRESHED};
 use crate::journal::row::{from_row, join, to_row};
-use crate::keep::{Entry, Problem, Ticket};
+use crate::keep::{Problem, Ticket};
 use crate::snapshot::Snapshot;
 use crate::timestamp::Timestamp;
 

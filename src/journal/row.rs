@@ -1,7 +1,7 @@
 //! How an entry lies in the database.
 
+use crate::entry::Entry;
 use crate::event::Reason;
-use crate::keep::Entry;
 use crate::key::Key;
 use crate::mark::Mark;
 use crate::timestamp::Timestamp;

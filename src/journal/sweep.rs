@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::Domain;
+use crate::entry::Entry;
 use crate::journal::book::Book;
 use crate::journal::error::JournalError;
 use crate::journal::row::{RowKey, to_row};
-use crate::keep::Entry;
 use crate::snapshot::Snapshot;
 use crate::timestamp::Timestamp;
 

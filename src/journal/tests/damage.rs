@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::io::Write;
 
+use crate::entry::Entry;
 use crate::journal::book::{Book, KEYS, NEWEST, REFRESHED};
 use crate::journal::error::JournalError;
 use crate::journal::order::Item;
 use crate::journal::tests::disk::{Disk, entry};
-use crate::keep::Entry;
 use crate::secret::Secrets;
 use crate::timestamp::Timestamp;
 

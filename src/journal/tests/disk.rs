@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use redb::StorageBackend;
 
+use crate::entry::Entry;
 use crate::event::{Event, Revocation};
 use crate::journal::book::Book;
 use crate::journal::error::JournalError;
 use crate::journal::witness::Witness;
-use crate::keep::Entry;
 use crate::key::Key;
 use crate::mark::Mark;
 use crate::secret::Secrets;

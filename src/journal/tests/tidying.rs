@@ -6,12 +6,12 @@ use std::time::Duration;
 use tempfile::NamedTempFile;
 
 use crate::domain::Domain;
+use crate::entry::Entry;
 use crate::event::{Event, Reinstatement, Revocation};
 use crate::journal::book::Book;
 use crate::journal::order::Item;
 use crate::journal::sweep::{Judge, Tidying};
 use crate::journal::tests::disk::{Disk, entry};
-use crate::keep::Entry;
 use crate::key::Key;
 use crate::mark::Mark;
 use crate::snapshot::Snapshot;
