@@ -224,26 +224,33 @@ impl Store {
         Ok(admitted)
     }
 
-    /// Installs a list of an earlier process, which that one let in. It was last fetched or confirmed `age` ago.
+    /// Installs a list of an earlier process, which that one let in, unless there is one already. It was last fetched or
+    /// confirmed `age` ago.
     ///
     /// # Errors
     ///
     /// It is older than another that was seen.
     #[cfg(feature = "crl-poll")]
-    pub(crate) fn install_kept(&self, kept: Snapshot, age: Duration) -> Result<Arc<Snapshot>, InstallError> {
+    pub(crate) fn install_kept(&self, kept: Snapshot, age: Duration) -> Result<Option<Arc<Snapshot>>, InstallError> {
         let mut newest = self.newest();
-        let installed = self.look(|state| state.snapshot().cloned());
+        if self.has_list() {
+            return Ok(None);
+        }
         // Whether its time lies ahead was checked when it came. A clock that was set back since must not lose it.
         let now = kept.issued_at().unwrap_or_default();
-        let list = admission::admit(kept, installed.as_ref(), *newest, now, Duration::ZERO)?.list;
-        if installed.is_none() {
-            let at = Instant::now();
-            let steps = vec![Step::Install(Arc::clone(&list), Refreshed { at, age })];
-            self.install_by(steps, &mut newest, &list);
-            drop(newest);
-            self.call_whom_a_list_concerns(&list);
-        }
-        Ok(list)
+        let list = admission::admit(kept, None, *newest, now, Duration::ZERO)?.list;
+        let at = Instant::now();
+        let steps = vec![Step::Install(Arc::clone(&list), Refreshed { at, age })];
+        self.install_by(steps, &mut newest, &list);
+        drop(newest);
+        self.call_whom_a_list_concerns(&list);
+        Ok(Some(list))
+    }
+
+    /// Whether any list is installed.
+    #[cfg(feature = "crl-poll")]
+    pub(crate) fn has_list(&self) -> bool {
+        self.look(|state| state.snapshot().is_some())
     }
 
     /// Puts in force what earlier processes were told, and bars lists older than the newest that they saw.

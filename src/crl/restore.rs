@@ -89,6 +89,10 @@ fn put_in_force(
     let Some(document) = list.document else {
         return Ok(());
     };
+    if sink.domain().store.has_list() {
+        // The host has a newer one.
+        return Ok(());
+    }
     // It was let in when it was fetched: whether it had expired by then is what counts.
     let known = keys.clone().unwrap_or_default();
     let snapshot = match format.read_list(&document, &known, list.refreshed_at) {
@@ -104,12 +108,10 @@ fn put_in_force(
     let installed = store
         .install_kept(snapshot, age)
         .map_err(|error| words(&error).into_owned())?;
-    tracing::info!(
-        entries = installed.entries(),
-        age_ms = age.as_millis(),
-        "kept revocation list installed"
-    );
-    kept.restored(&installed);
+    if let Some(list) = installed {
+        tracing::info!(entries = list.entries(), ?age, "kept revocation list installed");
+        kept.restored(&list);
+    }
     Ok(())
 }
 

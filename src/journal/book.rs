@@ -27,63 +27,68 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// Opens the database that lies in `backend`, at `path`. Every page of it is verified, which takes some 100 ms for a million
-    /// entries, so that nothing that is read later can be anything but what was written.
-    pub(super) fn open(path: &Path, backend: impl StorageBackend, mut witness: Witness) -> Result<Self, JournalError> {
-        let seen = witness.read()?;
-        let database = Builder::new()
-            .set_check_integrity_on_open(true)
-            .set_cache_size(CACHE_BYTES)
-            .create_with_backend(backend)
-            .map_err(|error| JournalError::of(path, error))?;
-        let mut book = Self {
-            path: path.to_owned(),
-            database,
-            witness,
-            sequence: 0,
-        };
-        let Some(sequence) = book.number(SEQUENCE)? else {
-            // Nothing was ever written to it, unless it was truncated to nothing.
-            return match seen {
-                None => Ok(book),
-                Some(seen) => Err(book.is_behind(0, seen)),
-            };
-        };
-        match book.number(FORMAT)? {
-            Some(FORMAT_NUMBER) => {}
-            found => {
-                return Err(JournalError::ForeignVersion {
-                    path: book.path,
-                    found: found.unwrap_or_default(),
-                });
-            }
-        }
-        match seen {
-            Some(seen) if seen > sequence => return Err(book.is_behind(sequence, seen)),
-            // The very first commit may have been the last thing that happened.
-            None if sequence > 1 => {
-                return Err(JournalError::damaged(book.witness.path(), "is missing or empty"));
-            }
-            _ => {}
-        }
-        book.sequence = sequence;
-        Ok(book)
-    }
-
-    /// Whether nothing was ever written to it.
-    pub(super) const fn is_new(&self) -> bool {
-        self.sequence == 0
-    }
-
-    /// Makes a new one ours, in place of another that `is_lost`.
-    pub(super) fn begin(&mut self, secrets: &Secrets, is_lost: bool) -> Result<(), JournalError> {
-        self.write(|page| {
+    /// Creates a database in `backend`, to be moved to `path`. `is_lost` says that it takes the place of another whose content
+    /// is lost. It bears no witness before it is where it belongs.
+    pub(super) fn create(
+        path: &Path,
+        backend: impl StorageBackend,
+        witness: Witness,
+        secrets: &Secrets,
+        is_lost: bool,
+    ) -> Result<Self, JournalError> {
+        let mut book = Self::over(path, backend, witness)?;
+        book.commit(|page| {
             page.numbers.insert(FORMAT, FORMAT_NUMBER)?;
             page.texts.insert(SECRETS, &secrets.to_bytes()[..])?;
             if is_lost {
                 page.numbers.insert(LOST, 1)?;
             }
             Ok(())
+        })?;
+        Ok(book)
+    }
+
+    /// Opens the database that lies in `backend`, at `path`. Every page of it is verified, which takes some 100 ms for a million
+    /// entries, so that nothing that is read later can be anything but what was written.
+    pub(super) fn open(path: &Path, backend: impl StorageBackend, witness: Witness) -> Result<Self, JournalError> {
+        let mut book = Self::over(path, backend, witness)?;
+        let sequence = book.number(SEQUENCE)?;
+        book.sequence = sequence.ok_or_else(|| JournalError::damaged(path, "is another program's, or empty"))?;
+        match book.number(FORMAT)? {
+            Some(FORMAT_NUMBER) => {}
+            found => {
+                return Err(JournalError::ForeignVersion {
+                    path: path.to_owned(),
+                    found: found.unwrap_or_default(),
+                });
+            }
+        }
+        match book.witness.read()? {
+            Some(seen) if seen > book.sequence => {
+                let problem = format!(
+                    "shows commit {} as its latest, and there was a commit {seen}",
+                    book.sequence
+                );
+                Err(JournalError::damaged(path, problem))
+            }
+            None if book.sequence > 1 => Err(JournalError::damaged(book.witness.path(), "is missing or empty")),
+            // It was created, and nothing else has happened.
+            None => book.bear_witness().map(|()| book),
+            Some(_) => Ok(book),
+        }
+    }
+
+    fn over(path: &Path, backend: impl StorageBackend, witness: Witness) -> Result<Self, JournalError> {
+        let database = Builder::new()
+            .set_check_integrity_on_open(true)
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(backend)
+            .map_err(|error| JournalError::of(path, error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            database,
+            witness,
+            sequence: 0,
         })
     }
 
@@ -173,8 +178,19 @@ impl Book {
         &mut self,
         change: impl FnOnce(&mut Page<'_>) -> Result<T, redb::Error>,
     ) -> Result<T, JournalError> {
+        let done = self.commit(change)?;
+        self.bear_witness()?;
+        Ok(done)
+    }
+
+    /// Writes down elsewhere how many commits there were.
+    pub(super) fn bear_witness(&mut self) -> Result<(), JournalError> {
+        self.witness.write(self.sequence)
+    }
+
+    fn commit<T>(&mut self, change: impl FnOnce(&mut Page<'_>) -> Result<T, redb::Error>) -> Result<T, JournalError> {
         let sequence = self.sequence + 1;
-        let write = || -> Result<T, redb::Error> {
+        let commit = || -> Result<T, redb::Error> {
             let transaction = self.database.begin_write()?;
             let done = {
                 let mut page = Page {
@@ -189,9 +205,8 @@ impl Book {
             transaction.commit()?;
             Ok(done)
         };
-        let done = write().map_err(|error| JournalError::of(&self.path, error))?;
+        let done = commit().map_err(|error| JournalError::of(&self.path, error))?;
         self.sequence = sequence;
-        self.witness.write(sequence)?;
         Ok(done)
     }
 
@@ -206,11 +221,6 @@ impl Book {
         let transaction = self.database.begin_read().map_err(redb::Error::from);
         let looked = transaction.and_then(|transaction| look(&transaction));
         looked.map_err(|error| JournalError::of(&self.path, error))
-    }
-
-    fn is_behind(&self, sequence: u64, seen: u64) -> JournalError {
-        let problem = format!("shows commit {sequence} as its latest, and there was a commit {seen}");
-        JournalError::damaged(&self.path, problem)
     }
 }
 

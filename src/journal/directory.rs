@@ -49,10 +49,27 @@ impl Directory {
         self.path.join(name)
     }
 
+    /// Opens one of its files, if it exists.
+    pub(super) fn open(&self, name: &str) -> Result<Option<File>, JournalError> {
+        let path = self.file(name);
+        match private().create(false).open(&path) {
+            Ok(file) => Ok(Some(file)),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(JournalError::failed(&path, cause)),
+        }
+    }
+
     /// Opens one of its files for this user alone; creates it if it is missing.
-    pub(super) fn open(&self, name: &str) -> Result<File, JournalError> {
+    pub(super) fn open_or_create(&self, name: &str) -> Result<File, JournalError> {
         let path = self.file(name);
         let file = private().truncate(false).open(&path);
+        file.map_err(|cause| JournalError::failed(&path, cause))
+    }
+
+    /// Opens one of its files for this user alone, with nothing in it.
+    pub(super) fn create(&self, name: &str) -> Result<File, JournalError> {
+        let path = self.file(name);
+        let file = private().truncate(true).open(&path);
         file.map_err(|cause| JournalError::failed(&path, cause))
     }
 
@@ -69,23 +86,28 @@ impl Directory {
     /// Replaces one of its files as a whole: there is the old or the new one whatever happens, and the new one is durable
     /// when this returns.
     pub(super) fn replace(&self, name: &str, content: &[u8]) -> Result<(), JournalError> {
-        let (path, new) = (self.file(name), self.file(&format!("{name}.new")));
+        let new = new(name);
         let write = || {
-            let mut file = private().truncate(true).open(&new)?;
-            file.write_all(content)?;
-            file.sync_all()?;
-            fs::rename(&new, &path)?;
-            self.sync()
+            let mut file = self.create(&new)?;
+            let written = file.write_all(content).and_then(|()| file.sync_all());
+            written.map_err(|cause| JournalError::failed(&self.file(name), cause))?;
+            self.put_in_place(name)
         };
-        write().map_err(|cause| {
+        write().inspect_err(|_| {
             // A half of it would take room that is wanted elsewhere.
-            let _ = fs::remove_file(&new);
-            JournalError::failed(&path, cause)
+            let _ = fs::remove_file(self.file(&new));
         })
     }
 
+    /// Gives the [`new`] file the place of that name, for good.
+    pub(super) fn put_in_place(&self, name: &str) -> Result<(), JournalError> {
+        let path = self.file(name);
+        let moved = fs::rename(self.file(&new(name)), &path).and_then(|()| self.sync());
+        moved.map_err(|cause| JournalError::failed(&path, cause))
+    }
+
     /// Makes the names of its files durable.
-    pub(super) fn sync(&self) -> io::Result<()> {
+    fn sync(&self) -> io::Result<()> {
         // Elsewhere directories cannot be opened, and the system sees to it.
         if cfg!(unix) {
             File::open(&self.path)?.sync_all()?;
@@ -124,6 +146,11 @@ pub(super) const LIST: &str = "list";
 pub(super) const WITNESS: &str = "sequence";
 
 const LOCK: &str = "lock";
+
+/// What a file is called until it is whole.
+pub(super) fn new(name: &str) -> String {
+    format!("{name}.new")
+}
 
 fn create(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {

@@ -27,9 +27,8 @@ pub(super) struct Lists {
 struct Known {
     /// What an earlier process left, until it is asked for.
     left: Option<Kept>,
-    /// Hashes of the documents that are kept, so that the same is not written again and again.
+    /// A hash of the list that is kept, so that the same is not written again and again.
     list: Option<u64>,
-    keys: Option<u64>,
 }
 
 impl KeepLists for Lists {
@@ -56,12 +55,6 @@ impl KeepLists for Lists {
     }
 
     fn keep_keys(&self, document: &[u8]) -> Ticket {
-        let mut known = self.known();
-        let hash = hash(document);
-        if known.keys == Some(hash) {
-            return Ticket::new(std::future::ready(Ok(())));
-        }
-        known.keys = Some(hash);
         self.order(Item::Keys(document.to_vec()))
     }
 
@@ -115,9 +108,8 @@ impl Lists {
         damage: Damage,
     ) -> Self {
         let known = Known {
-            list: None,
-            keys: left.keys.as_deref().map(hash),
             left: Some(left),
+            list: None,
         };
         Self {
             orders,

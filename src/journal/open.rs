@@ -8,7 +8,7 @@ use crate::entry::Entry;
 use crate::journal::book::{Book, KEYS, NEWEST, REFRESHED};
 use crate::journal::error::JournalError;
 use crate::journal::opener::Opener;
-use crate::secret::Secrets;
+use crate::secret::{KeysExist, Secrets};
 use crate::status::JournalStart;
 use crate::timestamp::Timestamp;
 
@@ -56,7 +56,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// Each names the file and what is wrong with it; nothing was changed then. What to do:
+    /// Each names the file and what is wrong with it; nothing that was kept is lost by that. What to do:
     ///
     /// - [`Damaged`](JournalError::Damaged), [`ForeignVersion`](JournalError::ForeignVersion): look into it. Once the files
     ///   are removed a start finds a new directory; what they said is forgotten, and under
@@ -67,7 +67,7 @@ impl Journal {
     /// - [`Exposed`](JournalError::Exposed): set the owner and mode right, if you trust what is in it.
     /// - [`KeysExist`](JournalError::KeysExist): open the journal first.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
-        let mut opener = Opener::new(path.as_ref());
+        let opener = Opener::new(path.as_ref());
         let book = opener.open()?;
         Self::read(opener, book, Damage::Refuse)
     }
@@ -90,7 +90,7 @@ impl Journal {
     /// carry.
     pub fn open_or_start_empty(path: impl AsRef<Path>) -> Result<Self, JournalError> {
         let path = path.as_ref();
-        let mut opener = Opener::new(path);
+        let opener = Opener::new(path);
         let opened = opener.open();
         let read = opened.and_then(|book| Self::read(opener, book, Damage::StartEmpty));
         let error = match read {
@@ -136,19 +136,18 @@ impl Journal {
         self.entries.len()
     }
 
-    /// Reads a book that is open, or begins it if it is new.
-    fn read(opener: Opener, mut book: Book, damage: Damage) -> Result<Self, JournalError> {
+    /// Reads a book that is open, or begins one.
+    fn read(opener: Opener, book: Option<Book>, damage: Damage) -> Result<Self, JournalError> {
         let path = opener.path().to_owned();
-        let keys_exist = |_| JournalError::KeysExist { path: path.clone() };
-        let start = if book.is_new() {
-            opener.check_nothing_is_there()?;
-            book.begin(Secrets::keep(None).map_err(keys_exist)?, false)?;
-            JournalStart::New
-        } else {
-            Secrets::keep(Some(&book.secrets()?)).map_err(keys_exist)?;
-            match book.is_lost()? {
-                true => JournalStart::Lost,
-                false => JournalStart::Restored,
+        let (book, start) = match book {
+            None => (opener.create(false)?, JournalStart::New),
+            Some(book) => {
+                let kept = Secrets::keep(Some(&book.secrets()?));
+                kept.map_err(|KeysExist| JournalError::KeysExist { path: path.clone() })?;
+                match book.is_lost()? {
+                    true => (book, JournalStart::Lost),
+                    false => (book, JournalStart::Restored),
+                }
             }
         };
         let problem = (start == JournalStart::Lost).then(|| {

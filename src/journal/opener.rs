@@ -6,10 +6,10 @@ use std::sync::{Arc, OnceLock};
 use redb::backends::FileBackend;
 
 use crate::journal::book::Book;
-use crate::journal::directory::{DATABASE, Directory, LIST, WITNESS};
+use crate::journal::directory::{DATABASE, Directory, LIST, WITNESS, new};
 use crate::journal::error::JournalError;
 use crate::journal::witness::Witness;
-use crate::secret::Secrets;
+use crate::secret::{KeysExist, Secrets};
 
 /// Opens the book. Holds its directory from the first success on.
 pub(super) struct Opener {
@@ -37,27 +37,45 @@ impl Opener {
         Arc::clone(&self.directory)
     }
 
-    /// Opens the book as it is.
-    pub(super) fn open(&mut self) -> Result<Book, JournalError> {
+    /// Opens the book; `None` if there is none, and no sign that there ever was one.
+    pub(super) fn open(&self) -> Result<Option<Book>, JournalError> {
         let directory = self.hold()?;
         let path = directory.file(DATABASE);
-        let backend = FileBackend::new(directory.open(DATABASE)?).map_err(|error| JournalError::of(&path, error))?;
-        let witness = Witness::new(&directory.file(WITNESS), directory.open(WITNESS)?);
-        directory
-            .sync()
-            .map_err(|cause| JournalError::failed(&self.path, cause))?;
-        Book::open(&path, backend, witness)
+        let file = match directory.open(DATABASE)? {
+            Some(file) => file,
+            None if self.witness()?.read()?.is_some() || directory.file(LIST).exists() => {
+                return Err(JournalError::damaged(&path, "is missing"));
+            }
+            None => return Ok(None),
+        };
+        // It would be taken for a new one.
+        if file.metadata().is_ok_and(|data| data.len() == 0) {
+            return Err(JournalError::damaged(&path, "is empty"));
+        }
+        let backend = FileBackend::new(file).map_err(|error| JournalError::of(&path, error))?;
+        Book::open(&path, backend, self.witness()?).map(Some)
+    }
+
+    /// Begins a book. It is there as a whole or not at all.
+    pub(super) fn create(&self, is_lost: bool) -> Result<Book, JournalError> {
+        let secrets = Secrets::keep(None).map_err(|KeysExist| JournalError::KeysExist {
+            path: self.path.clone(),
+        })?;
+        let directory = self.hold()?;
+        let path = directory.file(DATABASE);
+        let file = directory.create(&new(DATABASE))?;
+        let backend = FileBackend::new(file).map_err(|error| JournalError::of(&path, error))?;
+        let mut book = Book::create(&path, backend, self.witness()?, secrets, is_lost)?;
+        directory.put_in_place(DATABASE)?;
+        book.bear_witness()?;
+        Ok(book)
     }
 
     /// Begins a new book in place of whatever is there.
     pub(super) fn start_over(&mut self) -> Result<Book, JournalError> {
         self.starts_over = true;
         self.hold()?.set_aside(&[DATABASE, WITNESS, LIST])?;
-        let mut book = self.open()?;
-        let secrets = Secrets::keep(None).map_err(|_| JournalError::KeysExist {
-            path: self.path.clone(),
-        })?;
-        book.begin(secrets, true)?;
+        let book = self.create(true)?;
         self.starts_over = false;
         Ok(book)
     }
@@ -67,27 +85,24 @@ impl Opener {
         if self.starts_over {
             return self.start_over();
         }
-        let book = self.open()?;
-        if book.is_new() || book.secrets()? != Secrets::in_use().to_bytes() {
-            let path = self.path.join(DATABASE);
-            return Err(JournalError::damaged(
-                &path,
-                "is another one than this process began with",
-            ));
+        match self.open()? {
+            Some(book) if book.secrets()? == Secrets::in_use().to_bytes() => Ok(book),
+            _ => {
+                let path = self.path.join(DATABASE);
+                Err(JournalError::damaged(
+                    &path,
+                    "is not the one that this process began with",
+                ))
+            }
         }
-        Ok(book)
     }
 
-    /// A new database has no list beside it.
-    pub(super) fn check_nothing_is_there(&self) -> Result<(), JournalError> {
-        let directory = self.directory.get();
-        match directory.map(|directory| directory.file(LIST)) {
-            Some(list) if list.exists() => Err(JournalError::damaged(
-                &self.path.join(DATABASE),
-                "is missing or empty, and there is a list",
-            )),
-            _ => Ok(()),
-        }
+    fn witness(&self) -> Result<Witness, JournalError> {
+        let directory = self.hold()?;
+        Ok(Witness::new(
+            &directory.file(WITNESS),
+            directory.open_or_create(WITNESS)?,
+        ))
     }
 
     fn hold(&self) -> Result<&Directory, JournalError> {

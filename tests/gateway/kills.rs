@@ -12,7 +12,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use crate::process::Agent;
+use crate::process::{Agent, Gateway};
 use crate::registry::closed;
 use crate::restart::{Kept, revocation};
 use crate::web::request;
@@ -42,7 +42,7 @@ async fn no_event_that_was_answered_for_is_forgotten_by_two_hundred_kills() {
                 directory,
             ];
             let moment = Duration::from_micros(random.u64(0..40_000));
-            crate::process::Gateway::start_and_kill(&arguments, moment).await;
+            Gateway::start_and_kill(&arguments, moment).await;
             continue;
         }
         let gateway = kept.start(&registry, &[]).await;
@@ -91,6 +91,24 @@ async fn no_event_that_was_answered_for_is_forgotten_by_two_hundred_kills() {
     let all: Vec<_> = revoked.iter().collect();
     assert!(all.len() > 1_000, "{} revoked", all.len());
     assert_refused(&client(), &gateway.gateway, &all).await;
+}
+
+/// It used to leave a file that was no database yet, and every later start refused it.
+#[tokio::test]
+async fn a_first_start_that_is_killed_is_begun_again() {
+    let registry = closed().await;
+    let mut random = fastrand::Rng::with_seed(5);
+    for _ in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        let arguments = ["--registry", &registry, "--state-dir", path.to_str().unwrap()];
+        for _ in 0..3 {
+            let moment = Duration::from_micros(random.u64(0..20_000));
+            Gateway::start_and_kill(&arguments, moment).await;
+        }
+        let gateway = Gateway::start(&arguments).await;
+        assert_eq!(gateway.status().await["journal"]["durable"], true);
+    }
 }
 
 async fn assert_refused(client: &HttpClient, gateway: &str, agents: &[&Agent]) {

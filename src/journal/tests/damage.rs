@@ -15,7 +15,7 @@ use crate::timestamp::Timestamp;
 type Content = (Vec<Entry>, Option<Timestamp>, Option<Timestamp>, Option<Vec<u8>>);
 
 fn read(book: &Book) -> Result<Content, JournalError> {
-    assert!(book.is_new() || book.secrets()? == Secrets::in_use().to_bytes());
+    assert_eq!(book.secrets()?, Secrets::in_use().to_bytes());
     Ok((
         book.entries()?,
         book.time(NEWEST)?,
@@ -166,4 +166,28 @@ fn power_that_fails_at_any_moment() {
             assert_eq!(entries.len(), number + 1);
         }
     }
+}
+
+/// A process that is killed between any two of its writes.
+#[test]
+fn a_kill_at_any_moment() {
+    let disk = Disk::default();
+    let witness = tempfile::NamedTempFile::new().unwrap();
+    let mut book = disk.begin(witness.as_file());
+    disk.remember();
+    let mut moments = 0;
+    for number in 0..30 {
+        // It is written after all that goes to the disk.
+        let seen = std::fs::read_to_string(witness.path()).unwrap();
+        put(&mut book, &Item::Entries(vec![entry(number, None)]));
+        for image in disk.history() {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(seen.as_bytes()).unwrap();
+            let left = Disk::of(image).open(&file).and_then(|book| book.entries());
+            let entries = left.unwrap_or_else(|error| panic!("{number}: {error:?}")).len();
+            assert!((number..=number + 1).contains(&entries), "{entries} after {number}");
+            moments += 1;
+        }
+    }
+    assert!(moments > 100, "{moments}");
 }

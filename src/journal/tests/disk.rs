@@ -29,6 +29,16 @@ struct Content {
     unsynced: Vec<(usize, Vec<u8>)>,
     syncs: usize,
     fault: Option<Fault>,
+    /// What lay on it after each change, if that is wanted.
+    history: Option<Vec<Vec<u8>>>,
+}
+
+impl Content {
+    fn changed(&mut self) {
+        if let Some(history) = &mut self.history {
+            history.push(self.bytes.clone());
+        }
+    }
 }
 
 /// What goes wrong.
@@ -71,6 +81,16 @@ impl Disk {
         self.content().bytes.clone()
     }
 
+    /// Remembers what lies on it after each change from now on.
+    pub(super) fn remember(&self) {
+        self.content().history = Some(Vec::new());
+    }
+
+    /// What lay on it after each change since this was last asked.
+    pub(super) fn history(&self) -> Vec<Vec<u8>> {
+        self.content().history.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     pub(super) fn set_fault(&self, fault: Option<Fault>) {
         self.content().fault = fault;
     }
@@ -88,8 +108,10 @@ impl Disk {
 
     /// Begins a book on it.
     pub(super) fn begin(&self, witness: &File) -> Book {
-        let mut book = self.open(witness).unwrap();
-        book.begin(Secrets::in_use(), false).unwrap();
+        let witness = Witness::new(Path::new("sequence"), witness.try_clone().unwrap());
+        let path = Path::new("journal.redb");
+        let mut book = Book::create(path, self.clone(), witness, Secrets::in_use(), false).unwrap();
+        book.bear_witness().unwrap();
         book
     }
 
@@ -121,6 +143,7 @@ impl StorageBackend for Disk {
             _ => {}
         }
         content.bytes.resize(len, 0);
+        content.changed();
         Ok(())
     }
 
@@ -151,6 +174,7 @@ impl StorageBackend for Disk {
         let offset = usize::try_from(offset).unwrap();
         content.unsynced.push((offset, data.to_vec()));
         content.bytes[offset..][..data.len()].copy_from_slice(data);
+        content.changed();
         Ok(())
     }
 }
