@@ -146,7 +146,7 @@ pub enum InstallError {
         /// The latest issue time that would have been accepted.
         latest: Timestamp,
     },
-    /// No list is installed that could be confirmed.
+    /// No list is installed that could be confirmed; or what earlier processes kept is lost, and the whole list is wanted.
     NothingToConfirm,
     /// The list was issued before the newest that was installed, by this process or, with a journal, by an earlier one.
     Rollback {

@@ -89,7 +89,8 @@ impl Domain {
             self.store.lose(false);
             if let Some(journal) = self.journal.get() {
                 // Nothing to wait for: until it is kept, a restart finds the loss.
-                drop(journal.keep_recovered());
+                let (installed, is_lost) = self.store.look(State::to_keep);
+                drop(journal.keep_state(installed, is_lost));
             }
         }
     }
@@ -124,6 +125,8 @@ impl Domain {
             )
         });
         let since = |at: Instant| millis(now.saturating_duration_since(at));
+        // It asks the file system. Nobody else should wait for that.
+        let journal = self.journal.get().map(|journal| journal.status());
         let health = self.health();
         Status {
             ready: is_ready(&answer, stale),
@@ -170,7 +173,7 @@ impl Domain {
                 cut: self.counters.of_cut(),
                 would_cut: self.counters.of_would_cut(),
             },
-            journal: self.journal.get().map(|journal| journal.status()),
+            journal,
         }
     }
 

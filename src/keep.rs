@@ -4,13 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use crate::entry::Entry;
+use crate::snapshot::Snapshot;
 use crate::status::JournalStatus;
 use crate::timestamp::Timestamp;
-
-#[cfg(feature = "crl-poll")]
-use crate::snapshot::Snapshot;
 
 /// What keeps knowledge: the journal, if there is one. Whatever it is asked to keep is in force already, so that no revocation
 /// waits for a disk.
@@ -18,24 +17,32 @@ pub(crate) trait Keep: Send + Sync {
     /// Keeps what events said, joined with what is kept of their keys.
     fn keep(&self, entries: Vec<Entry>) -> Ticket;
 
-    /// Keeps that a list of this issue time was installed: no older one may ever be again.
-    fn keep_newest(&self, issued_at: Timestamp) -> Ticket;
-
-    /// Keeps that whatever was lost has been made up for.
-    fn keep_recovered(&self) -> Ticket;
+    /// Keeps when the installed list was issued, so that no older one may ever be again, and whether what was lost has been made
+    /// up for: [`State::to_keep`](crate::state::State::to_keep). Whatever else is kept takes that along.
+    fn keep_state(&self, installed: Option<Timestamp>, is_lost: bool) -> Ticket;
 
     /// Where the list itself is kept.
-    #[cfg(feature = "crl-poll")]
+    #[cfg_attr(
+        not(feature = "crl-poll"),
+        expect(dead_code, reason = "only the poller has lists kept")
+    )]
     fn lists(&self) -> &dyn KeepLists;
 
     fn status(&self) -> JournalStatus;
 }
 
 /// What keeps an issuer's list and its signing keys.
-#[cfg(feature = "crl-poll")]
+#[cfg_attr(
+    not(feature = "crl-poll"),
+    expect(dead_code, reason = "only the poller has lists kept")
+)]
 pub(crate) trait KeepLists {
-    /// Keeps a list as it was signed, and lets go of the entries that it makes superfluous. Takes as long as writing it does.
-    fn keep(&self, document: &[u8], list: &Arc<Snapshot>) -> Result<(), Problem>;
+    /// Keeps a list as it was signed, and lets go of the entries that it makes superfluous. Takes as long as writing it does. Does
+    /// nothing if a newer one is kept.
+    fn keep(&self, fetched: &Fetched, list: &Arc<Snapshot>) -> Result<(), Problem>;
+
+    /// Keeps that more was said in the second of the kept list than it says.
+    fn keep_incomplete(&self, at: Timestamp) -> Ticket;
 
     /// Keeps that the list was found to be the newest still.
     fn keep_confirmed(&self, at: Timestamp) -> Ticket;
@@ -43,26 +50,51 @@ pub(crate) trait KeepLists {
     /// Keeps the signing keys, as the issuer published them.
     fn keep_keys(&self, document: &[u8]) -> Ticket;
 
-    /// What an earlier process kept. It is handed out once. An error is for [`refuse`](Self::refuse).
-    fn kept(&self) -> Result<Option<KeptList>, String>;
+    /// What an earlier process kept. It is handed out once, unless it cannot be read.
+    fn kept(&self) -> Result<Option<KeptList>, Unusable>;
 
-    /// Says that the list that was handed out is of no use, and why, in words that follow its name. Fails if the host does not want to start without it.
-    fn refuse(&self, why: &str) -> Result<(), Problem>;
+    /// Says that the list that was handed out is of no use. Fails if the host does not want to start without it.
+    fn refuse(&self, unusable: &Unusable) -> Result<(), Problem>;
 
-    /// Says that the list that was handed out is installed.
-    fn restored(&self, list: &Arc<Snapshot>);
+    /// Says that the list that was handed out is installed. Returns whether with it everything is known that was kept.
+    fn restored(&self, list: &Arc<Snapshot>) -> bool;
+}
+
+/// A list as it was fetched.
+#[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal keeps it"))]
+pub(crate) struct Fetched {
+    /// As the issuer signed it.
+    pub(crate) document: Vec<u8>,
+    /// The signing keys by which it was verified, as the issuer published them.
+    pub(crate) keys: Option<Arc<[u8]>>,
+    /// When it was found to be good: it has not expired by then.
+    pub(crate) accepted_at: Timestamp,
 }
 
 /// A list as it was kept.
-#[cfg(feature = "crl-poll")]
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "crl-poll"),
+    expect(dead_code, reason = "only the poller restores lists")
+)]
 pub(crate) struct KeptList {
-    /// As the issuer signed it.
     pub(crate) document: Option<Vec<u8>>,
-    /// The signing keys, as the issuer published them.
     pub(crate) keys: Option<Vec<u8>>,
+    /// When the list was issued that was kept last.
+    pub(crate) issued_at: Option<Timestamp>,
+    pub(crate) accepted_at: Timestamp,
     /// When it was last fetched or confirmed.
     pub(crate) refreshed_at: Timestamp,
+}
+
+/// Why a kept list is of no use.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal keeps any"))]
+pub(crate) enum Unusable {
+    /// In words that follow its name.
+    Damaged(String),
+    /// It may be good.
+    Unreadable(String),
 }
 
 /// Why something could not be kept: which file, and what is wrong with it.
@@ -84,14 +116,19 @@ impl Ticket {
         self.0.await
     }
 
-    /// Waits on this thread, also where tasks run.
+    /// Waits on this thread, also where tasks run; not for ever, should the disk hang: what is not answered for by then may become
+    /// durable yet.
     pub(crate) fn wait(mut self) -> Result<(), Problem> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
+        let started = Instant::now();
         loop {
-            match self.0.as_mut().poll(&mut context) {
-                Poll::Ready(answer) => return answer,
-                Poll::Pending => thread::park(),
+            if let Poll::Ready(answer) = self.0.as_mut().poll(&mut context) {
+                return answer;
+            }
+            match LONGEST_WAIT.checked_sub(started.elapsed()) {
+                Some(left) => thread::park_timeout(left),
+                None => return Err(format!("the disk has not answered for {LONGEST_WAIT:?}").into()),
             }
         }
     }
@@ -102,5 +139,19 @@ struct Unpark(Thread);
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
+    }
+}
+
+/// How long a thread waits for the disk: 10 seconds.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_does_not_wait_for_a_disk_that_hangs() {
+        let problem = Ticket::new(std::future::pending()).wait().unwrap_err();
+        assert_eq!(&*problem, "the disk has not answered for 10s");
     }
 }

@@ -12,6 +12,7 @@ use crate::guard::RevocationGuard;
 use crate::pending::Pending;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
+use crate::state::State;
 use crate::status::{FeedState, Status};
 use crate::timestamp::Timestamp;
 use crate::verdict::Verdict;
@@ -149,10 +150,11 @@ impl EventSink {
     /// keep a list only as it was signed, which the poller does. It blocks for a write to disk then. A failure shows in
     /// [`status`](Self::status).
     pub fn install(&self, snapshot: Snapshot) -> Result<(), InstallError> {
-        let admitted = self.admit(snapshot)?;
-        if let (Some(journal), Some(issued_at)) = (self.domain.journal.get(), admitted.list.issued_at()) {
-            // The list is in force whatever comes of it.
-            let _ = journal.keep_newest(issued_at).wait();
+        self.admit(snapshot)?;
+        if let Some(journal) = self.domain.journal.get() {
+            // The list is in force whatever comes of it, and whatever is kept next takes that along.
+            let (installed, is_lost) = self.domain.store.look(State::to_keep);
+            let _ = journal.keep_state(installed, is_lost).wait();
         }
         Ok(())
     }

@@ -282,7 +282,7 @@ impl Store {
     /// Notes that the installed list is still the newest.
     pub(crate) fn confirm(&self, now: Timestamp) -> Result<(), InstallError> {
         let mut writer = self.writer();
-        self.look(|state| admission::confirm(state.snapshot(), now))?;
+        self.look(|state| may_confirm(state, now))?;
         let _ = self.publish(&mut writer, vec![Step::Refresh(fresh())]);
         Ok(())
     }
@@ -290,7 +290,7 @@ impl Store {
     /// Whether the installed list may still be confirmed as the newest.
     #[cfg(feature = "crl-poll")]
     pub(crate) fn may_confirm(&self, now: Timestamp) -> bool {
-        self.look(|state| admission::confirm(state.snapshot(), now).is_ok())
+        self.look(|state| may_confirm(state, now).is_ok())
     }
 
     /// Runs `steps` on the spare state, publishes it, and returns which steps found no room.
@@ -402,6 +402,11 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").finish_non_exhaustive()
     }
+}
+
+/// Whoever has lost something wants to see the whole list.
+fn may_confirm(state: &State, now: Timestamp) -> Result<(), InstallError> {
+    admission::confirm(state.snapshot().filter(|_| !state.is_lost()), now)
 }
 
 fn fresh() -> Refreshed {

@@ -8,7 +8,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use http::Uri;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::admission::Admitted;
 use crate::crl::fetch::{Answer, FetchError, HttpClient, Limits, Problem, Validator, get};
@@ -16,6 +16,7 @@ use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::crl::ring::KeyHandle;
 use crate::domain::words;
+use crate::keep::Fetched;
 use crate::sink::EventSink;
 use crate::status::FeedState;
 use crate::timestamp::Timestamp;
@@ -74,6 +75,8 @@ pub struct Poller<C, F> {
     fast: Duration,
     limits: Limits,
     pub(super) keys: watch::Sender<Arc<KeySet>>,
+    /// The document that they were read from.
+    pub(super) keys_document: Option<Arc<[u8]>>,
     /// Whether what an earlier process left was looked for.
     pub(super) is_restored: bool,
     handle: KeyHandle,
@@ -99,6 +102,7 @@ impl<C, F: ListFormat> Poller<C, F> {
                 size: DEFAULT_SIZE_CAP,
             },
             keys,
+            keys_document: None,
             is_restored: false,
             handle,
             keys_fetched_at: None,
@@ -182,9 +186,14 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         if self.is_restored {
             return;
         }
-        if let Ok(restored) = spawn_blocking(self.restoring()).await
-            && let Err(error) = self.adopt(restored)
-        {
+        let restored = spawn_blocking(self.restoring()).await;
+        let adopted = match restored {
+            Ok(restored) => self.adopt(restored).map_err(|error| error.to_string()),
+            // The format panicked.
+            Err(lost) => Err(lost.to_string()),
+        };
+        if let Err(error) = adopted {
+            self.sink.domain().store.lose(true);
             tracing::error!(%error, "kept list is of no use: failing closed until one is fetched");
         }
     }
@@ -238,8 +247,8 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                     self.failed(Problem::Install(error))
                 });
                 if let (Ok(()), Some(journal)) = (&confirmed, self.sink.domain().journal.get()) {
-                    // If it fails, the list is taken to be older than it is after a restart.
-                    let _ = journal.lists().keep_confirmed(Timestamp::now()).answer().await;
+                    // Nothing waits for it: if it fails, a restart takes the list to be older than it is.
+                    drop(journal.lists().keep_confirmed(Timestamp::now()));
                 }
                 confirmed
             }
@@ -253,34 +262,70 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         }
     }
 
-    /// Verifies, indexes and installs a list, with the keys fetched anew if it names an unknown one.
+    /// Verifies, indexes and installs a list, with the keys fetched anew if it names an unknown one; and has it kept.
     async fn install(&mut self, body: Vec<u8>) -> Result<(), FetchError> {
-        let (body, outcome) = self.try_install(body).await?;
-        let outcome = match outcome {
+        let accepted_at = Timestamp::now();
+        let (body, outcome) = self.try_install(body, accepted_at).await?;
+        let (body, outcome) = match outcome {
             Err(Problem::List(ListError::UnknownKey { .. })) if self.may_fetch_keys() => {
                 self.fetch_keys().await?;
-                self.try_install(body).await?.1
+                self.try_install(body, accepted_at).await?
             }
-            outcome => outcome,
+            outcome => (body, outcome),
         };
-        outcome.map_err(|problem| self.failed(problem))
+        let admitted = outcome.map_err(|problem| self.failed(problem))?;
+        let fetched = Fetched {
+            document: body,
+            keys: self.keys_document.clone(),
+            accepted_at,
+        };
+        self.keep(fetched, admitted).await.map_err(|problem| {
+            // A `304 Not Modified` would be said of a list that is not kept.
+            self.validator = None;
+            self.failed(problem)
+        })
     }
 
-    async fn try_install(&self, body: Vec<u8>) -> Result<(Vec<u8>, Result<(), Problem>), FetchError> {
+    async fn try_install(
+        &self,
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<(Vec<u8>, Result<Admitted, Problem>), FetchError> {
         let format = Arc::clone(&self.format);
         let keys = self.handle.current();
         let sink = self.sink.clone();
         let read_and_install = move || {
             let outcome = format
-                .read_list(&body, &keys, Timestamp::now())
+                .read_list(&body, &keys, now)
                 .map_err(Problem::List)
-                .and_then(|list| sink.admit(list).map_err(Problem::Install))
-                .and_then(|admitted| keep(&sink, &body, &admitted).map_err(Problem::NotKept));
+                .and_then(|list| sink.admit(list).map_err(Problem::Install));
             (body, outcome)
         };
         spawn_blocking(read_and_install)
             .await
             .map_err(|lost| self.failed(Problem::Lost(lost)))
+    }
+
+    /// Has the journal keep a list that was installed. Does not wait for ever, should the disk hang.
+    async fn keep(&self, fetched: Fetched, admitted: Admitted) -> Result<(), Problem> {
+        let Some(journal) = self.sink.domain().journal.get() else {
+            return Ok(());
+        };
+        if !admitted.is_as_offered {
+            // Two lists of one second are one in memory, and cannot be one on disk. The next one takes the place of both.
+            drop(journal.lists().keep_incomplete(fetched.accepted_at));
+            return Ok(());
+        }
+        let sink = self.sink.clone();
+        let keeping = spawn_blocking(move || match sink.domain().journal.get() {
+            Some(journal) => journal.lists().keep(&fetched, &admitted.list),
+            None => Ok(()),
+        });
+        match timeout(self.limits.timeout, keeping).await {
+            Ok(Ok(kept)) => kept.map_err(Problem::NotKept),
+            Ok(Err(lost)) => Err(Problem::Lost(lost)),
+            Err(_) => Err(Problem::NotKept("the disk has not answered in time".into())),
+        }
     }
 
     /// Fetches the keys because somebody outside saw an unknown one.
@@ -308,9 +353,10 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                 let keys = self.format.read_keys(&body);
                 let keys = keys.map_err(|error| failed(Problem::List(error)))?;
                 if let Some(journal) = self.sink.domain().journal.get() {
-                    // If it fails, a list that they sign is of no use after a restart: that is found out then.
-                    let _ = journal.lists().keep_keys(&body).answer().await;
+                    // Nothing waits for it: they are kept with the next list as well.
+                    drop(journal.lists().keep_keys(&body));
                 }
+                self.keys_document = Some(body.into());
                 keys
             }
             Answer::NotModified => return Err(failed(Problem::NothingToModify)),
@@ -348,15 +394,6 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             uri: self.list_uri.clone(),
             problem,
         }
-    }
-}
-
-/// Has the journal keep a list that was installed, as it was signed.
-fn keep(sink: &EventSink, document: &[u8], admitted: &Admitted) -> Result<(), Arc<str>> {
-    match sink.domain().journal.get() {
-        // Two lists of one second are one in memory, and cannot be one on disk. The next one takes the place of both.
-        Some(journal) if admitted.is_as_offered => journal.lists().keep(document, &admitted.list),
-        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::crl::poll::Poller;
 use crate::domain::words;
-use crate::keep::{KeepLists, KeptList};
+use crate::keep::{KeepLists, KeptList, Unusable};
 use crate::sink::EventSink;
 use crate::timestamp::Timestamp;
 
@@ -43,8 +43,9 @@ impl<C, F: ListFormat> Poller<C, F> {
 
     pub(super) fn adopt(&mut self, restored: Restored) -> Result<(), RestoreError> {
         self.is_restored = true;
-        if let Some(keys) = restored.keys {
+        if let Some((keys, document)) = restored.keys {
             self.keys.send_replace(Arc::new(keys));
+            self.keys_document = Some(document);
         }
         restored.problem.map_or(Ok(()), |problem| Err(RestoreError { problem }))
     }
@@ -53,64 +54,81 @@ impl<C, F: ListFormat> Poller<C, F> {
 /// What there was.
 #[derive(Debug, Default)]
 pub(super) struct Restored {
-    keys: Option<KeySet>,
+    keys: Option<(KeySet, Arc<[u8]>)>,
     problem: Option<String>,
 }
 
-fn restore(format: &impl ListFormat, sink: &EventSink, kept: &dyn KeepLists) -> Restored {
-    let mut keys = None;
-    let list = match kept.kept() {
+fn restore(format: &impl ListFormat, sink: &EventSink, lists: &dyn KeepLists) -> Restored {
+    let kept = match lists.kept() {
         Ok(None) => return Restored::default(),
-        Ok(Some(list)) => put_in_force(format, sink, kept, list, &mut keys),
-        Err(problem) => Err(problem),
+        Ok(Some(kept)) => kept,
+        Err(unusable) => return refused(sink, lists, None, &unusable),
     };
-    let problem = match list {
-        Ok(()) => None,
-        Err(why) => {
-            // Whatever the host makes of it: what the list said is not known any more.
-            sink.domain().store.lose(true);
-            kept.refuse(&why).err().map(|problem| problem.to_string())
-        }
-    };
+    let keys = kept
+        .keys
+        .as_ref()
+        .and_then(|document| match format.read_keys(document) {
+            Ok(keys) => Some((keys, Arc::from(&document[..]))),
+            Err(error) => {
+                tracing::warn!(error = %words(&error), "kept signing keys cannot be read");
+                None
+            }
+        });
+    match put_in_force(format, sink, lists, &kept, keys.as_ref().map(|(keys, _)| keys)) {
+        Ok(()) => Restored { keys, problem: None },
+        Err(why) => refused(sink, lists, keys, &Unusable::Damaged(why)),
+    }
+}
+
+fn refused(
+    sink: &EventSink,
+    lists: &dyn KeepLists,
+    keys: Option<(KeySet, Arc<[u8]>)>,
+    unusable: &Unusable,
+) -> Restored {
+    // Whatever the host makes of it: what the list said is not known any more.
+    sink.domain().store.lose(true);
+    let problem = lists.refuse(unusable).err().map(|problem| problem.to_string());
     Restored { keys, problem }
 }
 
+/// An error is the list's fault. Whatever else is in the way leaves the loss as it is: everybody is refused until a list is
+/// fetched.
 fn put_in_force(
     format: &impl ListFormat,
     sink: &EventSink,
-    kept: &dyn KeepLists,
-    list: KeptList,
-    keys: &mut Option<KeySet>,
+    lists: &dyn KeepLists,
+    kept: &KeptList,
+    keys: Option<&KeySet>,
 ) -> Result<(), String> {
-    if let Some(document) = list.keys {
-        let read = format.read_keys(&document);
-        *keys = Some(read.map_err(|error| format!("its signing keys cannot be read: {}", words(&error)))?);
-    }
-    let Some(document) = list.document else {
+    let store = &sink.domain().store;
+    let Some(document) = kept.document.as_ref().filter(|_| !store.has_list()) else {
         return Ok(());
     };
-    if sink.domain().store.has_list() {
-        // The host has a newer one.
-        return Ok(());
-    }
+    let none = KeySet::default();
     // It was let in when it was fetched: whether it had expired by then is what counts.
-    let known = keys.clone().unwrap_or_default();
-    let snapshot = match format.read_list(&document, &known, list.refreshed_at) {
+    let list = match format.read_list(document, keys.unwrap_or(&none), kept.accepted_at) {
         Err(ListError::UnknownKey { .. }) => {
-            tracing::warn!("the kept list's signing key is known no more: failing closed until a list is fetched");
-            sink.domain().store.lose(true);
+            tracing::warn!("kept list's signing key is known no more: failing closed until a list is fetched");
             return Ok(());
         }
         read => read.map_err(|error| words(&error).into_owned())?,
     };
-    let age = Timestamp::now().saturating_since(list.refreshed_at);
-    let store = &sink.domain().store;
-    let installed = store
-        .install_kept(snapshot, age)
-        .map_err(|error| words(&error).into_owned())?;
-    if let Some(list) = installed {
-        tracing::info!(entries = list.entries(), ?age, "kept revocation list installed");
-        kept.restored(&list);
+    if list.issued_at() < kept.issued_at {
+        return Err("is older than the one that was kept".to_owned());
+    }
+    let age = Timestamp::now().saturating_since(kept.refreshed_at);
+    match store.install_kept(list, age) {
+        Ok(None) => {}
+        Ok(Some(list)) => {
+            tracing::info!(entries = list.entries(), ?age, "kept revocation list installed");
+            if lists.restored(&list) {
+                store.lose(false);
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a newer list than the kept one was installed: failing closed until one is fetched");
+        }
     }
     Ok(())
 }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use redb::{
-    Builder, Database, ReadableDatabase, ReadableTableMetadata, StorageBackend, Table, TableDefinition, TableError,
+    Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, StorageError, Table,
+    TableDefinition, TableError,
 };
 
 use crate::entry::Entry;
 use crate::journal::error::JournalError;
-use crate::journal::row::{Row, RowKey, from_row};
+use crate::journal::row::{Row, RowKey, from_row, to_row};
 use crate::journal::witness::Witness;
 use crate::secret::Secrets;
 use crate::timestamp::Timestamp;
@@ -48,6 +49,51 @@ impl Book {
         Ok(book)
     }
 
+    /// Creates a database in `backend`, to be moved to `path`, with all that `other` holds.
+    pub(super) fn copy(
+        path: &Path,
+        backend: impl StorageBackend,
+        witness: Witness,
+        other: &Self,
+    ) -> Result<Self, JournalError> {
+        let mut book = Self::over(path, backend, witness)?;
+        book.sequence = other.sequence;
+        let (numbers, texts) = other.read(|transaction| {
+            let owned = |row: Result<(Name<'_>, Text<'_>), StorageError>| {
+                let (name, text) = row?;
+                Ok((name.value().to_owned(), text.value().to_vec()))
+            };
+            let texts: Result<Vec<_>, redb::Error> = transaction.open_table(TEXTS)?.iter()?.map(owned).collect();
+            let owned = |row: Result<(Name<'_>, Number<'_>), StorageError>| {
+                let (name, number) = row?;
+                Ok((name.value().to_owned(), number.value()))
+            };
+            let numbers: Result<Vec<_>, redb::Error> = transaction.open_table(NUMBERS)?.iter()?.map(owned).collect();
+            Ok((numbers?, texts?))
+        })?;
+        let mut from = None;
+        loop {
+            let (entries, next) = other.entries_from(from, COPIED_AT_ONCE)?;
+            book.commit(|page| {
+                for entry in &entries {
+                    let (key, row) = to_row(entry);
+                    page.entries.insert(key, row)?;
+                }
+                for (name, number) in &numbers {
+                    page.numbers.insert(name.as_str(), number)?;
+                }
+                for (name, text) in &texts {
+                    page.texts.insert(name.as_str(), text.as_slice())?;
+                }
+                Ok(())
+            })?;
+            from = next;
+            if from.is_none() {
+                return Ok(book);
+            }
+        }
+    }
+
     /// Opens the database that lies in `backend`, at `path`. Every page of it is verified, which takes some 100 ms for a million
     /// entries, so that nothing that is read later can be anything but what was written.
     pub(super) fn open(path: &Path, backend: impl StorageBackend, witness: Witness) -> Result<Self, JournalError> {
@@ -73,7 +119,7 @@ impl Book {
             }
             None if book.sequence > 1 => Err(JournalError::damaged(book.witness.path(), "is missing or empty")),
             // It was created, and nothing else has happened.
-            None => book.bear_witness().map(|()| book),
+            None => book.bear_first_witness().map(|()| book),
             Some(_) => Ok(book),
         }
     }
@@ -183,8 +229,14 @@ impl Book {
         Ok(done)
     }
 
+    /// Writes down elsewhere that there was a commit, for good.
+    pub(super) fn bear_first_witness(&mut self) -> Result<(), JournalError> {
+        self.bear_witness()?;
+        self.witness.sync()
+    }
+
     /// Writes down elsewhere how many commits there were.
-    pub(super) fn bear_witness(&mut self) -> Result<(), JournalError> {
+    fn bear_witness(&mut self) -> Result<(), JournalError> {
         self.witness.write(self.sequence)
     }
 
@@ -224,6 +276,9 @@ impl Book {
     }
 }
 
+type Name<'a> = redb::AccessGuard<'a, &'static str>;
+type Number<'a> = redb::AccessGuard<'a, u64>;
+type Text<'a> = redb::AccessGuard<'a, &'static [u8]>;
 type Rows<'a> = redb::Range<'a, RowKey, Row>;
 
 /// The tables, open to be written.
@@ -233,11 +288,34 @@ pub(super) struct Page<'t> {
     pub(super) texts: Table<'t, &'static str, &'static [u8]>,
 }
 
+impl Page<'_> {
+    pub(super) fn set_time(&mut self, name: &'static str, at: Timestamp) -> Result<(), redb::Error> {
+        self.numbers.insert(name, at.as_unix_millis())?;
+        Ok(())
+    }
+
+    /// Sets a time unless it is later already.
+    pub(super) fn raise_time(&mut self, name: &'static str, at: Timestamp) -> Result<(), redb::Error> {
+        let known = self.numbers.get(name)?.map_or(0, |known| known.value());
+        self.numbers.insert(name, known.max(at.as_unix_millis()))?;
+        Ok(())
+    }
+}
+
 /// When the newest list that was ever installed was issued.
 pub(super) const NEWEST: &str = "newest list";
 
+/// When the kept list was issued.
+pub(super) const ISSUED: &str = "list issued";
+
+/// When the kept list was found to be good.
+pub(super) const ACCEPTED: &str = "list accepted";
+
 /// When the kept list was last fetched or confirmed.
 pub(super) const REFRESHED: &str = "list refreshed";
+
+/// When another list of the same second was installed that says more.
+pub(super) const INCOMPLETE: &str = "list incomplete";
 
 /// The issuer's signing keys, as it published them.
 pub(super) const KEYS: &str = "signing keys";
@@ -253,6 +331,9 @@ const FORMAT: &str = "format";
 const FORMAT_NUMBER: u64 = 1;
 const SEQUENCE: &str = "sequence";
 const SECRETS: &str = "secrets";
+
+/// How many entries of a copy become one commit.
+const COPIED_AT_ONCE: usize = 50_000;
 
 /// What redb may keep in memory of the file, in bytes; by default it is a gigabyte.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;

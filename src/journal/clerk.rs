@@ -1,7 +1,8 @@
 //! The thread that writes.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::domain::{Domain, words};
@@ -9,8 +10,9 @@ use crate::journal::book::Book;
 use crate::journal::error::JournalError;
 use crate::journal::order::{Item, Order};
 use crate::journal::patience::Patience;
-use crate::journal::sweep::{Judge, Tidying};
+use crate::journal::sweep::{Judge, TIDY_EVERY, Tidying};
 use crate::keep::Problem;
+use crate::state::State;
 use crate::status::JournalStatus;
 use crate::timestamp::Timestamp;
 
@@ -39,11 +41,12 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
                     orders.into_iter().map(|order| (order.item, order.answer)).unzip();
                 let outcome = self.attempt(|clerk| clerk.write(&items));
                 for answer in waiting {
-                    // Whoever doesn't wait doesn't care.
-                    let _ = answer.send(outcome.clone());
+                    let outcome = outcome.clone();
+                    // Whoever doesn't wait doesn't care; and wakers may do anything.
+                    let _ = catch_unwind(AssertUnwindSafe(|| answer.send(outcome)));
                 }
             }
-            if self.tidying.is_due() && self.book.is_some() {
+            if self.may_tidy() && self.tidying.is_due() {
                 // It is tried again when something else is to be written.
                 let _ = self.attempt(Self::tidy);
             }
@@ -52,25 +55,21 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
 
     /// All orders that have come in; waits for one unless there is something else to do. `None` at the end.
     fn next(&self) -> Option<Vec<Order>> {
-        let mut orders = Vec::new();
-        if !(self.tidying.is_due() && self.book.is_some()) {
-            match self.orders.recv() {
-                Ok(order) => orders.push(order),
-                Err(RecvError) => return None,
-            }
-        }
-        loop {
-            match self.orders.try_recv() {
-                Ok(order) if orders.len() < MOST_AT_ONCE => orders.push(order),
-                Ok(order) => {
-                    orders.push(order);
-                    return Some(orders);
-                }
-                Err(TryRecvError::Empty) => return Some(orders),
-                Err(TryRecvError::Disconnected) if orders.is_empty() => return None,
-                Err(TryRecvError::Disconnected) => return Some(orders),
-            }
-        }
+        let pause = match self.may_tidy() {
+            true => self.tidying.due_in(),
+            false => TIDY_EVERY,
+        };
+        let mut orders = match self.orders.recv_timeout(pause) {
+            Ok(order) => vec![order],
+            Err(RecvTimeoutError::Timeout) => Vec::new(),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        };
+        orders.extend(self.orders.try_iter().take(MOST_AT_ONCE));
+        Some(orders)
+    }
+
+    const fn may_tidy(&self) -> bool {
+        self.book.is_some()
     }
 
     /// Does something with the book; if it fails, closes the book and notes why.
@@ -91,22 +90,22 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
         let book = self.book.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(book)));
         self.patience.lose(&problem);
-        let mut status = self.status();
-        status.failures += 1;
-        status.last_error = Some(problem.to_string());
-        if status.durable {
-            status.durable = false;
+        let was_durable = {
+            let mut status = self.status();
+            status.failures += 1;
+            status.last_error = Some(problem.to_string());
+            mem::replace(&mut status.durable, false)
+        };
+        if was_durable {
             tracing::error!(error = %problem, "journal cannot be written: events are in force, but not durable");
         }
-        drop(status);
         Err(problem)
     }
 
     fn went_well(&mut self) {
         self.patience = Patience::default();
-        let mut status = self.status();
-        if !status.durable {
-            status.durable = true;
+        let was_durable = mem::replace(&mut self.status().durable, true);
+        if !was_durable {
             tracing::info!("journal can be written again");
         }
     }
@@ -117,8 +116,10 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
             None => (self.open)()?,
         };
         let book = self.book.insert(book);
-        if items.iter().any(|item| !matches!(item, Item::Restored(_))) {
-            book.write(|page| items.iter().try_for_each(|item| item.put(page)))?;
+        if items.iter().any(Item::is_written) {
+            let state = self.domain.upgrade().map(|domain| domain.store.look(State::to_keep));
+            let state = state.map(|(installed, is_lost)| Item::State { installed, is_lost });
+            book.write(|page| items.iter().chain(&state).try_for_each(|item| item.put(page)))?;
         }
         let entries = book.len()?;
         self.status().entries = entries;

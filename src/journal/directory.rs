@@ -19,6 +19,7 @@ impl Directory {
     /// Takes hold of the directory at `path`. Creates it if it is missing.
     pub(super) fn hold(path: &Path) -> Result<Self, JournalError> {
         create(path).map_err(|cause| JournalError::failed(path, cause))?;
+        owner::check(path, &[LOCK, DATABASE, WITNESS, LIST, LOSS])?;
         let lock_path = path.join(LOCK);
         let mut lock = private()
             .truncate(false)
@@ -36,7 +37,6 @@ impl Directory {
             }
             Err(TryLockError::Error(cause)) => return Err(JournalError::failed(&lock_path, cause)),
         }
-        owner::check(path, &[DATABASE, WITNESS, LIST])?;
         // It only informs.
         let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", process::id()));
         Ok(Self {
@@ -66,20 +66,30 @@ impl Directory {
         file.map_err(|cause| JournalError::failed(&path, cause))
     }
 
-    /// Opens one of its files for this user alone, with nothing in it.
+    /// Creates one of its files for this user alone, in place of any of that name.
     pub(super) fn create(&self, name: &str) -> Result<File, JournalError> {
+        self.remove(name)?;
         let path = self.file(name);
-        let file = private().truncate(true).open(&path);
+        // Whatever somebody else has put there meanwhile, such as a link to another file, is not followed.
+        let file = private().create_new(true).open(&path);
         file.map_err(|cause| JournalError::failed(&path, cause))
     }
 
-    /// What one of its files contains, if it exists.
-    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
+    /// Removes one of its files, if it exists.
+    pub(super) fn remove(&self, name: &str) -> Result<(), JournalError> {
         let path = self.file(name);
-        match fs::read(&path) {
+        match fs::remove_file(&path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(JournalError::failed(&path, cause)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What one of its files contains, if it exists.
+    pub(super) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.file(name)) {
             Ok(content) => Ok(Some(content)),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(JournalError::failed(&path, cause)),
+            Err(cause) => Err(cause),
         }
     }
 
@@ -102,31 +112,30 @@ impl Directory {
     /// Gives the [`new`] file the place of that name, for good.
     pub(super) fn put_in_place(&self, name: &str) -> Result<(), JournalError> {
         let path = self.file(name);
-        let moved = fs::rename(self.file(&new(name)), &path).and_then(|()| self.sync());
+        let moved = fs::rename(self.file(&new(name)), &path).and_then(|()| sync(&self.path));
         moved.map_err(|cause| JournalError::failed(&path, cause))
     }
 
-    /// Makes the names of its files durable.
-    fn sync(&self) -> io::Result<()> {
-        // Elsewhere directories cannot be opened, and the system sees to it.
-        if cfg!(unix) {
-            File::open(&self.path)?.sync_all()?;
-        }
-        Ok(())
-    }
-
-    /// Puts its files aside, for somebody to look at, in place of those that were put aside before.
+    /// Puts files aside, for somebody to look at, beside those that were put aside before.
     pub(super) fn set_aside(&self, names: &[&str]) -> Result<(), JournalError> {
         for name in names {
             let path = self.file(name);
-            match fs::rename(&path, self.file(&format!("{name}.damaged"))) {
+            let aside = (0..).map(|number| match number {
+                0 => self.file(&format!("{name}.damaged")),
+                _ => self.file(&format!("{name}.damaged.{number}")),
+            });
+            let aside = aside
+                .into_iter()
+                .find(|aside| !aside.exists())
+                .unwrap_or_else(|| path.clone());
+            match fs::rename(&path, aside) {
                 Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
                     return Err(JournalError::failed(&path, cause));
                 }
                 _ => {}
             }
         }
-        self.sync().map_err(|cause| JournalError::failed(&self.path, cause))
+        sync(&self.path).map_err(|cause| JournalError::failed(&self.path, cause))
     }
 
     /// How many bytes its files take.
@@ -145,6 +154,9 @@ pub(super) const LIST: &str = "list";
 /// How many commits there were.
 pub(super) const WITNESS: &str = "sequence";
 
+/// There while a database that is of no use is being replaced.
+pub(super) const LOSS: &str = "loss";
+
 const LOCK: &str = "lock";
 
 /// What a file is called until it is whole.
@@ -152,17 +164,33 @@ pub(super) fn new(name: &str) -> String {
     format!("{name}.new")
 }
 
+/// Creates a directory for this user alone, and those above it; none of them is lost when the power fails.
 fn create(path: &Path) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above {
+        create(above)?;
     }
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     match builder.create(path) {
-        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        created => created,
+        // Somebody was faster.
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        created => created?,
     }
+    sync(above.unwrap_or_else(|| Path::new(".")))
+}
+
+/// Makes the names in a directory durable.
+fn sync(directory: &Path) -> io::Result<()> {
+    // Elsewhere directories cannot be opened, and the system sees to it.
+    if cfg!(unix) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// To be read and written by this user alone.
@@ -181,6 +209,7 @@ mod owner {
     use std::io;
     use std::os::unix::fs::MetadataExt;
     use std::path::Path;
+    use std::process;
 
     use crate::journal::error::JournalError;
 
@@ -192,6 +221,10 @@ mod owner {
             how,
         };
         let data = fs::metadata(directory).map_err(|cause| JournalError::failed(directory, cause))?;
+        // Whoever owns it may put anything in it. What containers mount is the superuser's.
+        if data.uid() != ours && data.uid() != 0 {
+            return Err(exposed(directory, "belongs to another user"));
+        }
         // In one that is sticky (`/tmp`), only a file's owner may move it.
         if data.mode() & 0o1002 == 0o0002 {
             return Err(exposed(directory, "everybody may write to it"));
@@ -218,9 +251,11 @@ mod owner {
 
     /// Whoever owns what we create. It shows as well whether we can create anything.
     fn our_user(directory: &Path) -> Result<u32, JournalError> {
-        let path = directory.join("probe");
+        let path = directory.join(format!("probe.{}", process::id()));
         let probe = || {
-            let file = super::private().truncate(true).open(&path)?;
+            // One that was left by a process of that number. A link is removed, not followed.
+            let _ = fs::remove_file(&path);
+            let file = super::private().create_new(true).open(&path)?;
             let user = file.metadata()?.uid();
             fs::remove_file(&path)?;
             Ok(user)

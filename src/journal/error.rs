@@ -79,10 +79,15 @@ impl JournalError {
                 path: path.to_owned(),
                 found: version.into(),
             },
+            redb::Error::DatabaseAlreadyOpen => Self::InUse {
+                path: path.to_owned(),
+                by: None,
+            },
             redb::Error::Io(cause) if cause.kind() == io::ErrorKind::InvalidData => Self::damaged(path, cause),
-            error @ (redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::DatabaseClosed) => {
-                Self::failed(path, error)
-            }
+            error @ (redb::Error::Io(_)
+            | redb::Error::PreviousIo
+            | redb::Error::DatabaseClosed
+            | redb::Error::LockPoisoned(_)) => Self::failed(path, error),
             error => Self::damaged(path, error),
         }
     }

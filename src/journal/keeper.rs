@@ -1,25 +1,25 @@
 //! The journal of a sink, at work.
 
-use std::sync::mpsc::{Sender, channel};
+use std::convert::Infallible;
+use std::mem;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::domain::Domain;
 use crate::entry::Entry;
 use crate::journal::clerk::Clerk;
 use crate::journal::directory::Directory;
 use crate::journal::error::JournalError;
-#[cfg(feature = "crl-poll")]
 use crate::journal::lists::Lists;
 use crate::journal::open::Journal;
-use crate::journal::order::{Item, Order};
+use crate::journal::order::{Desk, Item};
 use crate::journal::patience::Patience;
 use crate::journal::sweep::Tidying;
-#[cfg(feature = "crl-poll")]
-use crate::keep::KeepLists;
-use crate::keep::{Keep, Ticket};
+use crate::keep::{Keep, KeepLists, Ticket};
 use crate::sink::EventSink;
-use crate::status::{JournalStart, JournalStatus};
+use crate::status::{FeedState, JournalStart, JournalStatus};
 use crate::timestamp::Timestamp;
 
 impl EventSink {
@@ -29,56 +29,55 @@ impl EventSink {
     /// do this before anything is. With a poller, call its `restore` next. Takes time proportional to what is kept: some
     /// 0.2 s for a million keys.
     ///
-    /// The journal is closed when the last handle to this sink and its layers is gone.
+    /// The journal is closed when the last handle to this sink and its layers is gone, or a moment later.
     ///
     /// # Errors
     ///
     /// [`JournalError::Taken`] if the sink is kept in a journal already. [`JournalError::Failed`] if no thread can be started.
-    pub fn keep_in(&self, journal: Journal) -> Result<(), JournalError> {
+    pub fn keep_in(&self, mut journal: Journal) -> Result<(), JournalError> {
         let domain = self.domain();
         let path = journal.directory().to_owned();
-        if domain.journal.get().is_some() {
-            return Err(JournalError::Taken { path });
-        }
-        domain.store.restore(&journal.entries, journal.newest, Timestamp::now());
-        if journal.start() == JournalStart::Lost {
+        let (entries, newest) = (mem::take(&mut journal.entries), journal.newest);
+        // What a kept list says is not among the entries: until it is restored, something is missing.
+        let is_lost = journal.start() == JournalStart::Lost || journal.kept.refreshed_at.is_some();
+        let keeper = Keeper::start(journal, entries.len(), domain)?;
+        let set = domain.journal.set(Box::new(keeper));
+        set.map_err(|_| JournalError::Taken { path })?;
+        if is_lost {
             domain.store.lose(true);
         }
-        let keeper = Keeper::start(journal, domain)?;
-        let set = domain.journal.set(Box::new(keeper));
-        set.map_err(|_| JournalError::Taken { path })
+        domain.store.restore(&entries, newest, Timestamp::now());
+        if *domain.feed.borrow() == FeedState::Live {
+            domain.caught_up();
+        }
+        Ok(())
     }
 }
 
 /// Gives the orders.
 struct Keeper {
-    /// `None` at the end alone.
-    desk: Option<Desk>,
+    /// `None` at the end alone: the clerk works as long as there is one.
+    lists: Option<Lists>,
     clerk: Option<JoinHandle<()>>,
+    /// Disconnected when the clerk has ended.
+    ended: Mutex<Receiver<Infallible>>,
     status: Arc<Mutex<JournalStatus>>,
     directory: Arc<OnceLock<Directory>>,
 }
 
-/// Where orders are given. The clerk works as long as there is one.
-struct Desk {
-    orders: Sender<Order>,
-    #[cfg(feature = "crl-poll")]
-    lists: Lists,
-}
-
 impl Keeper {
-    fn start(journal: Journal, domain: &Arc<Domain>) -> Result<Self, JournalError> {
-        let (orders, inbox) = channel();
+    fn start(journal: Journal, restored: usize, domain: &Arc<Domain>) -> Result<Self, JournalError> {
+        let (orders, inbox) = sync_channel(MOST_WAITING);
         let path = journal.directory().to_owned();
         let status = Arc::new(Mutex::new(JournalStatus {
             directory: path.display().to_string(),
             start: journal.start(),
-            restored_entries: journal.entries.len(),
+            restored_entries: restored,
             restored_list: false,
             durable: journal.book.is_some(),
             last_error: journal.problem,
             failures: u64::from(journal.book.is_none()),
-            entries: journal.entries.len() as u64,
+            entries: restored as u64,
             bytes: 0,
         }));
         let mut opener = journal.opener;
@@ -92,49 +91,47 @@ impl Keeper {
             tidying: Tidying::default(),
             patience: Patience::default(),
         };
+        let (ends, ended) = channel();
+        let work = move || {
+            clerk.work();
+            drop(ends);
+        };
         let clerk = thread::Builder::new()
             .name("revocation-journal".into())
-            .spawn(move || clerk.work())
+            .spawn(work)
             .map_err(|cause| JournalError::failed(&path, cause))?;
-        let desk = Desk {
-            #[cfg(feature = "crl-poll")]
-            lists: Lists::new(orders.clone(), &status, &directory, journal.kept, journal.damage),
-            orders,
-        };
         Ok(Self {
-            desk: Some(desk),
+            lists: Some(Lists::new(
+                Desk(orders),
+                &status,
+                &directory,
+                journal.newest,
+                journal.kept,
+                journal.damage,
+            )),
             clerk: Some(clerk),
+            ended: Mutex::new(ended),
             status,
             directory,
         })
     }
 
-    fn order(&self, item: Item) -> Ticket {
-        let (order, ticket) = Order::new(item);
-        if let Some(desk) = &self.desk {
-            // If nobody takes it, it is dropped, and the ticket knows.
-            let _ = desk.orders.send(order);
-        }
-        ticket
+    fn desk(&self) -> &Lists {
+        self.lists.as_ref().expect("it is there until the end")
     }
 }
 
 impl Keep for Keeper {
     fn keep(&self, entries: Vec<Entry>) -> Ticket {
-        self.order(Item::Entries(entries))
+        self.desk().order(Item::Entries(entries))
     }
 
-    fn keep_newest(&self, issued_at: Timestamp) -> Ticket {
-        self.order(Item::Newest(issued_at))
+    fn keep_state(&self, installed: Option<Timestamp>, is_lost: bool) -> Ticket {
+        self.desk().order(Item::State { installed, is_lost })
     }
 
-    fn keep_recovered(&self) -> Ticket {
-        self.order(Item::Recovered)
-    }
-
-    #[cfg(feature = "crl-poll")]
     fn lists(&self) -> &dyn KeepLists {
-        &self.desk.as_ref().expect("it is there until the end").lists
+        self.desk()
     }
 
     fn status(&self) -> JournalStatus {
@@ -146,15 +143,26 @@ impl Keep for Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.desk = None;
+        self.lists = None;
         // The clerk itself may hold the last handle to the domain for a moment.
-        if let Some(clerk) = self
+        let Some(clerk) = self
             .clerk
             .take()
             .filter(|clerk| clerk.thread().id() != thread::current().id())
-        {
+        else {
+            return;
+        };
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        match ended.recv_timeout(LONGEST_FAREWELL) {
             // A panic of its has been answered for.
-            let _ = clerk.join();
+            Err(RecvTimeoutError::Disconnected) => drop(clerk.join()),
+            _ => tracing::warn!("journal's disk hangs: its thread is left behind"),
         }
     }
 }
+
+/// How many orders may wait for the disk; more are refused.
+const MOST_WAITING: usize = 16_384;
+
+/// How long to wait for the last write.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(5);

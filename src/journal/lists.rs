@@ -1,53 +1,70 @@
 //! Keeping the issuer's list and its signing keys.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use crate::domain::words;
 use crate::journal::directory::{Directory, LIST};
 use crate::journal::open::{Damage, Kept};
-use crate::journal::order::{Item, Order};
-use crate::keep::{KeepLists, KeptList, Problem, Ticket};
+use crate::journal::order::{Desk, Item};
+use crate::keep::{Fetched, KeepLists, KeptList, Problem, Ticket, Unusable};
 use crate::snapshot::Snapshot;
 use crate::status::{JournalStart, JournalStatus};
 use crate::timestamp::Timestamp;
 
 /// Keeps the list in a file of its own, and has the clerk keep what goes with it.
 pub(super) struct Lists {
-    orders: Sender<Order>,
+    desk: Desk,
     status: Arc<Mutex<JournalStatus>>,
     directory: Arc<OnceLock<Directory>>,
     damage: Damage,
     known: Mutex<Known>,
 }
 
-/// What is known of the documents that are kept.
-#[derive(Debug, Default)]
+/// What is known of the list that is kept. Held while one is written.
 struct Known {
     /// What an earlier process left, until it is asked for.
     left: Option<Kept>,
-    /// A hash of the list that is kept, so that the same is not written again and again.
+    is_whole: bool,
+    /// When it was issued, or any other that was installed.
+    issued_at: Option<Timestamp>,
+    /// Its hash, so that the same is not written again and again.
     list: Option<u64>,
 }
 
 impl KeepLists for Lists {
-    fn keep(&self, document: &[u8], list: &Arc<Snapshot>) -> Result<(), Problem> {
-        let mut known = self.known();
-        let (hash, refreshed_at) = (hash(document), Timestamp::now());
-        if known.list == Some(hash) {
-            return self.order(Item::Refreshed(refreshed_at)).wait();
-        }
-        let written = match self.directory.get() {
-            Some(directory) => directory.replace(LIST, document).map_err(|error| words(&error).into()),
-            None => Err(self.status().last_error.clone().unwrap_or_default().into()),
+    fn keep(&self, fetched: &Fetched, list: &Arc<Snapshot>) -> Result<(), Problem> {
+        let mut known = match self.known.try_lock() {
+            Ok(known) => known,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err("another list is being written still".into()),
         };
-        written.inspect_err(|problem| self.failed(problem))?;
+        if list.issued_at() < known.issued_at {
+            return Ok(());
+        }
+        let hash = hash(&fetched.document);
+        if known.list == Some(hash) {
+            return self.order(Item::Refreshed(fetched.accepted_at)).wait();
+        }
+        // Where there is no book, there is no place for a list either.
+        self.order(Item::Ready).wait()?;
+        self.write(&fetched.document)
+            .inspect_err(|problem| self.failed(problem))?;
         // In this order: a list that is newer than the database knows of is as good, an older one a rollback.
-        let list = Arc::clone(list);
-        self.order(Item::List { list, refreshed_at }).wait()?;
+        let item = Item::List {
+            list: Arc::clone(list),
+            keys: fetched.keys.clone(),
+            accepted_at: fetched.accepted_at,
+        };
+        known.list = None;
+        self.order(item).wait()?;
         known.list = Some(hash);
+        known.issued_at = list.issued_at();
         Ok(())
+    }
+
+    fn keep_incomplete(&self, at: Timestamp) -> Ticket {
+        self.order(Item::Incomplete(at))
     }
 
     fn keep_confirmed(&self, at: Timestamp) -> Ticket {
@@ -58,61 +75,79 @@ impl KeepLists for Lists {
         self.order(Item::Keys(document.to_vec()))
     }
 
-    fn kept(&self) -> Result<Option<KeptList>, String> {
-        let Some(left) = self.known().left.take() else {
+    fn kept(&self) -> Result<Option<KeptList>, Unusable> {
+        let mut known = self.known();
+        let (Some(left), Some(directory)) = (&known.left, self.directory.get()) else {
             return Ok(None);
         };
-        let document = match self.directory.get() {
-            Some(directory) => directory.read(LIST).map_err(|error| words(&error).into_owned())?,
-            None => None,
+        let document = match directory.read(LIST) {
+            Ok(document) => document,
+            Err(cause) => return Err(Unusable::Unreadable(format!("cannot be read: {cause}"))),
         };
         if document.is_none() && left.refreshed_at.is_some() {
-            return Err("is missing".to_owned());
+            known.left = None;
+            return Err(Unusable::Damaged("is missing".to_owned()));
         }
-        Ok(Some(KeptList {
+        Ok(known.left.take().map(|left| KeptList {
             document,
             keys: left.keys,
+            issued_at: left.issued_at,
+            accepted_at: left.accepted_at.unwrap_or_default(),
             refreshed_at: left.refreshed_at.unwrap_or_default(),
         }))
     }
 
-    fn refuse(&self, why: &str) -> Result<(), Problem> {
-        let path = self.directory.get().map(|directory| directory.file(LIST));
-        let problem = Problem::from(format!("{}: {why}", path.unwrap_or_default().display()));
-        match (self.damage, self.directory.get()) {
-            (Damage::StartEmpty, Some(directory)) => {
-                tracing::error!(error = %problem, "kept list is of no use: failing closed until one is fetched");
-                let aside = directory.set_aside(&[LIST]);
-                let mut status = self.status();
-                status.start = JournalStart::Lost;
-                status.last_error = Some(problem.to_string());
-                aside.map_err(|error| words(&error).into())
-            }
-            _ => Err(problem),
+    fn refuse(&self, unusable: &Unusable) -> Result<(), Problem> {
+        let (Unusable::Damaged(why) | Unusable::Unreadable(why)) = unusable;
+        let Some(directory) = self.directory.get() else {
+            return Ok(());
+        };
+        let problem = Problem::from(format!("{}: {why}", directory.file(LIST).display()));
+        if self.damage == Damage::Refuse {
+            return Err(problem);
+        }
+        tracing::error!(error = %problem, "kept list is of no use: failing closed until one is fetched");
+        {
+            let mut status = self.status();
+            status.start = JournalStart::Lost;
+            status.last_error = Some(problem.to_string());
+        }
+        match unusable {
+            // It may be good when it can be read.
+            Unusable::Unreadable(_) => Ok(()),
+            Unusable::Damaged(_) => directory.set_aside(&[LIST]).map_err(|error| words(&error).into()),
         }
     }
 
-    fn restored(&self, list: &Arc<Snapshot>) {
-        self.status().restored_list = true;
+    fn restored(&self, list: &Arc<Snapshot>) -> bool {
+        let is_found = {
+            let mut status = self.status();
+            status.restored_list = true;
+            status.start != JournalStart::Lost
+        };
         // Nothing to wait for: it is kept already.
         drop(self.order(Item::Restored(Arc::clone(list))));
+        is_found && self.known().is_whole
     }
 }
 
 impl Lists {
     pub(super) fn new(
-        orders: Sender<Order>,
+        desk: Desk,
         status: &Arc<Mutex<JournalStatus>>,
         directory: &Arc<OnceLock<Directory>>,
+        newest: Option<Timestamp>,
         left: Kept,
         damage: Damage,
     ) -> Self {
         let known = Known {
+            is_whole: left.is_whole,
             left: Some(left),
+            issued_at: newest,
             list: None,
         };
         Self {
-            orders,
+            desk,
             status: Arc::clone(status),
             directory: Arc::clone(directory),
             damage,
@@ -120,11 +155,13 @@ impl Lists {
         }
     }
 
-    fn order(&self, item: Item) -> Ticket {
-        let (order, ticket) = Order::new(item);
-        // If nobody takes it, it is dropped, and the ticket knows.
-        let _ = self.orders.send(order);
-        ticket
+    pub(super) fn order(&self, item: Item) -> Ticket {
+        self.desk.order(item)
+    }
+
+    fn write(&self, document: &[u8]) -> Result<(), Problem> {
+        let directory = self.directory.get().expect("a book is open in it");
+        directory.replace(LIST, document).map_err(|error| words(&error).into())
     }
 
     /// Notes that the list could not be written.

@@ -35,6 +35,9 @@
 //! | `list` | The issuer's last good list, as it was fetched. |
 //! | `sequence` | How many commits the database has seen, in decimal digits: one that has lost some is found out. |
 //! | `lock` | Which process holds the directory. |
+//! | `*.damaged` | What was of no use at a start that went on without it. |
+//!
+//! Beside them there may be for a moment `*.new`, what is not whole yet, `loss`, while something is set aside, and `probe.*`.
 //!
 //! Entries go as they expire, or as the kept list takes them over; their room is used again, so that the file stays in
 //! proportion to the most entries that were ever held at a time.
@@ -47,15 +50,14 @@
 //! beside it; a [`ListFormat`](crate::crl::ListFormat) that verifies with keys of the host's own rules that out. An older
 //! copy of the whole directory cannot be told from the truth; `max_age` bounds what comes of it.
 
-mod open;
-mod opener;
 mod keeper;
-#[cfg(feature = "crl-poll")]
 mod lists;
 mod clerk;
 mod sweep;
 mod order;
 mod patience;
+mod open;
+mod opener;
 mod book;
 mod row;
 mod witness;

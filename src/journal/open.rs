@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::words;
 use crate::entry::Entry;
-use crate::journal::book::{Book, KEYS, NEWEST, REFRESHED};
+use crate::journal::book::{ACCEPTED, Book, INCOMPLETE, ISSUED, KEYS, NEWEST, REFRESHED};
 use crate::journal::error::JournalError;
 use crate::journal::opener::Opener;
 use crate::secret::{KeysExist, Secrets};
@@ -39,8 +39,13 @@ pub struct Journal {
 pub(super) struct Kept {
     /// The issuer's signing keys.
     pub(super) keys: Option<Vec<u8>>,
-    /// When the list was last fetched or confirmed; `None` if no list was ever kept.
+    /// When the list was issued, and when it was found to be good; `None` if no list was ever kept.
+    pub(super) issued_at: Option<Timestamp>,
+    pub(super) accepted_at: Option<Timestamp>,
+    /// When it was last fetched or confirmed.
     pub(super) refreshed_at: Option<Timestamp>,
+    /// Whether it is all that the issuer said.
+    pub(super) is_whole: bool,
 }
 
 /// What is to become of a start at which the directory's content is of no use.
@@ -75,10 +80,14 @@ impl Journal {
     /// What [`open`](Self::open) does; but where the directory's content is of no use, or cannot be read or written, it starts
     /// with nothing, and fails closed.
     ///
-    /// What was there is put aside under names that end in `.damaged`. Until a signed list is fetched (where there are no
-    /// lists, until the feed is [live](crate::FeedState::Live)) everybody is refused who is not known to be revoked, under
-    /// any policy. While the directory cannot be written, events are answered by "retry", and writing is tried anew
-    /// now and then. An error is logged, and [`JournalStatus`](crate::status::JournalStatus) shows it.
+    /// Until a signed list is fetched (where there are no lists, until the feed is [live](crate::FeedState::Live)) everybody is
+    /// refused who is not known to be revoked, under any policy, also after further restarts. An error is logged, and
+    /// [`JournalStatus`](crate::status::JournalStatus) shows it.
+    ///
+    /// - What is damaged is set aside, under names that end in `.damaged` and perhaps a number.
+    /// - What cannot be read or written stays as it is. Meanwhile events are in force and answered by "retry"; each of them is
+    ///   an attempt to write, at growing intervals. Should it turn out to be in good order after all, it takes a
+    ///   restart to take it over: the keys of this process are made with other secrets.
     ///
     /// # Errors
     ///
@@ -87,7 +96,8 @@ impl Journal {
     /// # Security
     ///
     /// What events said and the list doesn't is forgotten: after the first list, those are admitted again whom it does not
-    /// carry.
+    /// carry. An issuer that has signed no list yet cannot end the loss, since anybody may claim that there is none: look into
+    /// it, and remove the directory.
     pub fn open_or_start_empty(path: impl AsRef<Path>) -> Result<Self, JournalError> {
         let path = path.as_ref();
         let opener = Opener::new(path);
@@ -97,13 +107,18 @@ impl Journal {
             Err(error) if error.leaves_room_for_a_start() => error,
             read => return read,
         };
+        // Before anything is moved, and before the host makes keys that no journal could keep.
+        Secrets::keep(None).map_err(|KeysExist| JournalError::KeysExist { path: path.to_owned() })?;
         let problem = words(&error).into_owned();
         tracing::error!(error = %problem, "journal is of no use: starting empty, and failing closed");
         let mut opener = Opener::new(path);
-        let book = match opener.start_over() {
-            Ok(book) => Some(book),
-            Err(error) if error.leaves_room_for_a_start() => None,
-            Err(error) => return Err(error),
+        let book = match error {
+            JournalError::Failed { .. } => None,
+            _ => match opener.start_over() {
+                Ok(book) => Some(book),
+                Err(error) if error.leaves_room_for_a_start() => None,
+                Err(error) => return Err(error),
+            },
         };
         Ok(Self {
             opener,
@@ -137,7 +152,7 @@ impl Journal {
     }
 
     /// Reads a book that is open, or begins one.
-    fn read(opener: Opener, book: Option<Book>, damage: Damage) -> Result<Self, JournalError> {
+    fn read(mut opener: Opener, book: Option<Book>, damage: Damage) -> Result<Self, JournalError> {
         let path = opener.path().to_owned();
         let (book, start) = match book {
             None => (opener.create(false)?, JournalStart::New),
@@ -156,12 +171,20 @@ impl Journal {
                 path.display()
             )
         });
+        if let Some(problem) = &problem {
+            tracing::error!(error = %problem, "journal was lost: failing closed");
+        }
+        let entries = book.entries()?;
+        opener.took_over();
         Ok(Self {
-            entries: book.entries()?,
+            entries,
             newest: book.time(NEWEST)?,
             kept: Kept {
                 keys: book.text(KEYS)?,
+                issued_at: book.time(ISSUED)?,
+                accepted_at: book.time(ACCEPTED)?,
                 refreshed_at: book.time(REFRESHED)?,
+                is_whole: book.time(INCOMPLETE)?.is_none(),
             },
             opener,
             book: Some(book),

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use redb::backends::FileBackend;
 
 use crate::journal::book::Book;
-use crate::journal::directory::{DATABASE, Directory, LIST, WITNESS, new};
+use crate::journal::directory::{DATABASE, Directory, LIST, LOSS, WITNESS, new};
 use crate::journal::error::JournalError;
 use crate::journal::witness::Witness;
 use crate::secret::{KeysExist, Secrets};
@@ -15,8 +15,8 @@ use crate::secret::{KeysExist, Secrets};
 pub(super) struct Opener {
     path: PathBuf,
     directory: Arc<OnceLock<Directory>>,
-    /// Whether what is found is of no use, since this process has started without it.
-    starts_over: bool,
+    /// Whether this process knows all that the book holds. There has to be one then, and it has to be that one.
+    is_known: bool,
 }
 
 impl Opener {
@@ -24,7 +24,7 @@ impl Opener {
         Self {
             path: path.to_owned(),
             directory: Arc::default(),
-            starts_over: false,
+            is_known: false,
         }
     }
 
@@ -41,12 +41,11 @@ impl Opener {
     pub(super) fn open(&self) -> Result<Option<Book>, JournalError> {
         let directory = self.hold()?;
         let path = directory.file(DATABASE);
-        let file = match directory.open(DATABASE)? {
-            Some(file) => file,
-            None if self.witness()?.read()?.is_some() || directory.file(LIST).exists() => {
-                return Err(JournalError::damaged(&path, "is missing"));
-            }
-            None => return Ok(None),
+        let Some(file) = directory.open(DATABASE)? else {
+            return match self.remains()? {
+                true => Err(JournalError::damaged(&path, "is missing")),
+                false => Ok(None),
+            };
         };
         // It would be taken for a new one.
         if file.metadata().is_ok_and(|data| data.len() == 0) {
@@ -56,53 +55,87 @@ impl Opener {
         Book::open(&path, backend, self.witness()?).map(Some)
     }
 
+    /// Notes that all that the book holds has been taken over.
+    pub(super) const fn took_over(&mut self) {
+        self.is_known = true;
+    }
+
     /// Begins a book. It is there as a whole or not at all.
-    pub(super) fn create(&self, is_lost: bool) -> Result<Book, JournalError> {
+    pub(super) fn create(&mut self, is_lost: bool) -> Result<Book, JournalError> {
         let secrets = Secrets::keep(None).map_err(|KeysExist| JournalError::KeysExist {
             path: self.path.clone(),
         })?;
-        let directory = self.hold()?;
-        let path = directory.file(DATABASE);
-        let file = directory.create(&new(DATABASE))?;
-        let backend = FileBackend::new(file).map_err(|error| JournalError::of(&path, error))?;
-        let mut book = Book::create(&path, backend, self.witness()?, secrets, is_lost)?;
-        directory.put_in_place(DATABASE)?;
-        book.bear_witness()?;
+        let book =
+            self.put_in_place(|path, backend, witness| Book::create(path, backend, witness, secrets, is_lost))?;
+        // Until here, a start that finds no book knows that there was one.
+        self.hold()?.remove(LOSS)?;
         Ok(book)
     }
 
-    /// Begins a new book in place of whatever is there.
+    /// Begins a new book in place of one that is of no use, which is set aside.
     pub(super) fn start_over(&mut self) -> Result<Book, JournalError> {
-        self.starts_over = true;
-        self.hold()?.set_aside(&[DATABASE, WITNESS, LIST])?;
-        let book = self.create(true)?;
-        self.starts_over = false;
-        Ok(book)
+        let directory = self.hold()?;
+        directory.replace(LOSS, b"what was kept here was of no use, and is set aside\n")?;
+        directory.set_aside(&[DATABASE, WITNESS, LIST])?;
+        self.create(true)
     }
 
     /// Opens the book anew, after a failure.
+    ///
+    /// What could not be synced is in the system's cache, where it reads like all else, and may never get to the disk: the system
+    /// tries once. So all of it is written once more, to another file.
     pub(super) fn reopen(&mut self) -> Result<Book, JournalError> {
-        if self.starts_over {
-            return self.start_over();
-        }
-        match self.open()? {
-            Some(book) if book.secrets()? == Secrets::in_use().to_bytes() => Ok(book),
-            _ => {
-                let path = self.path.join(DATABASE);
-                Err(JournalError::damaged(
-                    &path,
-                    "is not the one that this process began with",
-                ))
+        let path = self.path.join(DATABASE);
+        match self.open() {
+            Ok(Some(book)) if self.is_known && book.secrets()? == Secrets::in_use().to_bytes() => {
+                self.put_in_place(|path, backend, witness| Book::copy(path, backend, witness, &book))
             }
+            Ok(Some(_)) => {
+                let advice = "can be used again: a restart takes over what an earlier process kept in it";
+                Err(JournalError::failed(&path, advice))
+            }
+            Ok(None) if self.is_known => Err(JournalError::damaged(&path, "is missing")),
+            Ok(None) => self.create(true),
+            // This process began without it, and whatever it holds is of no use.
+            Err(JournalError::Damaged { .. } | JournalError::ForeignVersion { .. }) if !self.is_known => {
+                self.start_over()
+            }
+            Err(error) => Err(error),
         }
+    }
+
+    /// Has a new book made, and gives it the place of the one that is there.
+    fn put_in_place(
+        &mut self,
+        make: impl FnOnce(&Path, FileBackend, Witness) -> Result<Book, JournalError>,
+    ) -> Result<Book, JournalError> {
+        let directory = self.hold()?;
+        let path = directory.file(DATABASE);
+        let file = directory.create(&new(DATABASE))?;
+        let made = FileBackend::new(file)
+            .map_err(|error| JournalError::of(&path, error))
+            .and_then(|backend| make(&path, backend, self.witness()?));
+        let mut book = made.inspect_err(|_| {
+            // A half of it would take room that is wanted elsewhere.
+            let _ = directory.remove(&new(DATABASE));
+        })?;
+        directory.put_in_place(DATABASE)?;
+        book.bear_first_witness()?;
+        self.is_known = true;
+        Ok(book)
+    }
+
+    /// Whether something is left of a book that is not there.
+    fn remains(&self) -> Result<bool, JournalError> {
+        let directory = self.hold()?;
+        let is_there = |name| directory.file(name).exists();
+        Ok(is_there(LIST) || is_there(LOSS) || self.witness()?.read()?.is_some())
     }
 
     fn witness(&self) -> Result<Witness, JournalError> {
         let directory = self.hold()?;
-        Ok(Witness::new(
-            &directory.file(WITNESS),
-            directory.open_or_create(WITNESS)?,
-        ))
+        let file = directory.open_or_create(WITNESS)?;
+        Ok(Witness::new(&directory.file(WITNESS), file))
     }
 
     fn hold(&self) -> Result<&Directory, JournalError> {

@@ -1,12 +1,14 @@
 //! What the clerk is ordered to write.
 
+use std::future::ready;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
 
 use futures_channel::oneshot;
 use redb::ReadableTable;
 
 use crate::entry::Entry;
-use crate::journal::book::{KEYS, LOST, NEWEST, Page, REFRESHED};
+use crate::journal::book::{ACCEPTED, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, Page, REFRESHED};
 use crate::journal::row::{from_row, join, to_row};
 use crate::keep::{Problem, Ticket};
 use crate::snapshot::Snapshot;
@@ -22,21 +24,44 @@ pub(super) struct Order {
 #[derive(Debug)]
 pub(super) enum Item {
     Entries(Vec<Entry>),
+    /// Another list was installed in the second of the kept one.
+    Incomplete(Timestamp),
     /// The issuer's signing keys.
     Keys(Vec<u8>),
     /// A list was kept.
     List {
         list: Arc<Snapshot>,
-        refreshed_at: Timestamp,
+        keys: Option<Arc<[u8]>>,
+        accepted_at: Timestamp,
     },
-    /// A list was installed.
-    Newest(Timestamp),
-    /// Whatever was lost has been made up for.
-    Recovered,
+    /// Nothing, but to find out whether anything could be written.
+    Ready,
     /// The kept list was confirmed.
     Refreshed(Timestamp),
     /// The list that is kept is installed. There is nothing to write.
     Restored(Arc<Snapshot>),
+    /// When the installed list was issued, and whether something is lost.
+    State {
+        installed: Option<Timestamp>,
+        is_lost: bool,
+    },
+}
+
+/// Where orders are given.
+#[derive(Clone, Debug)]
+pub(super) struct Desk(pub(super) SyncSender<Order>);
+
+impl Desk {
+    pub(super) fn order(&self, item: Item) -> Ticket {
+        let (order, ticket) = Order::new(item);
+        match self.0.try_send(order) {
+            Err(TrySendError::Full(_)) => {
+                Ticket::new(ready(Err("too much waits for the journal's disk already".into())))
+            }
+            // If nobody takes it, it is dropped, and the ticket knows.
+            _ => ticket,
+        }
+    }
 }
 
 impl Order {
@@ -52,6 +77,11 @@ impl Order {
 }
 
 impl Item {
+    /// Whether there is something to write.
+    pub(super) const fn is_written(&self) -> bool {
+        !matches!(self, Self::Ready | Self::Restored(_))
+    }
+
     /// Writes it.
     pub(super) fn put(&self, page: &mut Page<'_>) -> Result<(), redb::Error> {
         match self {
@@ -63,21 +93,33 @@ impl Item {
                     page.entries.insert(key, row)?;
                 }
             }
+            Self::Incomplete(at) => page.set_time(INCOMPLETE, *at)?,
             Self::Keys(keys) => drop(page.texts.insert(KEYS, &keys[..])?),
-            Self::List { list, refreshed_at } => {
-                if let Some(issued_at) = list.issued_at() {
-                    Self::Newest(issued_at).put(page)?;
+            Self::List {
+                list,
+                keys,
+                accepted_at,
+            } => {
+                let issued_at = list.issued_at().unwrap_or_default();
+                page.raise_time(NEWEST, issued_at)?;
+                page.set_time(ISSUED, issued_at)?;
+                page.set_time(ACCEPTED, *accepted_at)?;
+                page.set_time(REFRESHED, *accepted_at)?;
+                page.numbers.remove(INCOMPLETE)?;
+                if let Some(keys) = keys {
+                    page.texts.insert(KEYS, &keys[..])?;
                 }
-                Self::Refreshed(*refreshed_at).put(page)?;
             }
-            Self::Newest(issued_at) => {
-                Self::Recovered.put(page)?;
-                let known = page.numbers.get(NEWEST)?.map_or(0, |known| known.value());
-                page.numbers.insert(NEWEST, known.max(issued_at.as_unix_millis()))?;
+            Self::Refreshed(at) => page.set_time(REFRESHED, *at)?,
+            Self::Ready | Self::Restored(_) => {}
+            Self::State { installed, is_lost } => {
+                if let Some(installed) = installed {
+                    page.raise_time(NEWEST, *installed)?;
+                }
+                if !is_lost {
+                    page.numbers.remove(LOST)?;
+                }
             }
-            Self::Recovered => drop(page.numbers.remove(LOST)?),
-            Self::Refreshed(at) => drop(page.numbers.insert(REFRESHED, at.as_unix_millis())?),
-            Self::Restored(_) => {}
         }
         Ok(())
     }

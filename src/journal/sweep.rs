@@ -29,7 +29,15 @@ impl Tidying {
 
     /// Whether there is something to do.
     pub(super) fn is_due(&self) -> bool {
-        self.sweep.is_some() || self.ended_at.elapsed() >= TIDY_EVERY
+        self.due_in().is_zero()
+    }
+
+    /// How long there is nothing to do.
+    pub(super) fn due_in(&self) -> Duration {
+        match self.sweep {
+            Some(_) => Duration::ZERO,
+            None => TIDY_EVERY.saturating_sub(self.ended_at.elapsed()),
+        }
     }
 
     /// Does some of it.
@@ -106,4 +114,4 @@ impl Judge<'_> {
 const AT_A_TIME: usize = 4096;
 
 /// How often entries whose time is over are looked for: every ten minutes, as in memory.
-const TIDY_EVERY: Duration = Duration::from_secs(600);
+pub(super) const TIDY_EVERY: Duration = Duration::from_secs(600);

@@ -12,8 +12,8 @@ use crate::journal::error::JournalError;
 /// commit that was interrupted by a crash: it then shows the state before the latest commit, which may be without a
 /// revocation that was answered for. This number was written after that commit, and says that there was one.
 ///
-/// It is not synced: a crash of the process doesn't lose it. A crash of the system may leave it a few commits behind, which
-/// says less and nothing false.
+/// It is synced when it is written for the first time, and later on overwritten in place, without a sync: a crash of the
+/// process doesn't lose it. A crash of the system may leave it some commits behind, which says less and nothing false.
 #[derive(Debug)]
 pub(super) struct Witness {
     path: PathBuf,
@@ -55,6 +55,12 @@ impl Witness {
             .seek(SeekFrom::Start(0))
             .and_then(|_| self.file.write_all(line.as_bytes()));
         written.map_err(|cause| JournalError::failed(&self.path, cause))
+    }
+
+    /// Makes it durable.
+    pub(super) fn sync(&self) -> Result<(), JournalError> {
+        let synced = self.file.sync_all();
+        synced.map_err(|cause| JournalError::failed(&self.path, cause))
     }
 
     pub(super) fn path(&self) -> &Path {

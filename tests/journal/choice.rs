@@ -8,7 +8,7 @@ use tower_revocation::journal::{Journal, JournalError};
 use tower_revocation::status::{FeedState, JournalStart};
 use tower_revocation::{ApplyError, Key, Lists, Revocation, Snapshot, StalePolicy, Verdict};
 
-use crate::support::{Process, ago, eventually, new_directory, words};
+use crate::support::{Process, ago, eventually, new_directory, open, words};
 
 /// A directory in which a token was revoked.
 fn revoked() -> tempfile::TempDir {
@@ -52,15 +52,15 @@ fn is_refused_by_default_and_names_the_file_and_the_cause() {
     for (loss, lose, expected) in LOSSES {
         let directory = revoked();
         lose(directory.path());
-        let before = files(directory.path());
         let error = Journal::open(directory.path()).unwrap_err();
         let words = words(&error);
         assert!(words.starts_with(directory.path().to_str().unwrap()), "{loss}: {words}");
         assert!(words.contains(expected), "{loss}: {words}");
-        assert_eq!(
-            files(directory.path()).len().max(before.len()),
-            files(directory.path()).len(),
-            "{loss}"
+        let again = Journal::open(directory.path()).unwrap_err();
+        assert_eq!(self::words(&again), words, "{loss}: still");
+        assert!(
+            !directory.path().join("journal.redb.damaged").exists(),
+            "{loss}: it is left to the host"
         );
     }
 }
@@ -107,21 +107,21 @@ fn where_there_are_no_lists_the_feed_makes_up_for_it() {
 /// It used to admit everybody at the second start: the new journal was in good order.
 #[test]
 fn a_loss_outlives_restarts_until_it_is_made_up_for() {
-    let open = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+    let fail_open = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
     let directory = revoked();
     truncate(directory.path(), "journal.redb", 0);
     drop(Journal::open_or_start_empty(directory.path()).unwrap());
     for _ in 0..2 {
-        let process = Process::with(Journal::open(directory.path()).unwrap(), open);
+        let process = Process::with(open(directory.path()), fail_open);
         assert_eq!(process.journal().start, JournalStart::Lost);
         assert!(matches!(process.decide(Key::token("t")), Verdict::Unknown(_)) && !process.sink.is_ready());
         process.sink.set_feed(FeedState::Live);
         assert!(!process.sink.is_ready(), "lists are expected");
     }
-    let process = Process::with(Journal::open(directory.path()).unwrap(), open);
+    let process = Process::with(open(directory.path()), fail_open);
     process.sink.install(Snapshot::builder(ago(5)).build()).unwrap();
     drop(process);
-    let process = Process::with(Journal::open(directory.path()).unwrap(), open);
+    let process = Process::with(open(directory.path()), fail_open);
     assert!(process.sink.is_ready());
     drop(process);
 
@@ -135,12 +135,67 @@ fn a_loss_outlives_restarts_until_it_is_made_up_for() {
     assert!(Process::start_without_lists(directory.path()).sink.is_ready());
 }
 
+/// Nothing that was set aside is ever overwritten.
+#[test]
+fn what_is_set_aside_stays() {
+    let directory = revoked();
+    for name in ["journal.redb.damaged", "journal.redb.damaged.1"] {
+        fs::write(directory.path().join("journal.redb"), name).unwrap();
+        drop(Journal::open_or_start_empty(directory.path()).unwrap());
+        assert_eq!(fs::read_to_string(directory.path().join(name)).unwrap(), name);
+    }
+    let first = directory.path().join("journal.redb.damaged");
+    assert_eq!(fs::read_to_string(first).unwrap(), "journal.redb.damaged");
+}
+
+/// It used to be taken for a new directory: everything had been set aside, and nothing was in its place.
+#[test]
+fn a_start_that_was_killed_while_it_set_things_aside_is_a_loss() {
+    let directory = revoked();
+    for name in ["journal.redb", "sequence"] {
+        fs::remove_file(directory.path().join(name)).unwrap();
+    }
+    fs::write(directory.path().join("loss"), "").unwrap();
+    let error = Journal::open(directory.path()).unwrap_err();
+    assert!(
+        words(&error).ends_with("journal.redb: damaged: is missing"),
+        "{}",
+        words(&error)
+    );
+    let journal = Journal::open_or_start_empty(directory.path()).unwrap();
+    assert_eq!(journal.start(), JournalStart::Lost);
+    assert!(!directory.path().join("loss").exists());
+}
+
+/// What could not be read may be good, and is left alone: it takes a restart to take it over.
+#[test]
+fn what_cannot_be_read_is_not_touched() {
+    let directory = revoked();
+    // In the way of what every start does.
+    let probe = directory.path().join(format!("probe.{}", std::process::id()));
+    fs::create_dir(&probe).unwrap();
+    let error = Journal::open(directory.path()).unwrap_err();
+    assert!(matches!(error, JournalError::Failed { .. }), "{error}");
+    assert!(error.to_string().starts_with(probe.to_str().unwrap()), "{error}");
+    let process = Process::with(Journal::open_or_start_empty(directory.path()).unwrap(), |layer| layer);
+    assert_eq!(process.journal().start, JournalStart::Lost);
+    let key = Key::token("u");
+    assert!(process.sink.apply(Revocation::of(key)).is_err());
+    fs::remove_dir(&probe).unwrap();
+    eventually(|| {
+        let error = process.sink.apply(Revocation::of(key)).unwrap_err();
+        error.to_string().contains("a restart takes over").then_some(())
+    });
+    assert!(process.is_revoked(key) && !process.sink.is_ready());
+    drop(process);
+    let process = Process::start_without_lists(directory.path());
+    assert!(process.is_revoked(Key::token("t")));
+    assert!(!directory.path().join("journal.redb.damaged").exists());
+}
+
 /// A directory that cannot be used, and later can.
 #[test]
 fn an_unusable_directory_leaves_the_service_up() {
-    // A journal that is of use, so that keys may be made.
-    let first = new_directory();
-    drop(Journal::open(first.path()).unwrap());
     let directory = new_directory();
     let path = directory.path().join("state");
     fs::write(&path, "in the way").unwrap();
@@ -176,11 +231,4 @@ fn foreign_version(directory: &Path) {
         transaction.open_table(numbers).unwrap().insert("format", 2).unwrap();
     }
     transaction.commit().unwrap();
-}
-
-fn files(directory: &Path) -> Vec<std::path::PathBuf> {
-    fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect()
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use tower_revocation::journal::{Journal, JournalError};
-use tower_revocation::{Key, Revocation, RevocationLayer};
+use tower_revocation::{Key, Revocation};
 
 use crate::support::{Process, new_directory, words};
 
@@ -29,7 +29,7 @@ fn belongs_to_one_at_a_time() {
     let journal = Journal::open(directory.path());
     assert!(journal.is_err(), "still");
     drop(process);
-    assert_eq!(Journal::open(directory.path()).unwrap().entries(), 1);
+    assert_eq!(crate::support::open(directory.path()).entries(), 1);
 }
 
 #[test]
@@ -61,9 +61,6 @@ fn is_created_with_its_parents_and_closed_without_a_sink() {
 fn is_let_go_of_with_the_last_handle() {
     let directory = new_directory();
     let process = Process::start(directory.path());
-    let (layer, sink) = RevocationLayer::pair(|_: &()| None::<tower_revocation::Credential>);
-    drop(layer);
-    drop(sink);
     let last = process.sink.clone();
     drop(process);
     assert!(Journal::open(directory.path()).is_err());
@@ -120,7 +117,21 @@ fn is_for_nobody_else() {
         exposed(&database);
     }
     set(&database, 0o600);
-    fs::rename(&database, path.join("elsewhere")).unwrap();
-    symlink(path.join("elsewhere"), &database).unwrap();
-    exposed(&database);
+    // Somebody who may write to the directory has us write to a file of ours that is none of his business.
+    let elsewhere = directory.path().join("elsewhere");
+    for name in ["journal.redb", "sequence", "lock"] {
+        fs::rename(path.join(name), &elsewhere).unwrap();
+        symlink(&elsewhere, path.join(name)).unwrap();
+        let before = fs::read(&elsewhere).unwrap();
+        exposed(&path.join(name));
+        assert_eq!(fs::read(&elsewhere).unwrap(), before, "{name}");
+        fs::rename(&elsewhere, path.join(name)).unwrap();
+    }
+    let probe = path.join(format!("probe.{}", std::process::id()));
+    fs::write(&elsewhere, "whole").unwrap();
+    for name in [probe, path.join("journal.redb.new")] {
+        symlink(&elsewhere, name).unwrap();
+    }
+    drop(Journal::open(&path).unwrap());
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "whole");
 }

@@ -11,10 +11,12 @@ use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeySet, ListError, ListFormat, PublicKey};
 use tower_revocation::journal::Journal;
 use tower_revocation::status::JournalStart;
-use tower_revocation::{DEFAULT_MAX_AGE, Freshness, Revocation, Snapshot, StalePolicy, Timestamp, Unknown, Verdict};
+use tower_revocation::{
+    DEFAULT_MAX_AGE, Freshness, Lists, Revocation, Snapshot, StalePolicy, Timestamp, Unknown, Verdict,
+};
 
 use crate::registry::{A, B, C, ISSUER, Registry, list, token};
-use crate::support::{Process, ago, new_directory, secs};
+use crate::support::{Process, ago, new_directory, open, secs};
 
 const K1: (&str, u8) = ("k1", 7);
 
@@ -93,19 +95,49 @@ async fn yields_to_a_newer_one_alone() {
 /// Its `exp` says until when it may be fetched, `max_age` until when it may be used.
 #[tokio::test]
 async fn may_have_expired_since_it_was_fetched() {
-    let directory = new_directory();
-    let registry = Registry::new();
-    let process = Process::start(directory.path());
-    let iat = now() - 389;
-    registry.publish(list(iat, now() + 1, &[A], K1));
-    registry.fetch_for(&process.sink).await;
-    drop(process);
-    while now() <= iat + 390 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let (directory, registry, _) = kept_list().await;
+    // As if all that had been a quarter of an hour ago; it was confirmed since.
+    let iat = now() - 900;
+    fs::write(directory.path().join("list"), list(iat, iat + 390, &[A], K1)).unwrap();
+    for name in ["newest list", "list issued", "list accepted"] {
+        set_time(directory.path(), name, secs(iat));
     }
+    set_time(directory.path(), "list refreshed", ago(30));
     let process = Process::start(directory.path());
     registry.restore(&process.sink).unwrap();
     assert!(process.is_revoked(token(A)) && process.sink.is_ready());
+    let age = process.sink.status().snapshot.unwrap().age_ms;
+    assert!((30_000..60_000).contains(&age), "{age}");
+}
+
+/// The host installed a newer one by itself, which nobody kept: what is kept is out of date, and no damage.
+#[tokio::test]
+async fn that_is_out_of_date_is_left_out() {
+    let (directory, registry, iat) = kept_list().await;
+    let process = Process::start(directory.path());
+    process.sink.install(Snapshot::builder(secs(iat + 5)).build()).unwrap();
+    registry.restore(&process.sink).unwrap();
+    assert!(process.sink.is_ready() && !process.is_revoked(token(A)));
+    drop(process);
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    assert!(!process.sink.is_ready() && !process.is_revoked(token(A)));
+    registry.publish(list(iat + 6, iat + 390, &[A], K1));
+    registry.fetch_for(&process.sink).await;
+    assert!(process.sink.is_ready() && process.is_revoked(token(A)));
+}
+
+/// Whatever it took over from the events is known by nobody else.
+#[tokio::test]
+async fn that_is_not_restored_leaves_everybody_out() {
+    let (directory, registry, _) = kept_list().await;
+    for lists in [Lists::Expected, Lists::None] {
+        let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen).with_lists(lists);
+        let process = Process::with(open(directory.path()), policy);
+        assert!(matches!(process.decide(token(A)), Verdict::Unknown(_)) && !process.sink.is_ready());
+        registry.restore(&process.sink).unwrap();
+        assert!(process.is_revoked(token(A)) && process.sink.is_ready());
+    }
 }
 
 #[tokio::test]
@@ -198,7 +230,7 @@ async fn is_refused_if_it_is_not_what_was_signed() {
             None => fs::remove_file(&path).unwrap(),
         }
         let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
-        let process = Process::with(Journal::open(directory.path()).unwrap(), policy);
+        let process = Process::with(open(directory.path()), policy);
         let error = registry.restore(&process.sink).unwrap_err().to_string();
         assert!(error.starts_with(path.to_str().unwrap()), "{name}: {error}");
         assert_ne!(process.decide(token(A)), Verdict::Admit, "{name}");
@@ -233,7 +265,7 @@ async fn is_left_out_once_its_signing_key_is_withdrawn() {
     let _ = running.await;
     drop(process);
     let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
-    let process = Process::with(Journal::open(directory.path()).unwrap(), policy);
+    let process = Process::with(open(directory.path()), policy);
     registry.restore(&process.sink).unwrap();
     assert!(!process.sink.is_ready());
     assert!(matches!(process.decide(token(A)), Verdict::Unknown(_)));
@@ -287,10 +319,17 @@ async fn of_one_second_the_one_that_says_less_is_not_kept() {
     registry.fetch_for(&process.sink).await;
     assert_eq!(process.sink.status().snapshot.unwrap().entries, 2);
     drop(process);
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    assert!(process.is_revoked(token(A)));
+    assert!(!process.sink.is_ready(), "more was said");
+    registry.publish(list(iat + 1, iat + 390, &[A, B], K1));
+    registry.fetch_for(&process.sink).await;
+    drop(process);
     registry.go_away();
     let process = Process::start(directory.path());
     registry.restore(&process.sink).unwrap();
-    assert!(process.is_revoked(token(A)) && process.is_revoked(token(B)));
+    assert!(process.is_revoked(token(A)) && process.is_revoked(token(B)) && process.sink.is_ready());
 }
 
 #[tokio::test]

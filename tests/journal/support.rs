@@ -18,12 +18,12 @@ pub(crate) type Layer = RevocationLayer<fn(&()) -> Option<Credential>>;
 impl Process {
     /// Starts one in a directory.
     pub(crate) fn start(directory: &Path) -> Self {
-        Self::with(Journal::open(directory).unwrap(), |layer| layer)
+        Self::with(open(directory), |layer| layer)
     }
 
     /// Starts one for which events alone decide.
     pub(crate) fn start_without_lists(directory: &Path) -> Self {
-        Self::with(Journal::open(directory).unwrap(), |layer| layer.with_lists(Lists::None))
+        Self::with(open(directory), |layer| layer.with_lists(Lists::None))
     }
 
     /// Starts one under a policy.
@@ -50,6 +50,14 @@ impl Process {
     pub(crate) fn until_kept(&self, entries: u64) {
         eventually(|| (self.journal().entries == entries).then_some(()));
     }
+}
+
+/// Opens a journal that another "process" may be about to close.
+pub(crate) fn open(directory: &Path) -> Journal {
+    eventually(|| match Journal::open(directory) {
+        Err(JournalError::InUse { .. }) => None,
+        opened => Some(opened.unwrap()),
+    })
 }
 
 /// A directory for a journal, and the first journal in it.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 
 use crate::entry::Entry;
-use crate::journal::book::{Book, KEYS, NEWEST, REFRESHED};
+use crate::journal::book::{Book, INCOMPLETE, KEYS, REFRESHED};
 use crate::journal::error::JournalError;
 use crate::journal::order::Item;
 use crate::journal::tests::disk::{Disk, entry};
@@ -18,7 +18,7 @@ fn read(book: &Book) -> Result<Content, JournalError> {
     assert_eq!(book.secrets()?, Secrets::in_use().to_bytes());
     Ok((
         book.entries()?,
-        book.time(NEWEST)?,
+        book.time(INCOMPLETE)?,
         book.time(REFRESHED)?,
         book.text(KEYS)?,
     ))
@@ -50,7 +50,7 @@ impl Victim {
         let witness = tempfile::NamedTempFile::new().unwrap();
         let mut book = disk.begin(witness.as_file());
         put(&mut book, &Item::Keys(b"keys".to_vec()));
-        put(&mut book, &Item::Newest(Timestamp::from_unix_secs(7)));
+        put(&mut book, &Item::Incomplete(Timestamp::from_unix_secs(7)));
         put(&mut book, &Item::Refreshed(Timestamp::from_unix_secs(8)));
         for number in 0..20 {
             put(

@@ -19,7 +19,10 @@ use crate::timestamp::Timestamp;
 
 /// What lies on a disk. A clone is another handle to the same disk.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Disk(Arc<Mutex<Content>>);
+pub(super) struct Disk {
+    content: Arc<Mutex<Content>>,
+    fault: Arc<Mutex<Option<Fault>>>,
+}
 
 #[derive(Debug, Default)]
 struct Content {
@@ -28,7 +31,6 @@ struct Content {
     synced: Vec<u8>,
     unsynced: Vec<(usize, Vec<u8>)>,
     syncs: usize,
-    fault: Option<Fault>,
     /// What lay on it after each change, if that is wanted.
     history: Option<Vec<Vec<u8>>>,
 }
@@ -50,7 +52,8 @@ pub(super) enum Fault {
     Panic,
     /// Nothing may be written.
     ReadOnly,
-    /// What was written does not get to the disk.
+    /// What was written does not get to the disk. The system says so once, and does not try again; what it has in its cache
+    /// reads as if all were well.
     Sync,
 }
 
@@ -92,7 +95,29 @@ impl Disk {
     }
 
     pub(super) fn set_fault(&self, fault: Option<Fault>) {
-        self.content().fault = fault;
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        *self.fault.lock().unwrap()
+    }
+
+    /// Another file on the same device.
+    pub(super) fn another(&self) -> Self {
+        Self {
+            content: Arc::default(),
+            fault: Arc::clone(&self.fault),
+        }
+    }
+
+    /// Opens the book on it as after a failure: all of it is copied to another file, which is returned.
+    pub(super) fn reopen(&self, witness: &File) -> Result<(Self, Book), JournalError> {
+        let old = self.open(witness)?;
+        let other = self.another();
+        let witness = Witness::new(Path::new("sequence"), witness.try_clone().unwrap());
+        let mut book = Book::copy(Path::new("journal.redb"), other.clone(), witness, &old)?;
+        book.bear_first_witness()?;
+        Ok((other, book))
     }
 
     /// How often it was synced.
@@ -111,12 +136,12 @@ impl Disk {
         let witness = Witness::new(Path::new("sequence"), witness.try_clone().unwrap());
         let path = Path::new("journal.redb");
         let mut book = Book::create(path, self.clone(), witness, Secrets::in_use(), false).unwrap();
-        book.bear_witness().unwrap();
+        book.bear_first_witness().unwrap();
         book
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
-        self.0.lock().unwrap()
+        self.content.lock().unwrap()
     }
 }
 
@@ -137,7 +162,7 @@ impl StorageBackend for Disk {
     fn set_len(&self, len: u64) -> Result<(), io::Error> {
         let mut content = self.content();
         let len = usize::try_from(len).unwrap();
-        match content.fault {
+        match self.fault() {
             Some(Fault::ReadOnly) => return Err(io::ErrorKind::ReadOnlyFilesystem.into()),
             Some(Fault::Full) if len > content.bytes.len() => return Err(io::ErrorKind::StorageFull.into()),
             _ => {}
@@ -148,25 +173,38 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> Result<(), io::Error> {
+        let fault = self.fault();
         let mut content = self.content();
-        match content.fault {
+        let Content {
+            bytes,
+            synced,
+            unsynced,
+            syncs,
+            ..
+        } = &mut *content;
+        let unsynced = std::mem::take(unsynced);
+        match fault {
             Some(Fault::Panic) => {
                 drop(content);
                 panic!("on purpose");
             }
             Some(Fault::Sync) => return Err(io::Error::other("the disk is broken")),
             Some(Fault::ReadOnly) => return Err(io::ErrorKind::ReadOnlyFilesystem.into()),
-            _ => content.syncs += 1,
+            _ => *syncs += 1,
         }
-        content.unsynced.clear();
-        let Content { bytes, synced, .. } = &mut *content;
-        synced.clone_from(bytes);
+        synced.resize(bytes.len(), 0);
+        for (offset, data) in unsynced {
+            // What was cut off afterwards is gone.
+            if let Some(room) = synced.get_mut(offset..offset + data.len()) {
+                room.copy_from_slice(&data);
+            }
+        }
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
         let mut content = self.content();
-        match content.fault {
+        match self.fault() {
             Some(Fault::ReadOnly) => return Err(io::ErrorKind::ReadOnlyFilesystem.into()),
             Some(Fault::Full) => return Err(io::ErrorKind::StorageFull.into()),
             _ => {}
