@@ -118,7 +118,11 @@ impl Ticket {
 
     /// Waits on this thread, also where tasks run; not for ever, should the disk hang: what is not answered for by then may become
     /// durable yet.
-    pub(crate) fn wait(mut self) -> Result<(), Problem> {
+    pub(crate) fn wait(self) -> Result<(), Problem> {
+        self.wait_for(LONGEST_WAIT)
+    }
+
+    fn wait_for(mut self, longest: Duration) -> Result<(), Problem> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
         let started = Instant::now();
@@ -126,9 +130,9 @@ impl Ticket {
             if let Poll::Ready(answer) = self.0.as_mut().poll(&mut context) {
                 return answer;
             }
-            match LONGEST_WAIT.checked_sub(started.elapsed()) {
+            match longest.checked_sub(started.elapsed()) {
                 Some(left) => thread::park_timeout(left),
-                None => return Err(format!("the disk has not answered for {LONGEST_WAIT:?}").into()),
+                None => return Err(format!("the disk has not answered for {longest:?}").into()),
             }
         }
     }
@@ -151,7 +155,8 @@ mod tests {
 
     #[test]
     fn a_thread_does_not_wait_for_a_disk_that_hangs() {
-        let problem = Ticket::new(std::future::pending()).wait().unwrap_err();
-        assert_eq!(&*problem, "the disk has not answered for 10s");
+        let hung = || Ticket::new(std::future::pending());
+        let problem = hung().wait_for(Duration::from_millis(5)).unwrap_err();
+        assert_eq!(&*problem, "the disk has not answered for 5ms");
     }
 }

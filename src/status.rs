@@ -167,6 +167,9 @@ pub struct JournalStatus {
     pub restored_entries: usize,
     /// Whether the list of an earlier process was put in force at the start.
     pub restored_list: bool,
+    /// When the list was issued that is kept and verified, in seconds since the epoch. A restart finds it, and not the installed one
+    /// if that is another.
+    pub list_iat: Option<u64>,
     /// Whether events are durable: false since the last attempt to write failed. Events are answered by "retry" then.
     pub durable: bool,
     /// What last went wrong: which file, and why. It stays after things went well again.

@@ -5,6 +5,7 @@
 
 mod poll;
 mod restore;
+mod keeping;
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;
 mod fetch;

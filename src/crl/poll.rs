@@ -8,7 +8,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use http::Uri;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use crate::admission::Admitted;
 use crate::crl::fetch::{Answer, FetchError, HttpClient, Limits, Problem, Validator, get};
@@ -73,7 +73,7 @@ pub struct Poller<C, F> {
     pub(super) sink: EventSink,
     slow: Duration,
     fast: Duration,
-    limits: Limits,
+    pub(super) limits: Limits,
     pub(super) keys: watch::Sender<Arc<KeySet>>,
     /// The document that they were read from.
     pub(super) keys_document: Option<Arc<[u8]>>,
@@ -304,28 +304,6 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         spawn_blocking(read_and_install)
             .await
             .map_err(|lost| self.failed(Problem::Lost(lost)))
-    }
-
-    /// Has the journal keep a list that was installed. Does not wait for ever, should the disk hang.
-    async fn keep(&self, fetched: Fetched, admitted: Admitted) -> Result<(), Problem> {
-        let Some(journal) = self.sink.domain().journal.get() else {
-            return Ok(());
-        };
-        if !admitted.is_as_offered {
-            // Two lists of one second are one in memory, and cannot be one on disk. The next one takes the place of both.
-            drop(journal.lists().keep_incomplete(fetched.accepted_at));
-            return Ok(());
-        }
-        let sink = self.sink.clone();
-        let keeping = spawn_blocking(move || match sink.domain().journal.get() {
-            Some(journal) => journal.lists().keep(&fetched, &admitted.list),
-            None => Ok(()),
-        });
-        match timeout(self.limits.timeout, keeping).await {
-            Ok(Ok(kept)) => kept.map_err(Problem::NotKept),
-            Ok(Err(lost)) => Err(Problem::Lost(lost)),
-            Err(_) => Err(Problem::NotKept("the disk has not answered in time".into())),
-        }
     }
 
     /// Fetches the keys because somebody outside saw an unknown one.

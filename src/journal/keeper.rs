@@ -74,6 +74,7 @@ impl Keeper {
             start: journal.start(),
             restored_entries: restored,
             restored_list: false,
+            list_iat: None,
             durable: journal.book.is_some(),
             last_error: journal.problem,
             failures: u64::from(journal.book.is_none()),

@@ -60,6 +60,7 @@ impl KeepLists for Lists {
         self.order(item).wait()?;
         known.list = Some(hash);
         known.issued_at = list.issued_at();
+        self.status().list_iat = list.issued_at().map(Timestamp::as_unix_secs);
         Ok(())
     }
 
@@ -123,6 +124,7 @@ impl KeepLists for Lists {
         let is_found = {
             let mut status = self.status();
             status.restored_list = true;
+            status.list_iat = list.issued_at().map(Timestamp::as_unix_secs);
             status.start != JournalStart::Lost
         };
         // Nothing to wait for: it is kept already.

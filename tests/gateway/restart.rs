@@ -5,7 +5,7 @@ use std::path::Path;
 use http::Method;
 use tempfile::TempDir;
 
-use crate::process::{Agent, Gateway, run};
+use crate::process::{Agent, Gateway, eventually, run};
 use crate::registry::{ISSUER, closed};
 use crate::web::{Reply, call};
 
@@ -37,7 +37,7 @@ impl Kept {
             healthy,
         };
         let gateway = kept.start(&kept.registry.registry, &[]).await;
-        gateway.until(|status| status["snapshot"]["entries"] == 1).await;
+        gateway.until(|status| status["journal"]["list_iat"].is_u64()).await;
         assert_eq!(gateway.event(&revocation(&kept.by_event.did)).await.status, 200);
         gateway.kill().await;
         kept
@@ -176,6 +176,34 @@ async fn a_damaged_directory_is_named_or_makes_an_empty_start_that_admits_nobody
         gateway.until(|status| status["ready"] == true).await;
         assert_eq!(kept.statuses(&gateway).await[0], 401, "{name}");
     }
+}
+
+/// Nothing has made a key before; it used to be too late for a journal by the time that the directory could be used.
+#[tokio::test]
+async fn a_directory_that_can_be_used_later_is_used_then() {
+    let registry = Gateway::start(&[]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state");
+    std::fs::write(&path, "in the way").unwrap();
+    let state = ["--state-dir", path.to_str().unwrap(), "--state-damaged", "start-empty"];
+    let arguments = ["--registry", &registry.registry, "--issuer", ISSUER];
+    let gateway = Gateway::start(&[&arguments[..], &state].concat()).await;
+    let did = "did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN";
+    let refused = gateway.event(&revocation(did)).await;
+    assert_eq!(refused.status, 503);
+    assert!(
+        refused.json()["reason"]
+            .as_str()
+            .unwrap()
+            .contains(path.to_str().unwrap()),
+        "{refused:?}"
+    );
+    std::fs::remove_file(&path).unwrap();
+    eventually(async || (gateway.event(&revocation(did)).await.status == 200).then_some(())).await;
+    assert_eq!(gateway.status().await["journal"]["durable"], true);
+    gateway.kill().await;
+    let gateway = Gateway::start(&[&arguments[..], &state].concat()).await;
+    assert_eq!(gateway.status().await["journal"]["restored_entries"], 1);
 }
 
 #[cfg(unix)]

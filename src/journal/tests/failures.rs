@@ -36,6 +36,7 @@ impl Office {
             start: JournalStart::New,
             restored_entries: 0,
             restored_list: false,
+            list_iat: None,
             durable: true,
             last_error: None,
             failures: 0,
