@@ -170,7 +170,8 @@ pub struct JournalStatus {
     /// When the list was issued that is kept and verified, in seconds since the epoch. A restart finds it, and not the installed one
     /// if that is another.
     pub list_iat: Option<u64>,
-    /// Whether events are durable: false since the last attempt to write failed. Events are answered by "retry" then.
+    /// Whether events are durable: false since the last attempt to write failed. Events are answered by "retry" then, and
+    /// each of them is another attempt.
     pub durable: bool,
     /// What last went wrong: which file, and why. It stays after things went well again.
     pub last_error: Option<String>,

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process;
+use std::thread::{self, JoinHandle};
 
 use crate::journal::error::JournalError;
 
@@ -84,13 +85,14 @@ impl Directory {
         }
     }
 
-    /// What one of its files contains, if it exists.
-    pub(super) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.file(name)) {
+    /// What one of its files contains, if it exists. It is read by another thread meanwhile.
+    pub(super) fn read(&self, name: &str) -> Reading {
+        let path = self.file(name);
+        thread::spawn(move || match fs::read(path) {
             Ok(content) => Ok(Some(content)),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(cause),
-        }
+        })
     }
 
     /// Replaces one of its files as a whole: there is the old or the new one whatever happens, and the new one is durable
@@ -144,6 +146,9 @@ impl Directory {
         [DATABASE, LIST].into_iter().map(length).sum()
     }
 }
+
+/// The content of a file to come.
+pub(super) type Reading = JoinHandle<io::Result<Option<Vec<u8>>>>;
 
 /// What events said.
 pub(super) const DATABASE: &str = "journal.redb";

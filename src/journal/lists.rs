@@ -78,12 +78,15 @@ impl KeepLists for Lists {
 
     fn kept(&self) -> Result<Option<KeptList>, Unusable> {
         let mut known = self.known();
-        let (Some(left), Some(directory)) = (&known.left, self.directory.get()) else {
+        let (Some(left), Some(directory)) = (&mut known.left, self.directory.get()) else {
             return Ok(None);
         };
-        let document = match directory.read(LIST) {
-            Ok(document) => document,
-            Err(cause) => return Err(Unusable::Unreadable(format!("cannot be read: {cause}"))),
+        // The second time, if it could not be read the first.
+        let reading = left.list.take().unwrap_or_else(|| directory.read(LIST));
+        let document = match reading.join() {
+            Ok(Ok(document)) => document,
+            Ok(Err(cause)) => return Err(Unusable::Unreadable(format!("cannot be read: {cause}"))),
+            Err(_) => return Err(Unusable::Unreadable("cannot be read".to_owned())),
         };
         if document.is_none() && left.refreshed_at.is_some() {
             known.left = None;

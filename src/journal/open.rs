@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::words;
 use crate::entry::Entry;
 use crate::journal::book::{ACCEPTED, Book, INCOMPLETE, ISSUED, KEYS, NEWEST, REFRESHED};
+use crate::journal::directory::Reading;
 use crate::journal::error::JournalError;
 use crate::journal::opener::Opener;
 use crate::secret::{KeysExist, Secrets};
@@ -37,6 +38,8 @@ pub struct Journal {
 /// What goes with the kept list.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
+    /// The list itself.
+    pub(super) list: Option<Reading>,
     /// The issuer's signing keys.
     pub(super) keys: Option<Vec<u8>>,
     /// When the list was issued, and when it was found to be good; `None` if no list was ever kept.
@@ -72,9 +75,7 @@ impl Journal {
     /// - [`Exposed`](JournalError::Exposed): set the owner and mode right, if you trust what is in it.
     /// - [`KeysExist`](JournalError::KeysExist): open the journal first.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
-        let opener = Opener::new(path.as_ref());
-        let book = opener.open()?;
-        Self::read(opener, book, Damage::Refuse)
+        Self::take_over(Opener::new(path.as_ref()), Damage::Refuse)
     }
 
     /// What [`open`](Self::open) does; but where the directory's content is of no use, or cannot be read or written, it starts
@@ -100,12 +101,9 @@ impl Journal {
     /// it, and remove the directory.
     pub fn open_or_start_empty(path: impl AsRef<Path>) -> Result<Self, JournalError> {
         let path = path.as_ref();
-        let opener = Opener::new(path);
-        let opened = opener.open();
-        let read = opened.and_then(|book| Self::read(opener, book, Damage::StartEmpty));
-        let error = match read {
+        let error = match Self::take_over(Opener::new(path), Damage::StartEmpty) {
             Err(error) if error.leaves_room_for_a_start() => error,
-            read => return read,
+            opened => return opened,
         };
         // Before anything is moved, and before the host makes keys that no journal could keep.
         Secrets::keep(None).map_err(|KeysExist| JournalError::KeysExist { path: path.to_owned() })?;
@@ -151,10 +149,11 @@ impl Journal {
         self.entries.len()
     }
 
-    /// Reads a book that is open, or begins one.
-    fn read(mut opener: Opener, book: Option<Book>, damage: Damage) -> Result<Self, JournalError> {
+    /// Opens a book and reads it, or begins one.
+    fn take_over(mut opener: Opener, damage: Damage) -> Result<Self, JournalError> {
         let path = opener.path().to_owned();
-        let (book, start) = match book {
+        let list = opener.list()?;
+        let (book, start) = match opener.open()? {
             None => (opener.create(false)?, JournalStart::New),
             Some(book) => {
                 let kept = Secrets::keep(Some(&book.secrets()?));
@@ -180,6 +179,7 @@ impl Journal {
             entries,
             newest: book.time(NEWEST)?,
             kept: Kept {
+                list: Some(list),
                 keys: book.text(KEYS)?,
                 issued_at: book.time(ISSUED)?,
                 accepted_at: book.time(ACCEPTED)?,

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use redb::backends::FileBackend;
 
 use crate::journal::book::Book;
-use crate::journal::directory::{DATABASE, Directory, LIST, LOSS, WITNESS, new};
+use crate::journal::directory::{DATABASE, Directory, LIST, LOSS, Reading, WITNESS, new};
 use crate::journal::error::JournalError;
 use crate::journal::witness::Witness;
 use crate::secret::{KeysExist, Secrets};
@@ -53,6 +53,11 @@ impl Opener {
         }
         let backend = FileBackend::new(file).map_err(|error| JournalError::of(&path, error))?;
         Book::open(&path, backend, self.witness()?).map(Some)
+    }
+
+    /// The list, to be read while the book is.
+    pub(super) fn list(&self) -> Result<Reading, JournalError> {
+        Ok(self.hold()?.read(LIST))
     }
 
     /// Notes that all that the book holds has been taken over.
