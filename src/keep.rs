@@ -146,8 +146,8 @@ impl Wake for Unpark {
     }
 }
 
-/// How long a thread waits for the disk: 10 seconds.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long a thread waits for the disk, and when the disk is taken to hang: 10 seconds.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

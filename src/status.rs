@@ -183,6 +183,25 @@ pub struct JournalStatus {
     pub bytes: u64,
 }
 
+impl JournalStatus {
+    /// At the start, when nothing has gone wrong.
+    #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "there is none"))]
+    pub(crate) const fn new(directory: String, start: JournalStart) -> Self {
+        Self {
+            directory,
+            start,
+            restored_entries: 0,
+            restored_list: false,
+            list_iat: None,
+            durable: true,
+            last_error: None,
+            failures: 0,
+            entries: 0,
+            bytes: 0,
+        }
+    }
+}
+
 /// What was found of earlier processes at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

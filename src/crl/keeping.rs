@@ -74,18 +74,7 @@ mod tests {
         }
 
         fn status(&self) -> JournalStatus {
-            JournalStatus {
-                directory: String::new(),
-                start: JournalStart::New,
-                restored_entries: 0,
-                restored_list: false,
-                list_iat: None,
-                durable: false,
-                last_error: None,
-                failures: 0,
-                entries: 0,
-                bytes: 0,
-            }
+            JournalStatus::new(String::new(), JournalStart::New)
         }
     }
 

@@ -4,6 +4,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use crate::domain::{Domain, words};
 use crate::journal::book::Book;
@@ -28,6 +29,8 @@ pub(super) struct Clerk<O> {
     pub(super) open: O,
     pub(super) domain: Weak<Domain>,
     pub(super) status: Arc<Mutex<JournalStatus>>,
+    /// Since when the disk has been asked for something.
+    pub(super) asked_at: Arc<Mutex<Option<Instant>>>,
     pub(super) tidying: Tidying,
     pub(super) patience: Patience,
 }
@@ -78,7 +81,9 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
             return Err(problem);
         }
         // A database that panics is as good as one that fails.
+        self.note_asked(Some(Instant::now()));
         let outcome = catch_unwind(AssertUnwindSafe(|| work(self)));
+        self.note_asked(None);
         let problem: Problem = match outcome {
             Ok(Ok(())) => {
                 self.went_well();
@@ -100,6 +105,10 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
             tracing::error!(error = %problem, "journal cannot be written: events are in force, but not durable");
         }
         Err(problem)
+    }
+
+    fn note_asked(&self, at: Option<Instant>) {
+        *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 
     fn went_well(&mut self) {

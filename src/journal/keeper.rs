@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::Domain;
 use crate::entry::Entry;
@@ -17,7 +17,7 @@ use crate::journal::open::Journal;
 use crate::journal::order::{Desk, Item};
 use crate::journal::patience::Patience;
 use crate::journal::sweep::Tidying;
-use crate::keep::{Keep, KeepLists, Ticket};
+use crate::keep::{Keep, KeepLists, LONGEST_WAIT, Ticket};
 use crate::sink::EventSink;
 use crate::status::{FeedState, JournalStart, JournalStatus};
 use crate::timestamp::Timestamp;
@@ -62,25 +62,24 @@ struct Keeper {
     /// Disconnected when the clerk has ended.
     ended: Mutex<Receiver<Infallible>>,
     status: Arc<Mutex<JournalStatus>>,
+    /// Since when the clerk has waited for the disk.
+    asked_at: Arc<Mutex<Option<Instant>>>,
     directory: Arc<OnceLock<Directory>>,
 }
 
 impl Keeper {
     fn start(journal: Journal, restored: usize, domain: &Arc<Domain>) -> Result<Self, JournalError> {
         let (orders, inbox) = sync_channel(MOST_WAITING);
-        let path = journal.directory().to_owned();
+        let (path, start) = (journal.directory().to_owned(), journal.start());
         let status = Arc::new(Mutex::new(JournalStatus {
-            directory: path.display().to_string(),
-            start: journal.start(),
             restored_entries: restored,
-            restored_list: false,
-            list_iat: None,
+            entries: restored as u64,
             durable: journal.book.is_some(),
             last_error: journal.problem,
             failures: u64::from(journal.book.is_none()),
-            entries: restored as u64,
-            bytes: 0,
+            ..JournalStatus::new(path.display().to_string(), start)
         }));
+        let asked_at = Arc::default();
         let mut opener = journal.opener;
         let directory = opener.directory();
         let clerk = Clerk {
@@ -89,6 +88,7 @@ impl Keeper {
             open: move || opener.reopen(),
             domain: Arc::downgrade(domain),
             status: Arc::clone(&status),
+            asked_at: Arc::clone(&asked_at),
             tidying: Tidying::default(),
             patience: Patience::default(),
         };
@@ -113,6 +113,7 @@ impl Keeper {
             clerk: Some(clerk),
             ended: Mutex::new(ended),
             status,
+            asked_at,
             directory,
         })
     }
@@ -137,6 +138,8 @@ impl Keep for Keeper {
 
     fn status(&self) -> JournalStatus {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let asked_at = *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        note_hang(&mut status, asked_at);
         status.bytes = self.directory.get().map_or(0, Directory::bytes);
         status
     }
@@ -162,8 +165,36 @@ impl Drop for Keeper {
     }
 }
 
+/// A disk that does not answer is as good as one that fails.
+fn note_hang(status: &mut JournalStatus, asked_at: Option<Instant>) {
+    let waited = asked_at.map(|at| at.elapsed()).filter(|waited| *waited >= LONGEST_WAIT);
+    if let Some(waited) = waited {
+        status.durable = false;
+        let (directory, secs) = (&status.directory, waited.as_secs());
+        status.last_error = Some(format!("{directory}: the disk has not answered for {secs} s"));
+    }
+}
+
 /// How many orders may wait for the disk; more are refused.
 const MOST_WAITING: usize = 16_384;
 
 /// How long to wait for the last write.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_hangs_shows() {
+        let status = |since: Option<Duration>| {
+            let mut status = JournalStatus::new("state".to_owned(), JournalStart::New);
+            note_hang(&mut status, since.and_then(|since| Instant::now().checked_sub(since)));
+            (status.durable, status.last_error)
+        };
+        assert_eq!(status(None), (true, None));
+        assert_eq!(status(Some(LONGEST_WAIT / 2)), (true, None));
+        let words = "state: the disk has not answered for 10 s".to_owned();
+        assert_eq!(status(Some(LONGEST_WAIT)), (false, Some(words)));
+    }
+}

@@ -31,18 +31,7 @@ impl Office {
     /// Opens with these orders on the desk.
     fn open(items: Vec<Item>) -> (Self, Vec<Ticket>) {
         let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
-        let status = Arc::new(Mutex::new(JournalStatus {
-            directory: "state".to_owned(),
-            start: JournalStart::New,
-            restored_entries: 0,
-            restored_list: false,
-            list_iat: None,
-            durable: true,
-            last_error: None,
-            failures: 0,
-            entries: 0,
-            bytes: 0,
-        }));
+        let status = Arc::new(Mutex::new(JournalStatus::new("state".to_owned(), JournalStart::New)));
         let (orders, inbox) = sync_channel(100);
         let domain = Arc::new(Domain::new());
         let book = disk.begin(witness.as_file());
@@ -60,6 +49,7 @@ impl Office {
             open,
             domain: Arc::downgrade(&domain),
             status: Arc::clone(&status),
+            asked_at: Arc::default(),
             tidying: Tidying::default(),
             patience: Patience::default(),
         };
