@@ -85,6 +85,7 @@ impl Ours {
 
     fn tasks(&self, events: u64, callers: u64) -> Duration {
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
             .build()
             .expect("a runtime");
         let from = self.held();

@@ -89,8 +89,7 @@ impl Domain {
             self.store.lose(false);
             if let Some(journal) = self.journal.get() {
                 // Nothing to wait for: until it is kept, a restart finds the loss.
-                let (installed, is_lost) = self.store.look(State::to_keep);
-                drop(journal.keep_state(installed, is_lost));
+                drop(journal.keep_made_good());
             }
         }
     }

@@ -6,6 +6,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
+
 use crate::entry::Entry;
 use crate::snapshot::Snapshot;
 use crate::status::JournalStatus;
@@ -17,9 +19,12 @@ pub(crate) trait Keep: Send + Sync {
     /// Keeps what events said, joined with what is kept of their keys.
     fn keep(&self, entries: Vec<Entry>) -> Ticket;
 
-    /// Keeps when the installed list was issued, so that no older one may ever be again, and whether what was lost has been made
-    /// up for: [`State::to_keep`](crate::state::State::to_keep). Whatever else is kept takes that along.
-    fn keep_state(&self, installed: Option<Timestamp>, is_lost: bool) -> Ticket;
+    /// Keeps that a list of this issue time was installed, so that no older one may ever be again. Whatever else is kept takes
+    /// that along.
+    fn keep_newest(&self, issued_at: Timestamp) -> Ticket;
+
+    /// Keeps that whatever was lost has been made up for.
+    fn keep_made_good(&self) -> Ticket;
 
     /// Where the list itself is kept.
     #[cfg_attr(
@@ -41,8 +46,8 @@ pub(crate) trait KeepLists {
     /// nothing if a newer one is kept.
     fn keep(&self, fetched: &Fetched, list: &Arc<Snapshot>) -> Result<(), Problem>;
 
-    /// Keeps that more was said in the second of the kept list than it says.
-    fn keep_incomplete(&self, at: Timestamp) -> Ticket;
+    /// Keeps that a list of this issue time says more than the one that is kept.
+    fn keep_incomplete(&self, issued_at: Timestamp) -> Ticket;
 
     /// Keeps that the list was found to be the newest still.
     fn keep_confirmed(&self, at: Timestamp) -> Ticket;
@@ -111,9 +116,14 @@ impl Ticket {
         Self(Box::pin(answer))
     }
 
-    /// Waits as a task.
+    /// Waits as a task, and as long as a thread does.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its clock enabled.
     pub(crate) async fn answer(self) -> Result<(), Problem> {
-        self.0.await
+        let answer = timeout(LONGEST_WAIT, self.0).await;
+        answer.unwrap_or_else(|_| Err(hangs(LONGEST_WAIT)))
     }
 
     /// Waits on this thread, also where tasks run; not for ever, should the disk hang: what is not answered for by then may become
@@ -132,10 +142,14 @@ impl Ticket {
             }
             match longest.checked_sub(started.elapsed()) {
                 Some(left) => thread::park_timeout(left),
-                None => return Err(format!("the disk has not answered for {longest:?}").into()),
+                None => return Err(hangs(longest)),
             }
         }
     }
+}
+
+fn hangs(waited: Duration) -> Problem {
+    format!("the disk has not answered for {waited:?}").into()
 }
 
 struct Unpark(Thread);
@@ -158,5 +172,11 @@ mod tests {
         let hung = || Ticket::new(std::future::pending());
         let problem = hung().wait_for(Duration::from_millis(5)).unwrap_err();
         assert_eq!(&*problem, "the disk has not answered for 5ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nor_does_a_task() {
+        let problem = Ticket::new(std::future::pending()).answer().await.unwrap_err();
+        assert_eq!(&*problem, "the disk has not answered for 10s");
     }
 }

@@ -83,6 +83,10 @@ impl EventSink {
     /// # Cancel safety
     ///
     /// Dropping the future once it was polled withdraws nothing.
+    ///
+    /// # Panics
+    ///
+    /// With a journal, outside a tokio runtime with its clock enabled.
     pub async fn apply_async(&self, event: impl Into<Event>) -> Result<(), ApplyError> {
         self.put_in_force(&[event.into()]).durable().await
     }
@@ -96,6 +100,10 @@ impl EventSink {
     /// # Cancel safety
     ///
     /// Dropping the future once it was polled withdraws nothing.
+    ///
+    /// # Panics
+    ///
+    /// With a journal, outside a tokio runtime with its clock enabled.
     pub async fn apply_all_async<E: Into<Event>>(&self, events: impl IntoIterator<Item = E>) -> Result<(), ApplyError> {
         let pending = {
             let events: Vec<Event> = events.into_iter().map(Into::into).collect();
@@ -122,6 +130,10 @@ impl EventSink {
     /// # Cancel safety
     ///
     /// Dropping the future once it was polled withdraws nothing, but the message is not counted.
+    ///
+    /// # Panics
+    ///
+    /// With a journal, outside a tokio runtime with its clock enabled.
     pub async fn ingest_async(&self, decode: &impl Decode, message: &[u8]) -> Disposition {
         let disposition = match self.take_in(decode, message) {
             Ok(pending) => disposition(pending.durable().await),
@@ -150,11 +162,13 @@ impl EventSink {
     /// keep a list only as it was signed, which the poller does. It blocks for a write to disk then. A failure shows in
     /// [`status`](Self::status).
     pub fn install(&self, snapshot: Snapshot) -> Result<(), InstallError> {
-        self.admit(snapshot)?;
-        if let Some(journal) = self.domain.journal.get() {
+        let issued_at = self.admit(snapshot)?.list.issued_at();
+        if let (Some(journal), Some(issued_at)) = (self.domain.journal.get(), issued_at) {
+            if !self.domain.store.look(State::is_lost) {
+                drop(journal.keep_made_good());
+            }
             // The list is in force whatever comes of it, and whatever is kept next takes that along.
-            let (installed, is_lost) = self.domain.store.look(State::to_keep);
-            let _ = journal.keep_state(installed, is_lost).wait();
+            let _ = journal.keep_newest(issued_at).wait();
         }
         Ok(())
     }
@@ -229,8 +243,10 @@ impl EventSink {
             if state == FeedState::Live {
                 // Asked for here, since the poller sees only the latest state: not one that was down and is back already.
                 self.refresh();
-                self.domain.caught_up();
             }
+        }
+        if state == FeedState::Live {
+            self.domain.caught_up();
         }
     }
 

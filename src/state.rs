@@ -14,7 +14,6 @@ use crate::overlay::{Full, Overlay};
 use crate::policy::{Lists, Policy, StalePolicy};
 use crate::reach::Terms;
 use crate::snapshot::Snapshot;
-use crate::timestamp::Timestamp;
 use crate::verdict::{Freshness, RevocationStatus, Revoked, Source, Verdict};
 
 /// Everything a decision needs, in one piece: a reader that has this has a consistent view.
@@ -133,12 +132,6 @@ impl State {
         self.is_lost
     }
 
-    /// When the installed list was issued, and whether something is lost: what a later process has to know.
-    pub(crate) fn to_keep(&self) -> (Option<Timestamp>, bool) {
-        let issued_at = self.snapshot.as_ref().and_then(|list| list.issued_at());
-        (issued_at, self.is_lost)
-    }
-
     /// The installed list.
     pub(crate) const fn snapshot(&self) -> Option<&Arc<Snapshot>> {
         self.snapshot.as_ref()
@@ -216,6 +209,7 @@ mod tests {
     use super::*;
     use crate::event::{Event, Reason, Reinstatement, Revocation};
     use crate::policy::DEFAULT_MAX_AGE;
+    use crate::timestamp::Timestamp;
     use crate::verdict::Unknown;
 
     fn verdict(state: &State, credential: &Credential, now: Instant) -> Verdict {

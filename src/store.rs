@@ -47,11 +47,19 @@ pub(crate) struct Store {
     /// Who waits to be called.
     pub(crate) live: Live,
     writer: Mutex<Writer>,
-    /// The issue time of the newest list that was ever seen, by an earlier process perhaps. Held while a list is checked
-    /// against the installed one.
-    newest: Mutex<Option<Timestamp>>,
+    /// Which lists were ever seen. Held while a list is checked against the installed one.
+    seen: Mutex<Seen>,
     /// What retention is counted on.
     clock: Clock,
+}
+
+/// Which lists were ever seen, by an earlier process perhaps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// The issue time of the newest.
+    pub(crate) newest: Option<Timestamp>,
+    /// The issue time of one that said more than what is known of it: a newer one is wanted.
+    pub(crate) incomplete: Option<Timestamp>,
 }
 
 struct Published {
@@ -87,7 +95,7 @@ impl Store {
                 abandoned: Vec::new(),
                 forgot_at: 0,
             }),
-            newest: Mutex::default(),
+            seen: Mutex::default(),
             published: OwnLines(Published {
                 version: AtomicU64::new(state.version),
                 state: ArcSwap::from_pointee(state),
@@ -208,18 +216,18 @@ impl Store {
     /// Installs a list, or says why not.
     pub(crate) fn install(&self, offered: Snapshot, now: Timestamp) -> Result<Admitted, InstallError> {
         // Comparing two lists takes its time. Events need not wait for it, other lists do.
-        let mut newest = self.newest();
+        let mut seen = self.seen();
         let (installed, leeway) = self.look(|state| (state.snapshot().cloned(), state.policy.leeway));
-        let admitted = admission::admit(offered, installed.as_ref(), *newest, now, leeway)?;
+        let admitted = admission::admit(offered, installed.as_ref(), seen.newest, now, leeway)?;
         drop(installed);
         let mut steps = vec![Step::Install(Arc::clone(&admitted.list), fresh())];
-        if admitted.list.issued_at().is_some() {
+        if admitted.list.issued_at() > seen.incomplete {
             // From here on it is known what the issuer says, whatever was lost before.
             steps.push(Step::Lose(false));
         }
-        self.install_by(steps, &mut newest, &admitted.list);
+        self.install_by(steps, &mut seen, &admitted.list);
         // Wakers may do anything, such as install another list.
-        drop(newest);
+        drop(seen);
         self.call_whom_a_list_concerns(&admitted.list);
         Ok(admitted)
     }
@@ -232,17 +240,17 @@ impl Store {
     /// It is older than another that was seen.
     #[cfg(feature = "crl-poll")]
     pub(crate) fn install_kept(&self, kept: Snapshot, age: Duration) -> Result<Option<Arc<Snapshot>>, InstallError> {
-        let mut newest = self.newest();
+        let mut seen = self.seen();
         if self.has_list() {
             return Ok(None);
         }
         // Whether its time lies ahead was checked when it came. A clock that was set back since must not lose it.
         let now = kept.issued_at().unwrap_or_default();
-        let list = admission::admit(kept, None, *newest, now, Duration::ZERO)?.list;
+        let list = admission::admit(kept, None, seen.newest, now, Duration::ZERO)?.list;
         let at = Instant::now();
         let steps = vec![Step::Install(Arc::clone(&list), Refreshed { at, age })];
-        self.install_by(steps, &mut newest, &list);
-        drop(newest);
+        self.install_by(steps, &mut seen, &list);
+        drop(seen);
         self.call_whom_a_list_concerns(&list);
         Ok(Some(list))
     }
@@ -255,10 +263,11 @@ impl Store {
 
     /// Puts in force what earlier processes were told, and bars lists older than the newest that they saw.
     #[cfg(feature = "journal")]
-    pub(crate) fn restore(&self, entries: &[Entry], seen: Option<Timestamp>, now: Timestamp) {
-        let mut newest = self.newest();
-        *newest = seen.max(*newest);
-        drop(newest);
+    pub(crate) fn restore(&self, entries: &[Entry], before: Seen, now: Timestamp) {
+        let mut seen = self.seen();
+        seen.newest = before.newest.max(seen.newest);
+        seen.incomplete = before.incomplete;
+        drop(seen);
         let marks = entries.iter().map(|entry| {
             let forget_at = self.clock.restored_forget_at(entry.keep_until, now);
             let mark = Mark::from_moments(entry.mark.moments(), entry.mark.reason(), forget_at);
@@ -310,15 +319,15 @@ impl Store {
         full
     }
 
-    fn install_by(&self, steps: Vec<Step>, newest: &mut Option<Timestamp>, list: &Snapshot) {
+    fn install_by(&self, steps: Vec<Step>, seen: &mut Seen, list: &Snapshot) {
         let mut writer = self.writer();
         let _ = self.publish(&mut writer, steps);
         self.settle(&mut writer);
-        *newest = list.issued_at().max(*newest);
+        seen.newest = list.issued_at().max(seen.newest);
     }
 
-    fn newest(&self) -> MutexGuard<'_, Option<Timestamp>> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls the work in flight that one of these events ends.

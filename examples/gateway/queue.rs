@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::{Disposition, EventSink, FeedState};
 
@@ -37,20 +37,25 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
-    /// Feeds the sink until no registry is left to publish. All messages that are there are taken in at once, so that they
-    /// share one write to the journal.
+    /// Feeds the sink until no registry is left to publish. A message that has to wait, for the journal's disk perhaps, holds up no
+    /// other; and those that wait at a time share one write.
     pub(crate) async fn run(mut self, sink: EventSink) {
         sink.set_feed(FeedState::Live);
-        let mut messages = Vec::new();
-        while self.messages.recv_many(&mut messages, CAPACITY).await > 0 {
-            join_all(messages.drain(..).map(|message| deliver(&sink, message))).await;
+        let mut deliveries = JoinSet::new();
+        while let Some(message) = self.messages.recv().await {
+            deliveries.spawn(deliver(sink.clone(), message));
+            while deliveries.try_join_next().is_some() {}
+            if deliveries.len() >= MOST_AT_ONCE {
+                deliveries.join_next().await;
+            }
         }
+        deliveries.join_all().await;
         sink.set_feed(FeedState::Down);
     }
 }
 
 /// Delivers a message until it need not be delivered again: that is its acknowledgement.
-async fn deliver(sink: &EventSink, message: Bytes) {
+async fn deliver(sink: EventSink, message: Bytes) {
     loop {
         match sink.ingest_async(&ClawdentityEvents::new(), &message).await {
             Disposition::Applied | Disposition::Ignored(_) => return,
@@ -67,4 +72,5 @@ async fn deliver(sink: &EventSink, message: Bytes) {
 }
 
 const CAPACITY: usize = 1024;
+const MOST_AT_ONCE: usize = 4096;
 const REDELIVER_AFTER: Duration = Duration::from_millis(250);

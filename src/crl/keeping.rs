@@ -16,8 +16,9 @@ impl<C, F> Poller<C, F> {
         };
         if !admitted.is_as_offered {
             // Two lists of one second are one in memory, and cannot be one on disk. The next one takes the place of both.
-            drop(journal.lists().keep_incomplete(fetched.accepted_at));
-            return Ok(());
+            let issued_at = admitted.list.issued_at().unwrap_or(fetched.accepted_at);
+            let kept = journal.lists().keep_incomplete(issued_at).answer().await;
+            return kept.map_err(Problem::NotKept);
         }
         let sink = self.sink.clone();
         let keeping = spawn_blocking(move || match sink.domain().journal.get() {
@@ -65,7 +66,11 @@ mod tests {
             Ticket::new(pending())
         }
 
-        fn keep_state(&self, _: Option<Timestamp>, _: bool) -> Ticket {
+        fn keep_newest(&self, _: Timestamp) -> Ticket {
+            Ticket::new(pending())
+        }
+
+        fn keep_made_good(&self) -> Ticket {
             Ticket::new(pending())
         }
 

@@ -109,7 +109,12 @@ impl Book {
                 });
             }
         }
-        match book.witness.read()? {
+        let seen = match book.witness.read() {
+            // The power failed while it was written for the first time.
+            Err(JournalError::Damaged { .. }) if book.sequence == 1 => None,
+            seen => seen?,
+        };
+        match seen {
             Some(seen) if seen > book.sequence => {
                 let problem = format!(
                     "shows commit {} as its latest, and there was a commit {seen}",
@@ -314,7 +319,7 @@ pub(super) const ACCEPTED: &str = "list accepted";
 /// When the kept list was last fetched or confirmed.
 pub(super) const REFRESHED: &str = "list refreshed";
 
-/// When another list of the same second was installed that says more.
+/// When another list was issued that was installed, says more, and could not be kept.
 pub(super) const INCOMPLETE: &str = "list incomplete";
 
 /// The issuer's signing keys, as it published them.

@@ -13,7 +13,6 @@ use crate::journal::order::{Item, Order};
 use crate::journal::patience::Patience;
 use crate::journal::sweep::{Judge, TIDY_EVERY, Tidying};
 use crate::keep::Problem;
-use crate::state::State;
 use crate::status::JournalStatus;
 use crate::timestamp::Timestamp;
 
@@ -126,9 +125,11 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
         };
         let book = self.book.insert(book);
         if items.iter().any(Item::is_written) {
-            let state = self.domain.upgrade().map(|domain| domain.store.look(State::to_keep));
-            let state = state.map(|(installed, is_lost)| Item::State { installed, is_lost });
-            book.write(|page| items.iter().chain(&state).try_for_each(|item| item.put(page)))?;
+            // Along with everything else, in case that it could not be written when it was ordered.
+            let domain = self.domain.upgrade();
+            let newest = domain.and_then(|domain| domain.store.look(|state| state.snapshot()?.issued_at()));
+            let newest = newest.map(Item::Newest);
+            book.write(|page| items.iter().chain(&newest).try_for_each(|item| item.put(page)))?;
         }
         let entries = book.len()?;
         self.status().entries = entries;

@@ -86,13 +86,24 @@ impl Directory {
     }
 
     /// What one of its files contains, if it exists. It is read by another thread meanwhile.
-    pub(super) fn read(&self, name: &str) -> Reading {
+    pub(super) fn read(&self, name: &str) -> Result<Reading, JournalError> {
         let path = self.file(name);
-        thread::spawn(move || match fs::read(path) {
-            Ok(content) => Ok(Some(content)),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(cause),
-        })
+        let read = {
+            let path = path.clone();
+            move || match fs::read(path) {
+                Ok(content) => Ok(Some(content)),
+                Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(cause) => Err(cause),
+            }
+        };
+        let reading = thread::Builder::new().spawn(read);
+        reading.map_err(|cause| JournalError::failed(&path, cause))
+    }
+
+    /// Whether one of its files exists.
+    pub(super) fn has(&self, name: &str) -> Result<bool, JournalError> {
+        let path = self.file(name);
+        path.try_exists().map_err(|cause| JournalError::failed(&path, cause))
     }
 
     /// Replaces one of its files as a whole: there is the old or the new one whatever happens, and the new one is durable
@@ -103,7 +114,8 @@ impl Directory {
             let mut file = self.create(&new)?;
             let written = file.write_all(content).and_then(|()| file.sync_all());
             written.map_err(|cause| JournalError::failed(&self.file(name), cause))?;
-            self.put_in_place(name)
+            self.put_in_place(name)?;
+            self.sync()
         };
         write().inspect_err(|_| {
             // A half of it would take room that is wanted elsewhere.
@@ -111,33 +123,33 @@ impl Directory {
         })
     }
 
-    /// Gives the [`new`] file the place of that name, for good.
+    /// Gives the [`new`] file the place of that name; for good once the directory is [synced](Self::sync).
     pub(super) fn put_in_place(&self, name: &str) -> Result<(), JournalError> {
         let path = self.file(name);
-        let moved = fs::rename(self.file(&new(name)), &path).and_then(|()| sync(&self.path));
-        moved.map_err(|cause| JournalError::failed(&path, cause))
+        fs::rename(self.file(&new(name)), &path).map_err(|cause| JournalError::failed(&path, cause))
+    }
+
+    /// Makes the names in it durable.
+    pub(super) fn sync(&self) -> Result<(), JournalError> {
+        sync(&self.path).map_err(|cause| JournalError::failed(&self.path, cause))
     }
 
     /// Puts files aside, for somebody to look at, beside those that were put aside before.
     pub(super) fn set_aside(&self, names: &[&str]) -> Result<(), JournalError> {
         for name in names {
-            let path = self.file(name);
-            let aside = (0..).map(|number| match number {
-                0 => self.file(&format!("{name}.damaged")),
-                _ => self.file(&format!("{name}.damaged.{number}")),
-            });
-            let aside = aside
-                .into_iter()
-                .find(|aside| !aside.exists())
-                .unwrap_or_else(|| path.clone());
-            match fs::rename(&path, aside) {
-                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-                    return Err(JournalError::failed(&path, cause));
-                }
-                _ => {}
+            if !self.has(name)? {
+                continue;
             }
+            let mut aside = format!("{name}.damaged");
+            let mut number = 0_u32;
+            while self.has(&aside)? {
+                number += 1;
+                aside = format!("{name}.damaged.{number}");
+            }
+            let path = self.file(name);
+            fs::rename(&path, self.file(&aside)).map_err(|cause| JournalError::failed(&path, cause))?;
         }
-        sync(&self.path).map_err(|cause| JournalError::failed(&self.path, cause))
+        self.sync()
     }
 
     /// How many bytes its files take.

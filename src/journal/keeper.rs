@@ -19,7 +19,8 @@ use crate::journal::patience::Patience;
 use crate::journal::sweep::Tidying;
 use crate::keep::{Keep, KeepLists, LONGEST_WAIT, Ticket};
 use crate::sink::EventSink;
-use crate::status::{FeedState, JournalStart, JournalStatus};
+use crate::status::{JournalStart, JournalStatus};
+use crate::store::Seen;
 use crate::timestamp::Timestamp;
 
 impl EventSink {
@@ -40,17 +41,20 @@ impl EventSink {
         let (entries, newest) = (mem::take(&mut journal.entries), journal.newest);
         // What a kept list says is not among the entries: until it is restored, something is missing.
         let is_lost = journal.start() == JournalStart::Lost || journal.kept.refreshed_at.is_some();
-        let keeper = Keeper::start(journal, entries.len(), domain)?;
-        let set = domain.journal.set(Box::new(keeper));
-        set.map_err(|_| JournalError::Taken { path })?;
+        let incomplete = journal.kept.incomplete;
+        if domain.journal.get().is_some() {
+            return Err(JournalError::Taken { path });
+        }
+        // Before anything that is said to this sink meanwhile can be kept.
         if is_lost {
             domain.store.lose(true);
         }
-        domain.store.restore(&entries, newest, Timestamp::now());
-        if *domain.feed.borrow() == FeedState::Live {
-            domain.caught_up();
-        }
-        Ok(())
+        domain
+            .store
+            .restore(&entries, Seen { newest, incomplete }, Timestamp::now());
+        let keeper = Keeper::start(journal, entries.len(), domain)?;
+        let set = domain.journal.set(Box::new(keeper));
+        set.map_err(|_| JournalError::Taken { path })
     }
 }
 
@@ -128,8 +132,12 @@ impl Keep for Keeper {
         self.desk().order(Item::Entries(entries))
     }
 
-    fn keep_state(&self, installed: Option<Timestamp>, is_lost: bool) -> Ticket {
-        self.desk().order(Item::State { installed, is_lost })
+    fn keep_newest(&self, issued_at: Timestamp) -> Ticket {
+        self.desk().order(Item::Newest(issued_at))
+    }
+
+    fn keep_made_good(&self) -> Ticket {
+        self.desk().order(Item::MadeGood)
     }
 
     fn lists(&self) -> &dyn KeepLists {
@@ -139,8 +147,10 @@ impl Keep for Keeper {
     fn status(&self) -> JournalStatus {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let asked_at = *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        note_hang(&mut status, asked_at);
-        status.bytes = self.directory.get().map_or(0, Directory::bytes);
+        let hangs = note_hang(&mut status, asked_at);
+        if !hangs {
+            status.bytes = self.directory.get().map_or(0, Directory::bytes);
+        }
         status
     }
 }
@@ -165,14 +175,15 @@ impl Drop for Keeper {
     }
 }
 
-/// A disk that does not answer is as good as one that fails.
-fn note_hang(status: &mut JournalStatus, asked_at: Option<Instant>) {
+/// A disk that does not answer is as good as one that fails. Returns whether that is so.
+fn note_hang(status: &mut JournalStatus, asked_at: Option<Instant>) -> bool {
     let waited = asked_at.map(|at| at.elapsed()).filter(|waited| *waited >= LONGEST_WAIT);
     if let Some(waited) = waited {
         status.durable = false;
         let (directory, secs) = (&status.directory, waited.as_secs());
         status.last_error = Some(format!("{directory}: the disk has not answered for {secs} s"));
     }
+    waited.is_some()
 }
 
 /// How many orders may wait for the disk; more are refused.

@@ -1,7 +1,9 @@
 //! Keeping the issuer's list and its signing keys.
 
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::thread::JoinHandle;
 
 use crate::domain::words;
 use crate::journal::directory::{Directory, LIST};
@@ -25,7 +27,8 @@ pub(super) struct Lists {
 struct Known {
     /// What an earlier process left, until it is asked for.
     left: Option<Kept>,
-    is_whole: bool,
+    /// Whether nothing else is lost, and it is all that the issuer said.
+    is_all: bool,
     /// When it was issued, or any other that was installed.
     issued_at: Option<Timestamp>,
     /// Its hash, so that the same is not written again and again.
@@ -82,11 +85,16 @@ impl KeepLists for Lists {
             return Ok(None);
         };
         // The second time, if it could not be read the first.
-        let reading = left.list.take().unwrap_or_else(|| directory.read(LIST));
-        let document = match reading.join() {
-            Ok(Ok(document)) => document,
-            Ok(Err(cause)) => return Err(Unusable::Unreadable(format!("cannot be read: {cause}"))),
-            Err(_) => return Err(Unusable::Unreadable("cannot be read".to_owned())),
+        let reading = match left.list.take() {
+            Some(reading) => Ok(reading),
+            None => directory.read(LIST),
+        };
+        let unreadable = |cause: &dyn fmt::Display| Unusable::Unreadable(format!("cannot be read: {cause}"));
+        let document = match reading.map(JoinHandle::join) {
+            Ok(Ok(Ok(document))) => document,
+            Ok(Ok(Err(cause))) => return Err(unreadable(&cause)),
+            Ok(Err(_)) => return Err(unreadable(&"a panic")),
+            Err(error) => return Err(unreadable(&words(&error))),
         };
         if document.is_none() && left.refreshed_at.is_some() {
             known.left = None;
@@ -124,15 +132,14 @@ impl KeepLists for Lists {
     }
 
     fn restored(&self, list: &Arc<Snapshot>) -> bool {
-        let is_found = {
+        {
             let mut status = self.status();
             status.restored_list = true;
             status.list_iat = list.issued_at().map(Timestamp::as_unix_secs);
-            status.start != JournalStart::Lost
-        };
+        }
         // Nothing to wait for: it is kept already.
         drop(self.order(Item::Restored(Arc::clone(list))));
-        is_found && self.known().is_whole
+        self.known().is_all
     }
 }
 
@@ -145,8 +152,9 @@ impl Lists {
         left: Kept,
         damage: Damage,
     ) -> Self {
+        let is_found = status.lock().unwrap_or_else(PoisonError::into_inner).start != JournalStart::Lost;
         let known = Known {
-            is_whole: left.is_whole,
+            is_all: is_found && left.incomplete.is_none(),
             left: Some(left),
             issued_at: newest,
             list: None,

@@ -39,8 +39,8 @@
 //!
 //! Beside them there may be for a moment `*.new`, what is not whole yet, `loss`, while something is set aside, and `probe.*`.
 //!
-//! After a failure everything is written anew, to another file that takes the place of the old one: of what could not be synced,
-//! nobody knows what is on the disk.
+//! After a sync that failed everything is written anew, to another file that takes the place of the old one: nobody knows what of
+//! it is on the disk.
 //!
 //! Entries go as they expire, or as the kept list takes them over; their room is used again, so that the file stays in
 //! proportion to the most entries that were ever held at a time.
@@ -62,6 +62,7 @@ mod patience;
 mod open;
 mod opener;
 mod book;
+mod backend;
 mod row;
 mod witness;
 mod directory;

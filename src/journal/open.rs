@@ -47,8 +47,8 @@ pub(super) struct Kept {
     pub(super) accepted_at: Option<Timestamp>,
     /// When it was last fetched or confirmed.
     pub(super) refreshed_at: Option<Timestamp>,
-    /// Whether it is all that the issuer said.
-    pub(super) is_whole: bool,
+    /// When another list was issued, in the same second or later, that was installed and could not be kept.
+    pub(super) incomplete: Option<Timestamp>,
 }
 
 /// What is to become of a start at which the directory's content is of no use.
@@ -184,7 +184,7 @@ impl Journal {
                 issued_at: book.time(ISSUED)?,
                 accepted_at: book.time(ACCEPTED)?,
                 refreshed_at: book.time(REFRESHED)?,
-                is_whole: book.time(INCOMPLETE)?.is_none(),
+                incomplete: book.time(INCOMPLETE)?,
             },
             opener,
             book: Some(book),

@@ -1,10 +1,12 @@
 //! What it takes to open the book, the first time and after a failure.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use redb::backends::FileBackend;
 
+use crate::journal::backend::{Doubt, Watched};
 use crate::journal::book::Book;
 use crate::journal::directory::{DATABASE, Directory, LIST, LOSS, Reading, WITNESS, new};
 use crate::journal::error::JournalError;
@@ -17,6 +19,8 @@ pub(super) struct Opener {
     directory: Arc<OnceLock<Directory>>,
     /// Whether this process knows all that the book holds. There has to be one then, and it has to be that one.
     is_known: bool,
+    /// Whether what is read of the book may not be on the disk.
+    doubt: Doubt,
 }
 
 impl Opener {
@@ -25,6 +29,7 @@ impl Opener {
             path: path.to_owned(),
             directory: Arc::default(),
             is_known: false,
+            doubt: Doubt::default(),
         }
     }
 
@@ -51,13 +56,16 @@ impl Opener {
         if file.metadata().is_ok_and(|data| data.len() == 0) {
             return Err(JournalError::damaged(&path, "is empty"));
         }
-        let backend = FileBackend::new(file).map_err(|error| JournalError::of(&path, error))?;
-        Book::open(&path, backend, self.witness()?).map(Some)
+        let backend = self.backend(file)?;
+        let book = Book::open(&path, backend, self.witness()?)?;
+        // It is in its place, whatever happened after that.
+        directory.remove(LOSS)?;
+        Ok(Some(book))
     }
 
     /// The list, to be read while the book is.
     pub(super) fn list(&self) -> Result<Reading, JournalError> {
-        Ok(self.hold()?.read(LIST))
+        self.hold()?.read(LIST)
     }
 
     /// Notes that all that the book holds has been taken over.
@@ -88,12 +96,17 @@ impl Opener {
     /// Opens the book anew, after a failure.
     ///
     /// What could not be synced is in the system's cache, where it reads like all else, and may never get to the disk: the system
-    /// tries once. So all of it is written once more, to another file.
+    /// tries once. So all of it is written once more then, to another file.
     pub(super) fn reopen(&mut self) -> Result<Book, JournalError> {
         let path = self.path.join(DATABASE);
         match self.open() {
             Ok(Some(book)) if self.is_known && book.secrets()? == Secrets::in_use().to_bytes() => {
-                self.put_in_place(|path, backend, witness| Book::copy(path, backend, witness, &book))
+                if !self.doubt.is_raised() {
+                    return Ok(book);
+                }
+                let copied = self.put_in_place(|path, backend, witness| Book::copy(path, backend, witness, &book))?;
+                self.doubt.settle();
+                Ok(copied)
             }
             Ok(Some(_)) => {
                 let advice = "can be used again: a restart takes over what an earlier process kept in it";
@@ -112,29 +125,36 @@ impl Opener {
     /// Has a new book made, and gives it the place of the one that is there.
     fn put_in_place(
         &mut self,
-        make: impl FnOnce(&Path, FileBackend, Witness) -> Result<Book, JournalError>,
+        make: impl FnOnce(&Path, Watched, Witness) -> Result<Book, JournalError>,
     ) -> Result<Book, JournalError> {
-        let directory = self.hold()?;
+        let shared = self.directory();
+        self.hold()?;
+        let directory = shared.get().expect("it is held");
         let path = directory.file(DATABASE);
         let file = directory.create(&new(DATABASE))?;
-        let made = FileBackend::new(file)
-            .map_err(|error| JournalError::of(&path, error))
+        let made = self
+            .backend(file)
             .and_then(|backend| make(&path, backend, self.witness()?));
         let mut book = made.inspect_err(|_| {
             // A half of it would take room that is wanted elsewhere.
             let _ = directory.remove(&new(DATABASE));
         })?;
         directory.put_in_place(DATABASE)?;
-        book.bear_first_witness()?;
         self.is_known = true;
+        directory.sync()?;
+        book.bear_first_witness()?;
         Ok(book)
     }
 
     /// Whether something is left of a book that is not there.
     fn remains(&self) -> Result<bool, JournalError> {
         let directory = self.hold()?;
-        let is_there = |name| directory.file(name).exists();
-        Ok(is_there(LIST) || is_there(LOSS) || self.witness()?.read()?.is_some())
+        Ok(directory.has(LIST)? || directory.has(LOSS)? || self.witness()?.read()?.is_some())
+    }
+
+    fn backend(&self, file: File) -> Result<Watched, JournalError> {
+        let file = FileBackend::new(file).map_err(|error| JournalError::of(&self.path.join(DATABASE), error))?;
+        Ok(Watched::new(file, &self.doubt))
     }
 
     fn witness(&self) -> Result<Witness, JournalError> {

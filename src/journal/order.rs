@@ -24,7 +24,7 @@ pub(super) struct Order {
 #[derive(Debug)]
 pub(super) enum Item {
     Entries(Vec<Entry>),
-    /// Another list was installed in the second of the kept one.
+    /// Another list was issued then, and could not be kept although it says more.
     Incomplete(Timestamp),
     /// The issuer's signing keys.
     Keys(Vec<u8>),
@@ -34,17 +34,16 @@ pub(super) enum Item {
         keys: Option<Arc<[u8]>>,
         accepted_at: Timestamp,
     },
+    /// Whatever was lost has been made up for.
+    MadeGood,
+    /// When the installed list was issued.
+    Newest(Timestamp),
     /// Nothing, but to find out whether anything could be written.
     Ready,
     /// The kept list was confirmed.
     Refreshed(Timestamp),
     /// The list that is kept is installed. There is nothing to write.
     Restored(Arc<Snapshot>),
-    /// When the installed list was issued, and whether something is lost.
-    State {
-        installed: Option<Timestamp>,
-        is_lost: bool,
-    },
 }
 
 /// Where orders are given.
@@ -93,7 +92,7 @@ impl Item {
                     page.entries.insert(key, row)?;
                 }
             }
-            Self::Incomplete(at) => page.set_time(INCOMPLETE, *at)?,
+            Self::Incomplete(at) => page.raise_time(INCOMPLETE, *at)?,
             Self::Keys(keys) => drop(page.texts.insert(KEYS, &keys[..])?),
             Self::List {
                 list,
@@ -105,21 +104,25 @@ impl Item {
                 page.set_time(ISSUED, issued_at)?;
                 page.set_time(ACCEPTED, *accepted_at)?;
                 page.set_time(REFRESHED, *accepted_at)?;
-                page.numbers.remove(INCOMPLETE)?;
+                let incomplete = page.numbers.get(INCOMPLETE)?.map(|at| at.value());
+                // What it takes the place of was older, and all is known that was lost.
+                if incomplete.is_none_or(|at| at < issued_at.as_unix_millis()) {
+                    page.numbers.remove(INCOMPLETE)?;
+                    page.numbers.remove(LOST)?;
+                }
                 if let Some(keys) = keys {
                     page.texts.insert(KEYS, &keys[..])?;
                 }
             }
-            Self::Refreshed(at) => page.set_time(REFRESHED, *at)?,
-            Self::Ready | Self::Restored(_) => {}
-            Self::State { installed, is_lost } => {
-                if let Some(installed) = installed {
-                    page.raise_time(NEWEST, *installed)?;
-                }
-                if !is_lost {
-                    page.numbers.remove(LOST)?;
+            Self::MadeGood => drop(page.numbers.remove(LOST)?),
+            Self::Newest(issued_at) => page.raise_time(NEWEST, *issued_at)?,
+            Self::Refreshed(at) => {
+                // There may be none that is kept.
+                if page.numbers.get(ISSUED)?.is_some() {
+                    page.set_time(REFRESHED, *at)?;
                 }
             }
+            Self::Ready | Self::Restored(_) => {}
         }
         Ok(())
     }

@@ -117,6 +117,8 @@ fn a_loss_outlives_restarts_until_it_is_made_up_for() {
         assert!(matches!(process.decide(Key::token("t")), Verdict::Unknown(_)) && !process.sink.is_ready());
         process.sink.set_feed(FeedState::Live);
         assert!(!process.sink.is_ready(), "lists are expected");
+        // What is kept meanwhile makes up for nothing.
+        process.sink.apply(Revocation::of(Key::token("new"))).unwrap();
     }
     let process = Process::with(open(directory.path()), fail_open);
     process.sink.install(Snapshot::builder(ago(5)).build()).unwrap();

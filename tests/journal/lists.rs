@@ -323,6 +323,9 @@ async fn of_one_second_the_one_that_says_less_is_not_kept() {
     registry.restore(&process.sink).unwrap();
     assert!(process.is_revoked(token(A)));
     assert!(!process.sink.is_ready(), "more was said");
+    registry.publish(list(iat, iat + 390, &[A], K1));
+    registry.fetch_for(&process.sink).await;
+    assert!(!process.sink.is_ready(), "more than this one says, too");
     registry.publish(list(iat + 1, iat + 390, &[A, B], K1));
     registry.fetch_for(&process.sink).await;
     drop(process);

@@ -1,4 +1,4 @@
-//! Every byte of a small database changed, one at a time; every truncation; power loss.
+//! Every byte of a small database changed, one at a time; every truncation; kills and power failures.
 
 use std::fs::File;
 use std::io::Write;
@@ -52,6 +52,7 @@ impl Victim {
         put(&mut book, &Item::Keys(b"keys".to_vec()));
         put(&mut book, &Item::Incomplete(Timestamp::from_unix_secs(7)));
         put(&mut book, &Item::Refreshed(Timestamp::from_unix_secs(8)));
+        assert_eq!(book.time(REFRESHED).unwrap(), None, "there is no list");
         for number in 0..20 {
             put(
                 &mut book,
@@ -151,26 +152,10 @@ fn every_truncation() {
     }
 }
 
-/// Whatever part of the writes that were not synced got to the disk: what was answered for is there.
+/// A process that is killed between any two of its writes, or whose power fails: whatever part of what was not synced got to the
+/// disk, what was answered for is there.
 #[test]
-fn power_that_fails_at_any_moment() {
-    let mut random = fastrand::Rng::with_seed(1);
-    let disk = Disk::default();
-    let witness = tempfile::NamedTempFile::new().unwrap();
-    let mut book = disk.begin(witness.as_file());
-    for number in 0..200 {
-        put(&mut book, &Item::Entries(vec![entry(number, None)]));
-        for _ in 0..3 {
-            let left = Disk::of(disk.after_power_loss(&mut random));
-            let entries = left.open(witness.as_file()).unwrap().entries().unwrap();
-            assert_eq!(entries.len(), number + 1);
-        }
-    }
-}
-
-/// A process that is killed between any two of its writes.
-#[test]
-fn a_kill_at_any_moment() {
+fn a_kill_or_a_power_failure_at_any_moment() {
     let disk = Disk::default();
     let witness = tempfile::NamedTempFile::new().unwrap();
     let mut book = disk.begin(witness.as_file());
@@ -189,5 +174,5 @@ fn a_kill_at_any_moment() {
             moments += 1;
         }
     }
-    assert!(moments > 100, "{moments}");
+    assert!(moments > 500, "{moments}");
 }

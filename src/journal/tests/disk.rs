@@ -24,22 +24,58 @@ pub(super) struct Disk {
     fault: Arc<Mutex<Option<Fault>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Content {
     bytes: Vec<u8>,
     /// What was there when it was last synced, and what was written since.
     synced: Vec<u8>,
     unsynced: Vec<(usize, Vec<u8>)>,
     syncs: usize,
-    /// What lay on it after each change, if that is wanted.
+    random: fastrand::Rng,
+    /// What lay on it after each change, and what would have been left had the power failed then, if that is wanted.
     history: Option<Vec<Vec<u8>>>,
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            synced: Vec::new(),
+            unsynced: Vec::new(),
+            syncs: 0,
+            random: fastrand::Rng::with_seed(3),
+            history: None,
+        }
+    }
 }
 
 impl Content {
     fn changed(&mut self) {
-        if let Some(history) = &mut self.history {
-            history.push(self.bytes.clone());
+        if self.history.is_some() {
+            let mut images = vec![self.bytes.clone()];
+            for _ in 0..2 {
+                let left = self.after_power_loss();
+                images.push(left);
+            }
+            self.history.iter_mut().for_each(|history| history.append(&mut images));
         }
+    }
+
+    /// What is left after the power failed: all that was synced, and any part of what was written since.
+    fn after_power_loss(&mut self) -> Vec<u8> {
+        let mut left = self.synced.clone();
+        // Its length is part of what was written since, and its end is nothing then.
+        if self.random.bool() {
+            left.resize(self.bytes.len(), 0);
+        }
+        for (offset, data) in &self.unsynced {
+            if self.random.bool()
+                && let Some(room) = left.get_mut(*offset..offset + data.len())
+            {
+                room.copy_from_slice(data);
+            }
+        }
+        left
     }
 }
 
@@ -65,18 +101,9 @@ impl Disk {
         disk
     }
 
-    /// What is left after the power failed: all that was synced, and any part of what was written since.
-    pub(super) fn after_power_loss(&self, random: &mut fastrand::Rng) -> Vec<u8> {
-        let content = self.content();
-        let mut left = content.synced.clone();
-        // Its length is part of what was written since, and its end is nothing then.
-        left.resize(content.bytes.len(), 0);
-        for (offset, data) in &content.unsynced {
-            if random.bool() && offset + data.len() <= left.len() {
-                left[*offset..][..data.len()].copy_from_slice(data);
-            }
-        }
-        left
+    /// What is left after the power failed.
+    pub(super) fn after_power_loss(&self) -> Vec<u8> {
+        self.content().after_power_loss()
     }
 
     /// What lies on it now: what a process leaves that is killed.

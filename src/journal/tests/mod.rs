@@ -3,4 +3,5 @@
 mod damage;
 mod disk;
 mod failures;
+mod lists;
 mod tidying;

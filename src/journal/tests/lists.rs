@@ -1,0 +1,70 @@
+//! The file of the list.
+
+use std::fs;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+
+use crate::journal::directory::Directory;
+use crate::journal::lists::Lists;
+use crate::journal::open::{Damage, Kept};
+use crate::journal::order::{Desk, Order};
+use crate::keep::{Fetched, KeepLists, Problem};
+use crate::snapshot::Snapshot;
+use crate::status::{JournalStart, JournalStatus};
+use crate::timestamp::Timestamp;
+
+fn keep(lists: &Lists, issued_at: u64, document: &str) -> Result<(), Problem> {
+    let issued_at = Timestamp::from_unix_secs(issued_at);
+    let fetched = Fetched {
+        document: document.into(),
+        keys: None,
+        accepted_at: issued_at,
+    };
+    lists.keep(&fetched, &Arc::new(Snapshot::builder(issued_at).build()))
+}
+
+/// Two pollers may be about to keep what they have fetched, and the slower one may have the older list.
+#[test]
+fn an_older_list_takes_the_place_of_none_and_a_failure_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let status = Arc::new(Mutex::new(JournalStatus::new(String::new(), JournalStart::New)));
+    let directory = Arc::new(OnceLock::new());
+    directory.set(Directory::hold(&path).unwrap()).unwrap();
+    let (orders, inbox) = sync_channel::<Order>(10);
+    // A clerk to whom all is well.
+    let clerk = thread::spawn(move || inbox.into_iter().for_each(|order| drop(order.answer.send(Ok(())))));
+    let newest = Some(Timestamp::from_unix_secs(50));
+    let lists = Lists::new(
+        Desk(orders),
+        &status,
+        &directory,
+        newest,
+        Kept::default(),
+        Damage::Refuse,
+    );
+    let kept = || fs::read_to_string(path.join("list")).unwrap_or_default();
+    for (issued_at, document, expected) in [
+        (49, "before", ""),
+        (100, "one", "one"),
+        (102, "two", "two"),
+        (101, "late", "two"),
+        (102, "as new", "as new"),
+    ] {
+        keep(&lists, issued_at, document).unwrap();
+        assert_eq!(kept(), expected);
+    }
+    fs::remove_dir_all(&path).unwrap();
+    keep(&lists, 103, "as new").unwrap();
+    let problem = keep(&lists, 104, "lost").unwrap_err();
+    assert!(
+        problem.starts_with(path.join("list.new").to_str().unwrap()),
+        "{problem}"
+    );
+    let status = status.lock().unwrap();
+    assert_eq!((status.failures, status.last_error.as_deref()), (1, Some(&*problem)));
+    assert_eq!(status.list_iat, Some(102));
+    drop(lists);
+    clerk.join().unwrap();
+}
