@@ -25,7 +25,8 @@ impl<C, F> Poller<C, F> {
             Some(journal) => journal.lists().keep(&fetched, &admitted.list),
             None => Ok(()),
         });
-        match timeout(self.limits.timeout, keeping).await {
+        // Nor so long that the next list is late.
+        match timeout(self.limits.timeout.min(self.fast), keeping).await {
             Ok(Ok(kept)) => kept.map_err(Problem::NotKept),
             Ok(Err(lost)) => Err(Problem::Lost(lost)),
             Err(_) => Err(Problem::NotKept("the disk has not answered in time".into())),

@@ -72,7 +72,7 @@ pub struct Poller<C, F> {
     keys_uri: Uri,
     pub(super) sink: EventSink,
     slow: Duration,
-    fast: Duration,
+    pub(super) fast: Duration,
     pub(super) limits: Limits,
     pub(super) keys: watch::Sender<Arc<KeySet>>,
     /// The document that they were read from.
