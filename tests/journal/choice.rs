@@ -8,13 +8,15 @@ use tower_revocation::journal::{Journal, JournalError};
 use tower_revocation::status::{FeedState, JournalStart};
 use tower_revocation::{ApplyError, Key, Lists, Revocation, Snapshot, StalePolicy, Verdict};
 
-use crate::support::{Process, ago, eventually, new_directory, open, words};
+use crate::support::{Process, ago, eventually, new_directory, open, until_closed, words};
 
 /// A directory in which a token was revoked.
 fn revoked() -> tempfile::TempDir {
     let directory = new_directory();
     let process = Process::start_without_lists(directory.path());
     process.sink.apply(Revocation::of(Key::token("t"))).unwrap();
+    drop(process);
+    until_closed(directory.path());
     directory
 }
 

@@ -7,7 +7,7 @@ use tower_revocation::journal::Journal;
 use tower_revocation::{Key, Revocation, Timestamp, Verdict};
 
 use crate::registry::{A, Registry, list, token};
-use crate::support::{Process, new_directory};
+use crate::support::{Process, new_directory, until_closed};
 
 /// The database has its own test, in memory: it is large, and a disk would take its time.
 #[tokio::test]
@@ -20,6 +20,7 @@ async fn no_damage_to_a_small_file_admits_what_was_revoked() {
     registry.fetch_for(&process.sink).await;
     process.sink.apply(Revocation::of(Key::subject("s"))).unwrap();
     drop(process);
+    until_closed(directory.path());
 
     let (mut found, mut harmless) = (0, 0);
     for name in ["sequence", "list", "lock"] {
@@ -33,6 +34,7 @@ async fn no_damage_to_a_small_file_admits_what_was_revoked() {
         });
         let truncated = (0..whole.len()).map(|length| whole[..length].to_vec());
         for content in changed.chain(truncated) {
+            until_closed(directory.path());
             fs::write(directory.path().join(name), &content).unwrap();
             match decides(directory.path(), &registry) {
                 Some(true) => harmless += 1,
@@ -67,6 +69,7 @@ fn decides(directory: &Path, registry: &Registry) -> Option<bool> {
 
 /// What the database says.
 fn commits(directory: &Path) -> u64 {
+    until_closed(directory);
     let database = redb::Database::open(directory.join("journal.redb")).unwrap();
     let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
     let numbers = transaction

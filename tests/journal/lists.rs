@@ -16,7 +16,7 @@ use tower_revocation::{
 };
 
 use crate::registry::{A, B, C, ISSUER, Registry, list, token};
-use crate::support::{Process, ago, new_directory, open, secs};
+use crate::support::{Process, ago, new_directory, open, secs, until_closed};
 
 const K1: (&str, u8) = ("k1", 7);
 
@@ -36,6 +36,8 @@ async fn kept_list() -> (TempDir, Registry, u64) {
     registry.fetch_for(&process.sink).await;
     // The list has taken one of them over.
     process.until_kept(1);
+    drop(process);
+    until_closed(directory.path());
     (directory, registry, iat)
 }
 
@@ -361,6 +363,7 @@ async fn entries_that_it_carries_are_let_go_of() {
 
 /// Changes a time in a journal that no process holds.
 fn set_time(directory: &Path, name: &str, at: Timestamp) {
+    until_closed(directory);
     let database = Database::open(directory.join("journal.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
     {

@@ -60,6 +60,11 @@ pub(crate) fn open(directory: &Path) -> Journal {
     })
 }
 
+/// Waits until no "process" holds the directory: its journal is closed a moment after it is dropped.
+pub(crate) fn until_closed(directory: &Path) {
+    eventually(|| std::fs::File::open(directory.join("lock")).unwrap().try_lock().ok());
+}
+
 /// A directory for a journal, and the first journal in it.
 pub(crate) fn new_directory() -> TempDir {
     tempfile::tempdir().unwrap()
