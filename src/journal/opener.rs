@@ -93,7 +93,8 @@ impl Opener {
         self.create(true)
     }
 
-    /// Opens the book anew, after a failure.
+    /// Opens the book anew, after a failure: the one that this process knows, or a new one if it began without any. One that it
+    /// does not know, and that is in good order, is left to a restart.
     ///
     /// What could not be synced is in the system's cache, where it reads like all else, and may never get to the disk: the system
     /// tries once. So all of it is written once more then, to another file.

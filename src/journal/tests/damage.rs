@@ -116,20 +116,17 @@ fn every_bit_of_the_header() {
 
 #[test]
 fn every_byte_that_a_killed_process_left() {
-    let victim = Victim::new(true);
-    let tally = victim.check_changes(0..victim.image.len(), &[0xff]);
-    assert!(
-        tally.found > 5_000,
-        "{} found, {} harmless",
-        tally.found,
-        tally.harmless
-    );
+    every_byte(true, 0xff);
 }
 
 #[test]
 fn every_byte_that_a_process_left_in_good_order() {
-    let victim = Victim::new(false);
-    let tally = victim.check_changes(0..victim.image.len(), &[0x10]);
+    every_byte(false, 0x10);
+}
+
+fn every_byte(is_killed: bool, mask: u8) {
+    let victim = Victim::new(is_killed);
+    let tally = victim.check_changes(0..victim.image.len(), &[mask]);
     assert!(
         tally.found > 5_000,
         "{} found, {} harmless",
