@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::event::Event;
+use crate::timestamp::Timestamp;
 
 /// Reads the messages of one queue.
 ///
@@ -56,6 +57,8 @@ pub enum Decoded {
     Events(Vec<Event>),
     /// Nothing that concerns revocation, and why.
     Ignored(Cow<'static, str>),
+    /// That the issuer's end of the feed was alive at this time, by the issuer's clock.
+    Heartbeat(Timestamp),
     /// That a newer list is to be had, and should be fetched now.
     Refresh,
 }

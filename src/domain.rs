@@ -5,20 +5,19 @@ use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::counters::{Counters, Outcome};
 use crate::credential::{Credential, Identity};
+use crate::health::{Health, dead_letter_status, millis};
 use crate::keep::Keep;
 use crate::policy::{Lists, Policy, StalePolicy};
 use crate::refusal::{DEFAULT_RETRY_AFTER, Refusal};
 use crate::state::State;
 use crate::status::{
-    DeadLetterStatus, DispositionCounts, FeedState, FeedStatus, InFlightStatus, OverlayStatus, PollStatus,
-    SnapshotStatus, Status, VerdictCounts,
+    DispositionCounts, FeedState, InFlightStatus, OverlayStatus, SnapshotStatus, Status, VerdictCounts,
 };
 use crate::store::Store;
 use crate::verdict::{Freshness, RevocationStatus, Verdict};
@@ -37,16 +36,6 @@ pub(crate) struct Domain {
     health: Mutex<Health>,
     /// Whether the last request found the list not fresh: only to log the change.
     was_stale: AtomicBool,
-}
-
-/// What is written rarely and read by operators.
-#[derive(Debug, Default)]
-struct Health {
-    last_event: Option<Instant>,
-    last_dead_letter: Option<(Instant, String)>,
-    last_poll_success: Option<Instant>,
-    last_poll_error: Option<String>,
-    poll_failures: u64,
 }
 
 impl Domain {
@@ -76,7 +65,7 @@ impl Domain {
     }
 
     pub(crate) fn applied(&self) {
-        self.health().last_event = Some(Instant::now());
+        self.health().feed.last_event = Some(Instant::now());
     }
 
     /// All older events came in. Where events alone decide, and are replayed from the beginning, that makes up for what was
@@ -100,16 +89,16 @@ impl Domain {
 
     pub(crate) fn poll_succeeded(&self) {
         let mut health = self.health();
-        health.last_poll_success = Some(Instant::now());
-        health.last_poll_error = None;
-        health.poll_failures = 0;
+        health.poll.last_success = Some(Instant::now());
+        health.poll.last_error = None;
+        health.poll.failures = 0;
     }
 
     #[cfg_attr(not(feature = "crl-poll"), expect(dead_code, reason = "only the poller polls"))]
     pub(crate) fn poll_failed(&self, error: String) {
         let mut health = self.health();
-        health.last_poll_error = Some(error);
-        health.poll_failures += 1;
+        health.poll.last_error = Some(error);
+        health.poll.failures += 1;
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -123,7 +112,6 @@ impl Domain {
                 state.policy,
             )
         });
-        let since = |at: Instant| millis(now.saturating_duration_since(at));
         // It asks the file system. Nobody else should wait for that.
         let journal = self.journal.get().map(|journal| journal.status());
         let health = self.health();
@@ -135,29 +123,22 @@ impl Domain {
                 age_ms: answer.snapshot_age.map_or(0, millis),
                 iat: list.issued_at().map(|at| at.as_unix_secs()),
             }),
-            poll: PollStatus {
-                last_success_ms_ago: health.last_poll_success.map(since),
-                last_error: health.last_poll_error.clone(),
-                failures: health.poll_failures,
-            },
+            poll: health.poll.status(now),
             overlay: OverlayStatus {
                 entries: overlay,
                 capacity: policy.capacity.get(),
             },
-            feed: FeedStatus {
-                state: *self.feed.borrow(),
-                last_event_ms_ago: health.last_event.map(since),
-            },
+            feed: health.feed.status(*self.feed.borrow(), now),
             dispositions: DispositionCounts {
                 applied: self.counters.of_disposition("applied"),
                 ignored: self.counters.of_disposition("ignored"),
                 retry: self.counters.of_disposition("retry"),
                 dead_letter: self.counters.of_disposition("dead-letter"),
             },
-            last_dead_letter: health.last_dead_letter.as_ref().map(|(at, reason)| DeadLetterStatus {
-                reason: reason.clone(),
-                ms_ago: since(*at),
-            }),
+            last_dead_letter: health
+                .last_dead_letter
+                .as_ref()
+                .map(|noted| dead_letter_status(noted, now)),
             verdicts: VerdictCounts {
                 admit: self.counters.of_outcome(Outcome::Admit),
                 anonymous: self.counters.of_outcome(Outcome::Anonymous),
@@ -242,7 +223,7 @@ impl Domain {
         }
     }
 
-    fn health(&self) -> MutexGuard<'_, Health> {
+    pub(crate) fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -283,8 +264,4 @@ const LONGEST_WORDS: usize = 500;
 
 fn is_ready(status: &RevocationStatus, stale: StalePolicy) -> bool {
     status.freshness == Freshness::Fresh || stale == StalePolicy::FailOpen
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -13,6 +13,10 @@ mod grpc;
 pub mod identify;
 
 // Write side.
+#[cfg(feature = "source")]
+pub mod source;
+#[cfg(feature = "http-push")]
+pub mod push;
 #[cfg(feature = "crl-poll")]
 pub mod crl;
 pub mod format;
@@ -24,6 +28,8 @@ pub mod format;
 pub mod journal;
 mod sink;
 mod pending;
+#[cfg(any(feature = "cloudflare", feature = "http-push"))]
+mod whole;
 
 // Work in flight.
 mod guard;
@@ -36,6 +42,7 @@ mod settings;
 mod domain;
 mod keep;
 mod counters;
+mod health;
 pub mod status;
 mod store;
 mod live;

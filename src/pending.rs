@@ -15,6 +15,12 @@ impl Pending {
         Self { merged, ticket }
     }
 
+    /// There is nothing to wait for.
+    #[cfg(feature = "source")]
+    pub(crate) const fn done() -> Self {
+        Self::new(Ok(()), None)
+    }
+
     /// Waits on this thread.
     pub(crate) fn wait(self) -> Result<(), ApplyError> {
         and(self.merged, self.ticket.map_or(Ok(()), Ticket::wait))

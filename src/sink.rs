@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::admission::{Admitted, ApplyError, InstallError};
 use crate::credential::Credential;
-use crate::decode::{Decode, Decoded, Disposition};
+use crate::decode::{Decode, DecodeError, Decoded, Disposition};
 use crate::domain::{Domain, words};
 use crate::event::Event;
 use crate::flight::Flight;
@@ -250,6 +252,18 @@ impl EventSink {
         }
     }
 
+    /// Says how the feed is that the crate's own loop drives: it knows by itself when to ask for a list.
+    #[cfg(feature = "source")]
+    pub(crate) fn note_feed(&self, state: FeedState) {
+        let is_news = self
+            .domain
+            .feed
+            .send_if_modified(|known| std::mem::replace(known, state) != state);
+        if is_news {
+            tracing::info!(?state, "event feed changed");
+        }
+    }
+
     /// What is known of `credential` now, for work that is not a request, such as a job or a message. What an unknown credential means is the caller's to decide. Counted nowhere.
     ///
     /// Costs what it costs the layer: no lock, no allocation.
@@ -285,7 +299,7 @@ impl EventSink {
         self.domain.is_ready()
     }
 
-    #[cfg(any(feature = "crl-poll", feature = "journal"))]
+    #[cfg(any(feature = "crl-poll", feature = "journal", feature = "source"))]
     pub(crate) const fn domain(&self) -> &Arc<Domain> {
         &self.domain
     }
@@ -328,10 +342,23 @@ impl EventSink {
     }
 
     /// What a message says is in force, or what is to be done with it instead.
-    fn take_in(&self, decode: &impl Decode, message: &[u8]) -> Result<Pending, Disposition> {
-        match decode.decode(message) {
-            Ok(Decoded::Events(events)) => Ok(self.put_in_force(&events)),
+    pub(crate) fn take_in(&self, decode: &impl Decode, message: &[u8]) -> Result<Pending, Disposition> {
+        self.taken_in(decode.decode(message), |events| self.put_in_force(&events))
+    }
+
+    fn taken_in(
+        &self,
+        decoded: Result<Decoded, DecodeError>,
+        put_in_force: impl FnOnce(Vec<Event>) -> Pending,
+    ) -> Result<Pending, Disposition> {
+        match decoded {
+            Ok(Decoded::Events(events)) => Ok(put_in_force(events)),
             Ok(Decoded::Ignored(reason)) => Err(Disposition::Ignored(reason)),
+            Ok(Decoded::Heartbeat(at)) => {
+                let mut health = self.domain.health();
+                health.feed.heartbeat(at, Timestamp::now(), Instant::now());
+                Err(Disposition::Applied)
+            }
             Ok(Decoded::Refresh) => {
                 self.refresh();
                 Err(Disposition::Applied)
@@ -340,7 +367,37 @@ impl EventSink {
         }
     }
 
-    fn disposed(&self, disposition: Disposition, message: &[u8]) -> Disposition {
+    /// What [`take_in`](Self::take_in) does, for messages that came together: one publication, if none of them is refused.
+    #[cfg(feature = "source")]
+    pub(crate) fn take_in_all<'m>(
+        &self,
+        decode: &impl Decode,
+        messages: impl Iterator<Item = &'m [u8]> + Clone,
+    ) -> Vec<Result<Pending, Disposition>> {
+        // A journal answers for each message by itself, and writes those of a time at once anyway.
+        if self.domain.journal.get().is_none() {
+            let decoded: Vec<_> = messages.clone().map(|message| decode.decode(message)).collect();
+            let of = |decoded: &Result<Decoded, DecodeError>| match decoded {
+                Ok(Decoded::Events(events)) => events.clone(),
+                _ => Vec::new(),
+            };
+            let events: Vec<Event> = decoded.iter().flat_map(of).collect();
+            let arrival = Timestamp::now();
+            if events.is_empty() || self.domain.store.merge(&events, arrival).is_ok() {
+                if !events.is_empty() {
+                    self.domain.applied();
+                }
+                return decoded
+                    .into_iter()
+                    .map(|decoded| self.taken_in(decoded, |_| Pending::done()))
+                    .collect();
+            }
+        }
+        // Which of them found no room has to be told apart. That some are in force already does no harm.
+        messages.map(|message| self.take_in(decode, message)).collect()
+    }
+
+    pub(crate) fn disposed(&self, disposition: Disposition, message: &[u8]) -> Disposition {
         self.domain.counters.disposed(&disposition);
         if let Disposition::DeadLetter(reason) = &disposition {
             self.domain.dead_lettered(reason);
@@ -354,7 +411,7 @@ impl EventSink {
     }
 }
 
-fn disposition(applied: Result<(), ApplyError>) -> Disposition {
+pub(crate) fn disposition(applied: Result<(), ApplyError>) -> Disposition {
     match applied {
         Ok(()) => Disposition::Applied,
         Err(error @ (ApplyError::AtCapacity { .. } | ApplyError::NotDurable { .. })) => {

@@ -56,6 +56,12 @@ impl Timestamp {
         Self(self.0.saturating_add(millis(duration)))
     }
 
+    /// This time, `duration` earlier; the epoch if that is before it.
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        Self::from_unix_millis(self.as_unix_millis().saturating_sub(millis(duration)))
+    }
+
     /// How long ago `earlier` was, seen from this time; zero if it lies ahead.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
@@ -106,6 +112,10 @@ mod tests {
         let end = Timestamp::from_unix_millis(u64::MAX);
         assert_eq!(end.saturating_add(Duration::MAX), end);
         assert_eq!(Timestamp::from_unix_secs(u64::MAX), end);
+        assert_eq!(
+            Timestamp::from_unix_secs(1).saturating_sub(Duration::MAX),
+            Timestamp::default()
+        );
         assert_eq!(
             Timestamp::default().saturating_since(end),
             Duration::ZERO,

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::Failure;
-use crate::config::Base;
+use crate::base::Base;
 use crate::registry::Registry;
 
 /// The doors.

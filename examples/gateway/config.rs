@@ -1,15 +1,17 @@
 //! The command line: what the gateway is told, checked before anything starts.
 
-use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueEnum};
-use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use tower_revocation::StalePolicy;
+
+use crate::base::Base;
+use crate::duration::duration;
+use crate::queue::{Address, Reader};
+use crate::registry::{DEFAULT_ISSUER, did_authority, issuer};
 
 /// A reverse proxy that refuses revoked agents within milliseconds.
 ///
@@ -39,10 +41,26 @@ pub(crate) struct Config {
     #[arg(long, env = "GATEWAY_ISSUER", value_name = "URL", value_parser = issuer)]
     issuer: Option<String>,
 
-    /// The queue that revocation events come from. Only `inproc:`, the queue of the embedded registry; clients of real
-    /// brokers come later. With --registry there is no event feed, unless you post to /events [default: inproc:]
-    #[arg(long, env = "GATEWAY_QUEUE", value_name = "URL", value_parser = queue)]
-    pub(crate) queue: Option<Queue>,
+    /// The queue that revocation events come from, one of inproc:, nats://host:port/STREAM.subject, redis://host:port/STREAM,
+    /// amqp://host:port/stream/NAME, amqp://host:port/exchange/NAME (a queue for each gateway) or kafka://host:port/TOPIC; all
+    /// but the first take `--features brokers` or the one of that name. An embedded registry publishes to it [default:
+    /// inproc: with the embedded registry; with --registry there is no event feed, unless you post to /events]
+    #[arg(long, env = "GATEWAY_QUEUE", value_name = "URL")]
+    pub(crate) queue: Option<Address>,
+
+    /// Where on that broker messages are put that cannot be read: a subject, key, exchange or topic [default: they are logged
+    /// and counted]
+    #[arg(long, env = "GATEWAY_DEAD_LETTER", value_name = "NAME", requires = "queue")]
+    pub(crate) dead_letter: Option<String>,
+
+    /// The name of this gateway in dead letters and, on an exchange, of its queue; its own and always the same [default:
+    /// the environment's HOSTNAME]
+    #[arg(long, env = "GATEWAY_REPLICA", value_name = "NAME")]
+    pub(crate) replica: Option<String>,
+
+    /// Take the queue for down while the registry's newest heartbeat is older than this [default: no heartbeats are expected]
+    #[arg(long, env = "GATEWAY_HEARTBEAT", value_name = "DUR", value_parser = duration)]
+    pub(crate) heartbeat: Option<Duration>,
 
     /// Where to serve /status, /healthz, /readyz, /events and /refresh; whoever gets here can revoke, so keep it private
     /// [default: 127.0.0.1:8081, or a free port if that is taken]
@@ -99,11 +117,7 @@ impl Config {
 
     /// The host that an embedded registry names in its agents' DIDs.
     pub(crate) fn did_authority(&self) -> Option<String> {
-        let issuer = self.issuer().parse::<Uri>().ok()?;
-        let host = issuer.host()?.to_ascii_lowercase();
-        let is_label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        let is_name = host.parse::<Ipv4Addr>().is_err() && host.contains('.') && host.split('.').all(is_label);
-        is_name.then_some(host)
+        did_authority(&self.issuer())
     }
 
     /// How often to fetch the list while no events come in.
@@ -111,10 +125,34 @@ impl Config {
         self.refresh.min(Duration::from_secs(30))
     }
 
+    /// What to read events from, if anything.
+    pub(crate) fn reader(&self) -> Option<Reader> {
+        let address = match (&self.queue, &self.registry) {
+            (Some(address), _) => address.clone(),
+            (None, None) => Address::InProcess,
+            (None, Some(_)) => return None,
+        };
+        Some(Reader {
+            address,
+            dead_letters: self.dead_letter.clone(),
+            replica: self.replica.clone(),
+            heartbeat: self.heartbeat,
+        })
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.measure.is_some() && self.registry.is_some() {
             return Err(
                 "--measure revokes agents of its own, which takes the embedded registry: leave out --registry".into(),
+            );
+        }
+        if let Some(address) = self.queue.as_ref().filter(|address| !address.is_built_in()) {
+            return Err(format!("--queue: {}", address.missing()));
+        }
+        if self.queue == Some(Address::InProcess) && self.registry.is_some() {
+            return Err(
+                "--queue inproc: is the embedded registry's: with --registry, name the broker that yours publishes to"
+                    .into(),
             );
         }
         if self.registry.is_none() && self.did_authority().is_none() {
@@ -125,73 +163,6 @@ impl Config {
             ));
         }
         Ok(())
-    }
-}
-
-/// The base of another service's URLs.
-#[derive(Clone, Debug)]
-pub(crate) struct Base {
-    authority: Authority,
-    /// Without a slash at its end.
-    prefix: String,
-}
-
-impl Base {
-    /// A service on this machine.
-    pub(crate) fn local(address: SocketAddr) -> Self {
-        let authority = Authority::try_from(address.to_string()).expect("a socket address is an authority");
-        Self {
-            authority,
-            prefix: String::new(),
-        }
-    }
-
-    /// The URL of `path` (with its query, if any) below this base. `None` for what is no path, such as `*`.
-    pub(crate) fn join(&self, path: &str) -> Option<Uri> {
-        if !path.starts_with('/') {
-            return None;
-        }
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(PathAndQuery::try_from(format!("{}{path}", self.prefix)).ok()?);
-        Uri::from_parts(parts).ok()
-    }
-
-    fn origin(&self) -> String {
-        format!("http://{}", self.authority)
-    }
-}
-
-impl FromStr for Base {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let uri = text.parse::<Uri>().map_err(|error| format!("not a URL: {error}"))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err("this example speaks no TLS: name an http:// URL".into()),
-            _ => return Err("expected an http:// URL, such as http://127.0.0.1:9000".into()),
-        }
-        let parts = uri.into_parts();
-        let authority = parts.authority.ok_or("a URL without a host")?;
-        if authority.as_str().contains('@') {
-            return Err("user and password do not belong in this URL".into());
-        }
-        let path = parts.path_and_query.map_or_else(String::new, |path| path.to_string());
-        if path.contains('?') {
-            return Err("a query does not belong in this URL".into());
-        }
-        Ok(Self {
-            authority,
-            prefix: path.trim_end_matches('/').to_owned(),
-        })
-    }
-}
-
-impl fmt::Display for Base {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority, self.prefix)
     }
 }
 
@@ -218,58 +189,6 @@ pub(crate) enum StateDamaged {
     StartEmpty,
 }
 
-/// Which queue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Queue {
-    InProcess,
-}
-
-fn queue(text: &str) -> Result<Queue, String> {
-    match text {
-        "inproc:" => Ok(Queue::InProcess),
-        _ => Err("only `inproc:` is accepted as yet, the in-process queue; clients of real brokers come later".into()),
-    }
-}
-
-/// Any http or https URL; kept as it is written, since it is compared with `iss` to the letter.
-fn issuer(text: &str) -> Result<String, String> {
-    let uri = text.parse::<Uri>().map_err(|error| format!("not a URL: {error}"))?;
-    match (uri.scheme_str(), uri.authority()) {
-        (Some("http" | "https"), Some(authority)) if !authority.as_str().contains('@') => Ok(text.to_owned()),
-        _ => Err(format!("expected the URL of an issuer, such as {DEFAULT_ISSUER}")),
-    }
-}
-
-/// A whole number and its unit: `15m`, `30s`, `500ms`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let millis: u64 = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        "" => return Err("a unit is missing: ms, s, m, h or d, such as 30s".into()),
-        _ => return Err("expected a whole number and a unit (ms, s, m, h or d), such as 15m, 30s or 500ms".into()),
-    };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "expected a whole number before the unit, such as 15m")?;
-    match number.checked_mul(millis) {
-        None => Err("too long".into()),
-        Some(0) => Err("must be longer than nothing".into()),
-        Some(millis) if millis > MAX_DURATION_MS => Err("must not exceed 3650d".into()),
-        Some(millis) => Ok(Duration::from_millis(millis)),
-    }
-}
-
-/// A name that is nobody's ([RFC 2606](https://www.rfc-editor.org/rfc/rfc2606)).
-const DEFAULT_ISSUER: &str = "https://registry.example.com";
-
-/// Ten years: more would overflow clocks and mean nothing.
-const MAX_DURATION_MS: u64 = 3_650 * 86_400_000;
-
 const EXAMPLES: &str = "\
 Durations are a whole number and a unit: 500ms, 30s, 15m, 1h, 7d.
 
@@ -287,6 +206,8 @@ Examples:
       Settings from the environment, free ports
   gateway --registry http://registry.internal --state-dir /var/lib/gateway/revocation
       With everything it knows kept across restarts: the list is in force before the registry is asked
+  gateway --registry http://registry.internal --queue nats://nats.internal:4222/REVOCATIONS.agents
+      One of several gateways, each of which hears of every revocation
   gateway --measure 200
       How long a revocation takes (build with --release)
 

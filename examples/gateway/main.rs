@@ -8,15 +8,17 @@
 //!
 //! A request passes four stations: it gets an id ([`envelope`]), is authenticated ([`auth`]), is checked for
 //! revocation (the layer, refusing by [`refusal`]), and is passed on ([`proxy`]). On the other side the sink is fed
-//! by the queue's consumer ([`queue`]) and by the poller. What the gateway is not told to find elsewhere, it brings along:
+//! by the feed of a queue ([`queue`]) and by the poller. What the gateway is not told to find elsewhere, it brings along:
 //! a [`registry`] and an [`upstream`].
 
 mod admin;
 mod ait;
 mod auth;
+mod base;
 mod caller;
 mod config;
 mod console;
+mod duration;
 mod envelope;
 mod hop;
 mod measure;
@@ -44,11 +46,12 @@ use tower_revocation::journal::Journal;
 use tower_revocation::{Anonymous, EventSink, GuardExtension, RevocationLayer, identify};
 
 use crate::auth::{Agent, Authenticator};
+use crate::base::Base;
 use crate::caller::Doors;
-use crate::config::{Base, Config, StateDamaged};
+use crate::config::{Config, StateDamaged};
 use crate::console::Console;
 use crate::proxy::Proxy;
-use crate::queue::Queue;
+use crate::queue::{Address, Feed, Publisher};
 use crate::refusal::AsUpstream;
 use crate::registry::Registry;
 use crate::server::{Servers, listen};
@@ -106,12 +109,17 @@ async fn run(config: Config) -> Result<(), Failure> {
         }
     };
 
-    let (queue, consumer) = Queue::new();
+    let reader = config.reader();
+    let queue = reader
+        .as_ref()
+        .map_or(Address::InProcess, |reader| reader.address.clone());
+    let publisher = Publisher::new(queue, config.dead_letter.clone());
     let (registry, embedded) = match &config.registry {
         Some(registry) => (registry.clone(), None),
         None => {
             let authority = config.did_authority().ok_or("the issuer has no host")?;
-            let embedded = Registry::new(config.issuer(), authority, queue);
+            publisher.declare().await?;
+            let embedded = Registry::new(config.issuer(), authority, publisher.clone());
             let (listener, address) = listen(None, 0).await?;
             servers.serve(listener, registry::router(embedded.clone()));
             console.say(format_args!("registry http://{address}"));
@@ -132,9 +140,7 @@ async fn run(config: Config) -> Result<(), Failure> {
         sink.keep_in(journal)?;
     }
     let keys = poll(&config, &registry, &sink)?;
-    if embedded.is_some() {
-        tokio::spawn(consumer.run(sink.clone()));
-    }
+    let mut feed = Feed::start(reader, publisher, sink.clone());
 
     // The last one added is the first to see a request.
     let app = Router::new()
@@ -175,10 +181,12 @@ async fn run(config: Config) -> Result<(), Failure> {
     };
     tokio::select! {
         done = work => return done,
+        failure = feed.failure() => return Err(failure),
         told = told_to_end => told?,
     }
     console.say("ending");
     servers.end().await;
+    feed.end().await;
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tower_revocation::RevocationGuard;
 
-use crate::config::Base;
+use crate::base::Base;
 use crate::envelope::ErrorReply;
 use crate::hop;
 

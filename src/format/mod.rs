@@ -2,5 +2,8 @@
 
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;
+mod heartbeat;
 #[cfg(feature = "clawdentity")]
 pub(crate) mod json;
+
+pub use heartbeat::{HEARTBEAT_TYPE, Heartbeats, heartbeat};

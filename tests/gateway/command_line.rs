@@ -67,12 +67,20 @@ async fn measures_and_prints_one_line_of_json() {
 
 #[tokio::test]
 async fn refuses_arguments_that_make_no_sense() {
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["--refresh", "15"], "a unit is missing"),
         (&["--refresh", "soon"], "a whole number and a unit"),
         (&["--max-age", "0s"], "longer than nothing"),
         (&["--max-age", "99999999999999d"], "too long"),
-        (&["--queue", "nats://localhost"], "only `inproc:`"),
+        (&["--queue", "nats://localhost"], "what is to be read there?"),
+        (
+            &["--queue", "mqtt://localhost/topic"],
+            "expected inproc:, nats://host:port/STREAM.subject",
+        ),
+        (
+            &["--queue", "inproc:", "--registry", "http://localhost"],
+            "is the embedded registry's",
+        ),
         (&["--upstream", "https://localhost"], "no TLS"),
         (&["--upstream", "localhost:80"], "http://"),
         (&["--registry", "http://user@localhost"], "user and password"),
@@ -107,7 +115,19 @@ async fn says_which_address_it_cannot_have() {
 async fn explains_every_option() {
     let help = String::from_utf8(run(&["--help"]).await.stdout).unwrap();
     for option in [
-        "listen", "upstream", "registry", "issuer", "queue", "admin", "refresh", "max-age", "stale", "measure",
+        "listen",
+        "upstream",
+        "registry",
+        "issuer",
+        "queue",
+        "dead-letter",
+        "replica",
+        "heartbeat",
+        "admin",
+        "refresh",
+        "max-age",
+        "stale",
+        "measure",
     ] {
         let variable = format!("GATEWAY_{}", option.to_uppercase().replace('-', "_"));
         assert!(help.contains(&format!("--{option} <")), "{option}");

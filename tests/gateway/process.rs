@@ -55,7 +55,12 @@ impl Gateway {
         let ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
         let mut command = command_of("sh");
         let script = format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$0" "$@""#);
-        command.arg("-c").arg(script).arg(program()).args(ports).args(arguments);
+        command
+            .arg("-c")
+            .arg(script)
+            .arg(program("gateway"))
+            .args(ports)
+            .args(arguments);
         Self::spawn(command).await
     }
 
@@ -233,31 +238,34 @@ pub(crate) async fn eventually<T>(condition: impl AsyncFn() -> Option<T>) -> T {
 }
 
 fn command() -> Command {
-    command_of(program())
+    command_of(program("gateway"))
 }
 
-fn command_of(program: impl AsRef<OsStr>) -> Command {
+/// Runs a program without whatever the environment would have it do.
+pub(crate) fn command_of(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("GATEWAY_") {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("GATEWAY_") || name.starts_with("REGISTRY_") {
             command.env_remove(name);
         }
     }
-    command.env("RUST_LOG", "error").kill_on_drop(true);
+    // That client reports as an error whatever its server says.
+    command.env("RUST_LOG", "error,lapin=off").kill_on_drop(true);
     command
 }
 
-/// Beside the directory of this test's own program.
-fn program() -> PathBuf {
+/// An example, beside the directory of this test's own program.
+pub(crate) fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its path");
     let profile = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
     let program = profile
         .join("examples")
-        .join("gateway")
+        .join(name)
         .with_extension(std::env::consts::EXE_EXTENSION);
     assert!(
         program.exists(),
-        "{} is missing: run `cargo build --example gateway` (and --release, if the tests are)",
+        "{} is missing: run `cargo build --examples` (with the same features, and --release if the tests are)",
         program.display()
     );
     program

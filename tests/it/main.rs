@@ -19,13 +19,21 @@ mod clawdentity_tokens;
     expect(dead_code, reason = "only the tests of lists and tokens read all of it")
 )]
 mod clawdentity_vectors;
+#[cfg(feature = "cloudflare")]
+mod cloudflare;
+#[cfg(feature = "cloudflare")]
+mod cloudflare_api;
 mod convergence;
+#[cfg(feature = "source")]
+mod feed;
 mod freshness;
 mod identify;
 mod in_flight;
 mod layer;
 #[cfg(feature = "crl-poll")]
 mod poll;
+#[cfg(feature = "http-push")]
+mod push;
 mod sink;
 mod stacks;
 mod storm;

@@ -263,6 +263,51 @@ async fn a_feed_that_was_away_ever_so_shortly_has_the_list_fetched_at_once() {
 }
 
 /// No pace at all made the poller fetch without a pause, and one beyond what clocks can count ended it.
+#[cfg(feature = "source")]
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_may_have_lost_events_has_the_list_fetched_before_the_first() {
+    use crate::feed::plain;
+    use tower_revocation::source::{self, Memory};
+
+    let (layer, sink) = fresh_pair();
+    let server = Server::new("k1")
+        .will_list("k1:9999999999:")
+        .will(Answer::Fail)
+        .will_list("k1:100:");
+    // Freshness is another matter than gaps.
+    let server = server.will_list(&format!("k1:{}:lost", Timestamp::now().as_unix_secs() + 1));
+    let log = Memory::with_room("revocations", 1);
+    log.publish("+lost");
+    log.publish("+kept");
+    poller(&server, &sink);
+    let started = Instant::now();
+    tokio::spawn(
+        source::drive(log.source(), plain, sink.clone())
+            .with_patience(secs(600.0))
+            .run(),
+    );
+    until("an event", || sink.status().overlay.entries > 0).await;
+    // The first fetches came to nothing: the list was from the future, the server away, the list a rollback.
+    assert!(server.fetches("/list", started).len() >= 4);
+    assert_eq!(status_of(&layer, "lost").await, 401, "the list was there first");
+    until("live", || sink.status().feed.state == FeedState::Live).await;
+
+    // From then on the poller takes its time, after one more fetch at its fast pace.
+    tokio::time::sleep(DEFAULT_FAST_PACE.mul_f64(1.5)).await;
+    let fetched = server.fetches("/list", started).len();
+    tokio::time::sleep(DEFAULT_SLOW_PACE.mul_f64(0.8)).await;
+    assert_eq!(server.fetches("/list", started).len(), fetched);
+    // Until the feed is away.
+    log.set_away(true);
+    until("down", || sink.status().feed.state == FeedState::Down).await;
+    tokio::time::sleep(DEFAULT_FAST_PACE.mul_f64(3.5)).await;
+    assert!(server.fetches("/list", started).len() >= fetched + 3);
+    // It comes back without having missed anything: nothing has to be fetched for that.
+    log.set_away(false);
+    until("live again", || sink.status().feed.state == FeedState::Live).await;
+    assert_eq!(sink.status().feed.gaps, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_pace_is_too_fast_or_too_slow() {
     let paced = |pace| {

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use redb::{Database, TableDefinition};
 use tower_revocation::journal::{Journal, JournalError};
+use tower_revocation::source::{self, Memory};
 use tower_revocation::status::{FeedState, JournalStart};
-use tower_revocation::{ApplyError, Key, Lists, Revocation, Snapshot, StalePolicy, Verdict};
+use tower_revocation::{ApplyError, DecodeError, EventSink, Key, Lists, Revocation, Snapshot, StalePolicy, Verdict};
 
 use crate::support::{Process, ago, eventually, new_directory, open, until_closed, words};
 
@@ -104,6 +106,39 @@ fn where_there_are_no_lists_the_feed_makes_up_for_it() {
     process.sink.set_feed(FeedState::Live);
     assert!(process.sink.is_ready() && process.is_revoked(Key::token("t")));
     assert_eq!(process.decide(Key::token("other")), Verdict::Admit);
+}
+
+/// The loop that reads a feed knows whether it read all of it.
+#[tokio::test]
+async fn a_feed_that_lost_messages_makes_up_for_nothing() {
+    let directory = revoked();
+    truncate(directory.path(), "journal.redb", 0);
+    let journal = Journal::open_or_start_empty(directory.path()).unwrap();
+    let process = Process::with(journal, |layer| layer.with_lists(Lists::None));
+    let decode =
+        |message: &[u8]| Ok::<_, DecodeError>(Revocation::of(Key::token(str::from_utf8(message).unwrap())).into());
+    let live = async |sink: &EventSink, opened: u64| {
+        while sink.status().feed.state != FeedState::Live || sink.status().feed.opened < opened {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let log = Memory::with_room("events", 1);
+    log.publish("t");
+    log.publish("u");
+    let reading = tokio::spawn(source::drive(log.source(), decode, process.sink.clone()).run());
+    live(&process.sink, 1).await;
+    assert!(process.is_revoked(Key::token("u")) && !process.sink.is_ready());
+    // What it was opened with again is complete. It still never saw the first message.
+    log.cut();
+    live(&process.sink, 2).await;
+    assert!(!process.sink.is_ready());
+    reading.abort();
+
+    let log = Memory::new("events");
+    log.publish("t");
+    tokio::spawn(source::drive(log.source(), decode, process.sink.clone()).run());
+    live(&process.sink, 3).await;
+    assert!(process.sink.is_ready() && process.is_revoked(Key::token("t")));
 }
 
 /// It used to admit everybody at the second start: the new journal was in good order.

@@ -10,7 +10,7 @@ use tower_revocation::Timestamp;
 use ulid::Ulid;
 
 use crate::ait::{AitClaims, Confirmation, Jwk};
-use crate::queue::Queue;
+use crate::queue::Publisher;
 use crate::registry::message::agent_revoked;
 use crate::registry::signing::{SigningKeys, agent_key};
 
@@ -25,7 +25,7 @@ struct Shared {
     /// The host part of the issuer, which DIDs name.
     authority: String,
     keys: SigningKeys,
-    queue: Queue,
+    queue: Publisher,
     book: Mutex<Book>,
 }
 
@@ -76,7 +76,7 @@ pub(crate) enum Publication {
 }
 
 impl Registry {
-    pub(crate) fn new(issuer: String, authority: String, queue: Queue) -> Self {
+    pub(crate) fn new(issuer: String, authority: String, queue: Publisher) -> Self {
         Self {
             shared: Arc::new(Shared {
                 issuer,
@@ -141,7 +141,8 @@ impl Registry {
         Ok(issued)
     }
 
-    /// Revokes an agent: first in the book, then on the queue. Revoking it again changes nothing.
+    /// Revokes an agent: first in the book, then on the queue, and returns when the broker has confirmed it. Revoking it again
+    /// changes nothing.
     pub(crate) async fn revoke(&self, id: &str, publication: Publication) -> Result<(), Problem> {
         let claims = {
             let mut book = self.book();
@@ -156,7 +157,10 @@ impl Registry {
         };
         if publication == Publication::Sent {
             let message = agent_revoked(id, &claims.sub, &claims.owner_did);
-            self.shared.queue.publish(message).await;
+            if let Err(error) = self.shared.queue.publish(&message).await {
+                // Upstream goes on as well. The list will say it.
+                tracing::error!(%error, "revocation was not published");
+            }
         }
         Ok(())
     }

@@ -5,9 +5,11 @@
 //! it ends.
 
 mod book;
+mod issuer;
 mod message;
 mod routes;
 mod signing;
 
 pub(crate) use book::Registry;
+pub(crate) use issuer::{DEFAULT_ISSUER, did_authority, issuer};
 pub(crate) use routes::router;

@@ -1,0 +1,134 @@
+//! An issuer's heartbeat, beside its events.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decode::{Decode, DecodeError, Decoded};
+use crate::timestamp::Timestamp;
+
+/// Reads [heartbeats](heartbeat) in a feed, and leaves all other messages to the decoder of the issuer's events.
+///
+/// A broker that answers proves that it is there itself. Whether the issuer can still reach it, only the issuer can show: by
+/// publishing a heartbeat every few seconds, on the same path as its events. The age of the newest is in
+/// [`status`](crate::status::FeedStatus::last_heartbeat_ms_ago).
+///
+/// ```
+/// use tower_revocation::format::{Heartbeats, heartbeat};
+/// use tower_revocation::{Decode, DecodeError, Decoded, Key, Revocation, Timestamp};
+///
+/// let events = |_: &[u8]| Ok::<_, DecodeError>(Decoded::from(Revocation::of(Key::subject("agent-7"))));
+/// let decode = Heartbeats::beside(events);
+/// let now = Timestamp::now();
+/// assert_eq!(decode.decode(&heartbeat(now)).unwrap(), Decoded::Heartbeat(now));
+/// assert!(matches!(decode.decode(b"agent-7 is out").unwrap(), Decoded::Events(_)));
+/// ```
+///
+/// # Errors
+///
+/// Those of the events' decoder, and `at_ms` if a heartbeat does not say when it was sent.
+///
+/// # Security
+///
+/// Heartbeats are not signed: whoever may publish can make the path look alive.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Heartbeats<D>(D);
+
+impl<D> Heartbeats<D> {
+    /// A decoder of heartbeats and of whatever `events` reads.
+    #[must_use]
+    pub const fn beside(events: D) -> Self {
+        Self(events)
+    }
+}
+
+impl<D: Decode> Decode for Heartbeats<D> {
+    fn decode(&self, message: &[u8]) -> Result<Decoded, DecodeError> {
+        match read(message) {
+            None => self.0.decode(message),
+            Some(Message { at_ms: Some(at), .. }) => Ok(Decoded::Heartbeat(Timestamp::from_unix_millis(at))),
+            Some(_) => Err(DecodeError::new("at_ms", "is missing or not a whole number")),
+        }
+    }
+}
+
+/// What an issuer publishes every few seconds: `{"type":"revocation.heartbeat","at_ms":1767225600250}`, with its own time in
+/// milliseconds since the epoch.
+#[must_use]
+pub fn heartbeat(at: Timestamp) -> Vec<u8> {
+    let message = Message {
+        kind: HEARTBEAT_TYPE,
+        at_ms: Some(at.as_unix_millis()),
+    };
+    serde_json::to_vec(&message).expect("a string and a number serialize")
+}
+
+/// The `type` of a heartbeat.
+pub const HEARTBEAT_TYPE: &str = "revocation.heartbeat";
+
+#[derive(Deserialize, Serialize)]
+struct Message<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(default, deserialize_with = "whole")]
+    at_ms: Option<u64>,
+}
+
+/// The heartbeat that a message is, if it is one. Other messages are hardly looked at.
+fn read(message: &[u8]) -> Option<Message<'_>> {
+    if message.len() > LONGEST_HEARTBEAT {
+        return None;
+    }
+    let heartbeat: Message<'_> = serde_json::from_slice(message).ok()?;
+    (heartbeat.kind == HEARTBEAT_TYPE).then_some(heartbeat)
+}
+
+/// A whole number, or nothing.
+fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(serde_json::Value::deserialize(deserializer)?.as_u64())
+}
+
+/// In bytes: room for a few more members.
+const LONGEST_HEARTBEAT: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
+        let events = |_: &[u8]| Ok(Decoded::Ignored("other".into()));
+        Heartbeats::beside(events).decode(message)
+    }
+
+    #[test]
+    fn reads_heartbeats_and_leaves_the_rest() {
+        let at = Timestamp::from_unix_millis(1_767_225_600_250);
+        assert_eq!(
+            String::from_utf8(heartbeat(at)).unwrap(),
+            r#"{"type":"revocation.heartbeat","at_ms":1767225600250}"#
+        );
+        let with_more = br#"{"from":"issuer-2","at_ms":1767225600250,"type":"revocation.heartbeat"}"#;
+        assert_eq!(decode(with_more).unwrap(), Decoded::Heartbeat(at));
+        for other in [
+            &b"garbage"[..],
+            b"{}",
+            br#"{"type":"other","at_ms":1}"#,
+            b"",
+            &[b' '; 300],
+        ] {
+            assert_eq!(decode(other).unwrap(), Decoded::Ignored("other".into()));
+        }
+    }
+
+    #[test]
+    fn one_that_does_not_say_when_is_an_error() {
+        for at_ms in [
+            "",
+            r#","at_ms":null"#,
+            r#","at_ms":"1""#,
+            r#","at_ms":-1"#,
+            r#","at_ms":1.5"#,
+        ] {
+            let message = format!(r#"{{"type":"revocation.heartbeat"{at_ms}}}"#);
+            assert_eq!(decode(message.as_bytes()).unwrap_err().field(), "at_ms", "{message}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What a sender proves himself with.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use hmac::{Hmac, KeyInit, Mac};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sha2::Sha256;
+
+/// What a sender proves himself with. An empty one lets nobody in: where the environment lacks it, that shows.
+///
+/// Whatever shows it, shows nothing of it. A bearer token is not even kept, but a keyed hash of it.
+#[derive(Clone)]
+pub struct Secret(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    /// Under a random key, the hash of what has to be presented.
+    Bearer(Option<(HmacSha256, [u8; 32])>),
+    /// Keyed with the secret.
+    Signature(Option<HmacSha256>),
+}
+
+impl Secret {
+    /// A token that the sender presents as it is: `Authorization: Bearer <token>`
+    /// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
+    ///
+    /// # Security
+    ///
+    /// Who sees one request can send others: only over TLS. Use some 32 random characters or more.
+    #[must_use]
+    pub fn bearer(token: impl AsRef<[u8]>) -> Self {
+        let token = token.as_ref();
+        let hashed = || {
+            let hasher = hmac(&random_key());
+            let hash = hasher.clone().chain_update(token).finalize().into_bytes().into();
+            (hasher, hash)
+        };
+        Self(Kind::Bearer((!token.is_empty()).then(hashed)))
+    }
+
+    /// A key with which the sender signs the body: `X-Signature-256: sha256=<hex>` has HMAC-SHA-256
+    /// ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)) of its bytes. GitHub's form, under
+    /// [another name](super::Push::with_signature_header).
+    ///
+    /// # Security
+    ///
+    /// Use 32 random bytes or more, and this key for nothing else: a signature says not which address it was meant for.
+    #[must_use]
+    pub fn hmac_sha256(key: impl AsRef<[u8]>) -> Self {
+        let key = key.as_ref();
+        Self(Kind::Signature((!key.is_empty()).then(|| hmac(key))))
+    }
+
+    const fn is_bearer(&self) -> bool {
+        matches!(self.0, Kind::Bearer(_))
+    }
+
+    /// Takes as long for any token of this length.
+    fn is_token(&self, presented: &[u8]) -> bool {
+        match &self.0 {
+            Kind::Bearer(Some((hasher, hash))) => hasher.clone().chain_update(presented).verify_slice(hash).is_ok(),
+            _ => false,
+        }
+    }
+
+    fn signed(&self, body: &[u8], signature: &[u8; 32]) -> bool {
+        match &self.0 {
+            Kind::Signature(Some(key)) => key.clone().chain_update(body).verify_slice(signature).is_ok(),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret").finish_non_exhaustive()
+    }
+}
+
+/// All secrets that are good at a time, any of which will do.
+#[derive(Clone, Debug)]
+pub(super) struct Secrets {
+    pub(super) all: Vec<Secret>,
+    pub(super) signature_header: HeaderName,
+}
+
+/// What a request's head says of its sender.
+pub(super) enum Claim {
+    /// That he knows a secret.
+    Proven,
+    /// That he signed the body, which remains to be seen.
+    Signed([u8; 32]),
+}
+
+impl Secrets {
+    /// What is claimed, or the challenge to whoever claims nothing, or the wrong thing.
+    pub(super) fn claim(&self, headers: &HeaderMap) -> Result<Claim, Challenge> {
+        let token = bearer_token(headers);
+        if let Some(token) = token
+            && self.all.iter().any(|secret| secret.is_token(token))
+        {
+            return Ok(Claim::Proven);
+        }
+        let may_be_signed = self.all.iter().any(|secret| !secret.is_bearer());
+        let signature = headers.get(&self.signature_header).and_then(signature);
+        match signature.filter(|_| may_be_signed) {
+            Some(signature) => Ok(Claim::Signed(signature)),
+            None => Err(self.challenge(token.is_some())),
+        }
+    }
+
+    /// Whether one of the secrets signed the body.
+    pub(super) fn verify(&self, body: &[u8], signature: &[u8; 32]) -> Result<(), Challenge> {
+        let is_signed = self.all.iter().any(|secret| secret.signed(body, signature));
+        is_signed.then_some(()).ok_or_else(|| self.challenge(false))
+    }
+
+    /// There is none for signatures: their form is agreed upon elsewhere.
+    fn challenge(&self, was_presented: bool) -> Challenge {
+        let is_bearer = self.all.iter().any(Secret::is_bearer);
+        is_bearer.then_some(HeaderValue::from_static(match was_presented {
+            true => r#"Bearer error="invalid_token""#,
+            false => "Bearer",
+        }))
+    }
+}
+
+/// What goes into `WWW-Authenticate`.
+pub(super) type Challenge = Option<HeaderValue>;
+
+type HmacSha256 = Hmac<Sha256>;
+
+fn hmac(key: &[u8]) -> HmacSha256 {
+    HmacSha256::new_from_slice(key).expect("a key of any length will do")
+}
+
+/// `RandomState` is the one source of randomness in `std`; see `crate::secret`.
+fn random_key() -> [u8; 32] {
+    let mut key = [0; 32];
+    for part in key.chunks_exact_mut(8) {
+        part.copy_from_slice(&RandomState::new().build_hasher().finish().to_ne_bytes());
+    }
+    key
+}
+
+fn bearer_token(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
+}
+
+/// `sha256=` and 64 hexadecimal digits.
+fn signature(value: &HeaderValue) -> Option<[u8; 32]> {
+    let digits: &[u8; 64] = value.as_bytes().strip_prefix(b"sha256=")?.try_into().ok()?;
+    let mut signature = [0; 32];
+    for (byte, pair) in signature.iter_mut().zip(digits.chunks_exact(2)) {
+        let digit = |at: usize| char::from(pair[at]).to_digit(16);
+        *byte = u8::try_from(digit(0)? << 4 | digit(1)?).ok()?;
+    }
+    Some(signature)
+}
+
+const SCHEME: &[u8] = b"Bearer ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(all: &[Secret]) -> Secrets {
+        Secrets {
+            all: all.to_vec(),
+            signature_header: HeaderName::from_static("x-signature-256"),
+        }
+    }
+
+    fn with(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())])
+    }
+
+    fn proves(secrets: &Secrets, authorization: &str) -> bool {
+        matches!(secrets.claim(&with("authorization", authorization)), Ok(Claim::Proven))
+    }
+
+    /// The example of <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>.
+    #[test]
+    fn verifies_what_github_signs() {
+        let secrets = secrets(&[Secret::hmac_sha256("It's a Secret to Everybody")]);
+        let header = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+        let Ok(Claim::Signed(signature)) = secrets.claim(&with("x-signature-256", header)) else {
+            panic!("no signature");
+        };
+        assert!(secrets.verify(b"Hello, World!", &signature).is_ok());
+        assert!(secrets.verify(b"Hello, World?", &signature).is_err());
+        assert!(secrets.verify(b"", &signature).is_err());
+    }
+
+    #[test]
+    fn a_signature_of_another_form_is_none() {
+        let digits = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+        let read = |value: String| signature(&value.parse().unwrap());
+        assert!(read(format!("sha256={digits}")).is_some());
+        assert_eq!(
+            read(format!("sha256={}", digits.to_uppercase())),
+            read(format!("sha256={digits}"))
+        );
+        for bad in [
+            digits.to_owned(),
+            format!("sha1={digits}"),
+            format!("sha256={digits}0"),
+            format!("sha256={}", &digits[1..]),
+            format!("sha256=+{}", &digits[1..]),
+            format!("sha256= {}", &digits[1..]),
+            "sha256=".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(read(bad.clone()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn any_of_several_tokens_will_do_and_nothing_else() {
+        let secrets = secrets(&[Secret::bearer("old"), Secret::bearer("new")]);
+        for (authorization, is_good) in [
+            ("Bearer old", true),
+            ("bearer new", true),
+            ("Bearer  new ", true),
+            ("Bearer ol", false),
+            ("Bearer older", false),
+            ("Bearer ", false),
+            ("Bearer", false),
+            ("Basic old", false),
+            ("old", false),
+        ] {
+            assert_eq!(proves(&secrets, authorization), is_good, "{authorization}");
+        }
+        assert!(secrets.claim(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn an_empty_secret_lets_nobody_in() {
+        let secrets = secrets(&[Secret::bearer(""), Secret::hmac_sha256("")]);
+        assert!(!proves(&secrets, "Bearer "));
+        // What anybody can compute.
+        let of_nothing = hmac(b"").chain_update("body").finalize().into_bytes().into();
+        assert!(secrets.verify(b"body", &of_nothing).is_err());
+    }
+
+    #[test]
+    fn a_token_is_not_a_key_nor_a_key_a_token() {
+        let secrets = secrets(&[Secret::bearer("token"), Secret::hmac_sha256("key")]);
+        assert!(!proves(&secrets, "Bearer key"));
+        let signature = hmac(b"token").chain_update("body").finalize().into_bytes().into();
+        assert!(secrets.verify(b"body", &signature).is_err());
+    }
+
+    #[test]
+    fn shows_nothing() {
+        let shown = format!("{:?} {:?}", Secret::bearer("token"), Secret::hmac_sha256("key"));
+        assert_eq!(shown, "Secret { .. } Secret { .. }");
+    }
+}

@@ -1,0 +1,165 @@
+//! What becomes of one message.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::Bytes;
+use tokio::time::sleep;
+
+use crate::decode::{Decode, Disposition};
+use crate::domain::words;
+use crate::health::FeedHealth;
+use crate::pending::Pending;
+use crate::sink::{EventSink, disposition};
+use crate::source::dead_letter::DeadLetter;
+use crate::source::event_source::{Delivery, Retry};
+use crate::source::position::Position;
+use crate::source::terms::Terms;
+use crate::timestamp::Timestamp;
+
+/// What all messages of a feed are settled by.
+pub(super) struct Desk<D> {
+    pub(super) sink: EventSink,
+    pub(super) decode: D,
+    pub(super) terms: Terms,
+    /// The feed's name.
+    pub(super) source: String,
+}
+
+/// A message that needs nothing more of this process.
+pub(super) struct Settled {
+    /// If everything before it may be forgotten.
+    pub(super) position: Option<Position>,
+    /// Why it was put aside, if it was.
+    pub(super) dead: Option<String>,
+    /// What went wrong with telling the broker.
+    pub(super) error: Option<String>,
+}
+
+impl<D> Desk<D> {
+    /// Notes something of the feed's health, or looks at it.
+    pub(super) fn health<T>(&self, note: impl FnOnce(&mut FeedHealth) -> T) -> T {
+        note(&mut self.sink.domain().health().feed)
+    }
+}
+
+impl<D: Decode> Desk<D> {
+    /// Puts in force what the messages say, together.
+    pub(super) fn take_in_all(&self, deliveries: &[impl Delivery]) -> Vec<Result<Pending, Disposition>> {
+        let messages = deliveries.iter().map(Delivery::payload);
+        self.sink.take_in_all(&self.decode, messages)
+    }
+
+    /// Puts in force what the message says.
+    fn take_in(&self, delivery: &impl Delivery) -> Result<Pending, Disposition> {
+        self.sink.take_in(&self.decode, delivery.payload())
+    }
+
+    /// Waits until what was taken in is durable, and tells the broker what became of the message; as often as it takes.
+    pub(super) async fn settle<M: Delivery>(&self, mut delivery: M, taken_in: Result<Pending, Disposition>) -> Settled {
+        let attempts = delivery.attempts().max(1);
+        let outcome = durable(taken_in).await;
+        match self.judged(outcome, attempts, delivery.payload()) {
+            Disposition::Applied | Disposition::Ignored(_) => acknowledged(&mut delivery).await,
+            // Rare, and large.
+            other => Box::pin(self.go_on(delivery, other, attempts)).await,
+        }
+    }
+
+    /// Tries again what was not applied, until it is settled.
+    async fn go_on<M: Delivery>(&self, mut delivery: M, mut outcome: Disposition, mut attempts: u32) -> Settled {
+        let mut pauses = pauses(attempts);
+        loop {
+            match outcome {
+                Disposition::Applied | Disposition::Ignored(_) => return acknowledged(&mut delivery).await,
+                Disposition::DeadLetter(reason) => {
+                    return self.put_aside(delivery, reason.into_owned(), attempts).await;
+                }
+                Disposition::Retry(_) => {}
+            }
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            match delivery.retry(pause).await {
+                Ok(Retry::ByBroker) => {
+                    return Settled {
+                        // It comes again, and until then it is not settled.
+                        position: None,
+                        dead: None,
+                        error: None,
+                    };
+                }
+                Ok(Retry::InPlace) | Err(_) => sleep(pause).await,
+            }
+            attempts = attempts.saturating_add(1);
+            let taken_in = self.take_in(&delivery);
+            outcome = self.judged(durable(taken_in).await, attempts, delivery.payload());
+        }
+    }
+
+    /// What became of a message at this attempt. What was tried often enough is a dead letter.
+    fn judged(&self, outcome: Disposition, attempts: u32, payload: &[u8]) -> Disposition {
+        let outcome = match outcome {
+            Disposition::Retry(reason) if attempts >= self.terms.attempts.get() => {
+                Disposition::DeadLetter(format!("given up after {attempts} attempts: {reason}").into())
+            }
+            outcome => outcome,
+        };
+        self.sink.disposed(outcome, payload)
+    }
+
+    async fn put_aside(&self, mut delivery: impl Delivery, reason: String, attempts: u32) -> Settled {
+        let letter = DeadLetter {
+            source: self.source.clone(),
+            position: delivery.position(),
+            payload: Bytes::copy_from_slice(delivery.payload()),
+            reason,
+            replica: self.terms.replica.clone(),
+            at: Timestamp::now(),
+            attempts,
+        };
+        tracing::warn!(source = letter.source, position = ?letter.position, reason = letter.reason, "message is a dead letter");
+        if let Some(hook) = &self.terms.hook {
+            hook(&letter);
+        }
+        let mut pauses = pauses(1);
+        while let Err(error) = delivery.dead_letter(&letter).await {
+            tracing::warn!(error = %words(&error), "dead letter cannot be stored");
+            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+        }
+        Settled {
+            position: letter.position,
+            dead: Some(letter.reason),
+            error: None,
+        }
+    }
+}
+
+async fn acknowledged(delivery: &mut impl Delivery) -> Settled {
+    let acknowledged = delivery.ack().await;
+    Settled {
+        position: delivery.position(),
+        dead: None,
+        // It is in force. Should it come again, nothing happens.
+        error: acknowledged.err().map(|error| words(&error).into_owned()),
+    }
+}
+
+/// Waits until what is in force is durable.
+async fn durable(taken_in: Result<Pending, Disposition>) -> Disposition {
+    match taken_in {
+        Ok(pending) => disposition(pending.durable().await),
+        Err(disposition) => disposition,
+    }
+}
+
+/// The pauses between attempts, after so many of them.
+fn pauses(attempts: u32) -> impl Iterator<Item = Duration> {
+    let backoff = ExponentialBuilder::new()
+        .with_min_delay(SHORTEST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .without_max_times();
+    backoff.build().skip(attempts.min(ENOUGH_TO_BE_LONG) as usize - 1)
+}
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const ENOUGH_TO_BE_LONG: u32 = 10;

@@ -1,0 +1,79 @@
+//! A body, read to its end within a bound.
+
+use std::error::Error;
+use std::pin::pin;
+
+use bytes::Buf;
+use http_body::Body;
+use http_body_util::BodyExt;
+
+/// Reads a body that may be endless, and never more of it than `cap`, into one piece: small frames cost no more than large
+/// ones.
+pub(crate) async fn whole<B>(body: B, cap: usize) -> Result<Vec<u8>, Unread>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > cap {
+        return Err(Unread::TooLarge);
+    }
+    let mut whole = Vec::with_capacity(announced.min(BELIEVED));
+    let mut body = pin!(body);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|cause| Unread::Broken(cause.into()))?;
+        let Ok(mut data) = frame.into_data() else { continue };
+        if data.remaining() > cap - whole.len() {
+            return Err(Unread::TooLarge);
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            whole.extend_from_slice(chunk);
+            let length = chunk.len();
+            data.advance(length);
+        }
+    }
+    Ok(whole)
+}
+
+/// Why a body was not read.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    Broken(Box<dyn Error + Send + Sync>),
+    TooLarge,
+}
+
+/// Up to which length room is made for what was only announced, in bytes.
+const BELIEVED: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body::Frame;
+    use http_body_util::{Full, StreamBody};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_no_more_than_the_cap() {
+        let body = |length: usize| Full::new(Bytes::from(vec![b'x'; length]));
+        assert_eq!(whole(body(10), 10).await.unwrap().len(), 10);
+        assert!(matches!(whole(body(11), 10).await, Err(Unread::TooLarge)));
+        // One that doesn't announce its length.
+        let chunks = tokio_stream::iter((0..3).map(|_| Ok::<_, std::io::Error>(Frame::data(Bytes::from("1234")))));
+        assert!(matches!(
+            whole(StreamBody::new(chunks), 10).await,
+            Err(Unread::TooLarge)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_none() {
+        let frames = [
+            Ok(Frame::data(Bytes::from("1234"))),
+            Err(std::io::Error::other("connection reset")),
+        ];
+        let broken = whole(StreamBody::new(tokio_stream::iter(frames)), 10).await;
+        assert!(matches!(broken, Err(Unread::Broken(_))));
+    }
+}

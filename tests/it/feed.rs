@@ -1,0 +1,686 @@
+//! The loop that reads feeds, over a log in memory that fails as brokers do, and a paused clock.
+
+use std::future::{Future, pending};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{Instant, timeout};
+use tower_revocation::source::{
+    self, Continuity, DEFAULT_PATIENCE, DEFAULT_SILENCE, DeadLetter, DeadLetterPolicy, Delivery, Drive, EventSource,
+    Memory, MemorySource, Position, Retry, Signal, SourceError, Start,
+};
+use tower_revocation::status::FeedStatus;
+use tower_revocation::{DecodeError, Decoded, EventSink, FeedState, Key, Lists, Revocation, Snapshot, Timestamp};
+
+use crate::support::{fresh_pair, status_of};
+
+/// `+<subject>` revokes, `!<seconds>` is a heartbeat of that age, `#` is ignored, and anything else cannot be read.
+pub(crate) fn plain(message: &[u8]) -> Result<Decoded, DecodeError> {
+    let text = std::str::from_utf8(message).map_err(|_| DecodeError::new("body", "is not text"))?;
+    match text.split_at_checked(1) {
+        Some(("+", subject)) => Ok(Decoded::from(Revocation::of(Key::subject(subject)))),
+        Some(("!", age)) => {
+            let age = age.parse().map_err(|_| DecodeError::new("age", "is not a number"))?;
+            Ok(Decoded::Heartbeat(
+                Timestamp::now().saturating_sub(Duration::from_secs(age)),
+            ))
+        }
+        Some(("#", _)) => Ok(Decoded::Ignored("not ours".into())),
+        _ => Err(DecodeError::new("body", "makes no sense")),
+    }
+}
+
+type Plain = fn(&[u8]) -> Result<Decoded, DecodeError>;
+
+/// A feed of the log that finds a list for every gap at once.
+fn feed(log: &Memory, sink: &EventSink) -> Drive<MemorySource, Plain, impl source::Resync + use<>> {
+    source::drive(log.source(), plain as Plain, sink.clone()).with_resync(|_| async { Ok(()) })
+}
+
+/// Waits until the feed's status is as wanted.
+async fn until(sink: &EventSink, wanted: impl Fn(&FeedStatus) -> bool) -> FeedStatus {
+    let poll = async {
+        loop {
+            let feed = sink.status().feed;
+            if wanted(&feed) {
+                return feed;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let Ok(feed) = timeout(Duration::from_secs(60), poll).await else {
+        panic!("not in time: {:?}", sink.status().feed);
+    };
+    feed
+}
+
+async fn until_live(sink: &EventSink) -> FeedStatus {
+    until(sink, |feed| feed.state == FeedState::Live).await
+}
+
+async fn until_entries(sink: &EventSink, entries: usize) {
+    let poll = async {
+        while sink.status().overlay.entries < entries {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let in_time = timeout(Duration::from_secs(60), poll).await;
+    assert!(in_time.is_ok(), "{:?}", sink.status());
+}
+
+/// Whether a future is over after everything had time to go as far as it can.
+async fn settles(sink: &EventSink) -> usize {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    sink.status().overlay.entries
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_replica_sees_every_event_and_says_how_its_feed_is() {
+    let log = Memory::new("revocations");
+    log.publish("+before");
+    let replicas = [fresh_pair(), fresh_pair(), fresh_pair()];
+    for (_, sink) in &replicas {
+        assert_eq!(sink.status().feed.state, FeedState::Unknown);
+        tokio::spawn(feed(&log, sink).run());
+    }
+    for (_, sink) in &replicas {
+        until_live(sink).await;
+    }
+    log.publish("+after");
+    log.publish("#");
+    for (layer, sink) in &replicas {
+        until_entries(sink, 2).await;
+        assert_eq!(status_of(layer, "before").await, 401);
+        assert_eq!(status_of(layer, "after").await, 401);
+        let status = until(sink, |feed| feed.unacknowledged == 0 && feed.lag == Some(0)).await;
+        assert_eq!(status.source.as_deref(), Some("memory:revocations"));
+        assert_eq!((status.opened, status.gaps), (1, 0));
+        assert!(status.last_error.is_none() && status.last_gap.is_none());
+        assert!(status.last_signal_ms_ago.unwrap() <= 1_000);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_from_when_the_list_was_issued_less_a_margin() {
+    let log = Memory::new("revocations");
+    log.publish("+published before the list, within the margin");
+    let (_layer, sink) = fresh_pair();
+    tokio::spawn(feed(&log, &sink).run());
+    until_live(&sink).await;
+    assert_eq!(sink.status().overlay.entries, 1);
+
+    // The list is from the future, so that without a margin nothing is new enough.
+    let (_layer, sink) = fresh_pair();
+    let in_a_while = Timestamp::now().saturating_add(Duration::from_secs(30));
+    sink.install(Snapshot::builder(in_a_while).build()).unwrap();
+    tokio::spawn(feed(&log, &sink).with_margin(Duration::ZERO).run());
+    until_live(&sink).await;
+    assert_eq!(sink.status().overlay.entries, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_are_no_lists_everything_is_read() {
+    let log = Starts::default();
+    let (layer, sink) = fresh_pair();
+    let _layer = layer.with_lists(Lists::None);
+    tokio::spawn(source::drive(log.clone(), plain as Plain, sink.clone()).run());
+    until(&sink, |feed| feed.opened == 1).await;
+    assert_eq!(log.0.lock().unwrap()[0].time(), Timestamp::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_are_no_lists_nobody_waits_for_one() {
+    let log = Memory::with_room("revocations", 1);
+    log.publish("+lost");
+    log.publish("+kept");
+    let (layer, sink) = fresh_pair();
+    let _layer = layer.with_lists(Lists::None);
+    let started = Instant::now();
+    tokio::spawn(source::drive(log.source(), plain as Plain, sink.clone()).run());
+    let status = until_live(&sink).await;
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert_eq!((status.gaps, status.last_gap.unwrap().is_open), (1, false));
+    assert_eq!(sink.status().overlay.entries, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_the_first_list_as_much_is_read_as_a_list_may_be_old() {
+    let log = Starts::default();
+    let (_layer, sink) = tower_revocation::RevocationLayer::pair(crate::support::by_header);
+    tokio::spawn(source::drive(log.clone(), plain as Plain, sink.clone()).run());
+    until(&sink, |feed| feed.opened == 1).await;
+    let since = Timestamp::now().saturating_since(log.0.lock().unwrap()[0].time());
+    let expected = tower_revocation::DEFAULT_MAX_AGE + source::DEFAULT_MARGIN;
+    assert!(
+        since >= expected && since < expected + Duration::from_secs(10),
+        "{since:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_cut_goes_on_where_it_was() {
+    let log = Memory::new("revocations");
+    let (_layer, sink) = fresh_pair();
+    tokio::spawn(feed(&log, &sink).run());
+    until_live(&sink).await;
+    for round in 0..5 {
+        log.set_away(true);
+        until(&sink, |feed| feed.state == FeedState::Down).await;
+        for i in 0..10 {
+            log.publish(format!("+{round}-{i}"));
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        log.set_away(false);
+        until_live(&sink).await;
+        assert_eq!(sink.status().overlay.entries, 10 * (round + 1));
+    }
+    let status = sink.status();
+    assert_eq!(
+        status.dispositions.applied, 50,
+        "nothing is read twice that was settled"
+    );
+    assert_eq!((status.feed.gaps, status.feed.opened), (0, 6));
+    assert!(status.feed.last_error.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_broker_is_noticed_and_nothing_is_lost() {
+    let log = Memory::new("revocations");
+    let (_layer, sink) = fresh_pair();
+    tokio::spawn(feed(&log, &sink).run());
+    until_live(&sink).await;
+    // Idle is not silent.
+    tokio::time::sleep(10 * DEFAULT_SILENCE).await;
+    assert_eq!(sink.status().feed.opened, 1);
+    log.set_frozen(true);
+    let frozen_at = Instant::now();
+    until(&sink, |feed| feed.state == FeedState::Down).await;
+    assert!(
+        frozen_at.elapsed() <= Duration::from_secs(5),
+        "{:?}",
+        frozen_at.elapsed()
+    );
+    assert_eq!(sink.status().feed.last_error.unwrap(), "no sign of life for 4s");
+    log.publish("+meanwhile");
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(sink.status().feed.last_error.unwrap(), "cannot be opened within 10s");
+    log.set_frozen(false);
+    until_live(&sink).await;
+    assert_eq!(sink.status().overlay.entries, 1);
+}
+
+/// A list that is fetched whenever the test says so.
+#[derive(Clone)]
+struct Fetches {
+    asked: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+}
+
+impl Fetches {
+    fn new() -> Self {
+        let none = || Arc::new(Semaphore::new(0));
+        let (asked, answers) = (none(), none());
+        Self { asked, answers }
+    }
+
+    fn resync(
+        &self,
+    ) -> impl Fn(EventSink) -> std::pin::Pin<Box<dyn Future<Output = Result<(), SourceError>> + Send>> + use<> {
+        let this = self.clone();
+        move |_sink| {
+            let this = this.clone();
+            Box::pin(async move {
+                this.asked.add_permits(1);
+                this.answers.acquire().await.unwrap().forget();
+                Ok(())
+            })
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_was_wiped_or_trimmed_has_a_list_fetched_before_the_first_event() {
+    for is_wiped in [true, false] {
+        let log = Memory::new("revocations");
+        log.publish("+1");
+        let (_layer, sink) = fresh_pair();
+        let fetches = Fetches::new();
+        tokio::spawn(
+            source::drive(log.source(), plain as Plain, sink.clone())
+                .with_resync(fetches.resync())
+                .run(),
+        );
+        until_live(&sink).await;
+        log.set_away(true);
+        for message in ["+lost", "+2", "+3"] {
+            log.publish(message);
+        }
+        if is_wiped {
+            log.wipe();
+            for message in ["+2", "+3"] {
+                log.publish(message);
+            }
+        } else {
+            log.trim(2);
+        }
+        log.set_away(false);
+        let status = until(&sink, |feed| feed.gaps == 1).await;
+        assert_eq!(status.state, FeedState::CatchingUp);
+        let gap = status.last_gap.unwrap();
+        let expected = if is_wiped {
+            "the log was wiped"
+        } else {
+            "the log was trimmed"
+        };
+        assert_eq!((gap.reason.as_str(), gap.is_open), (expected, true));
+        assert_eq!(settles(&sink).await, 1, "no event before the list");
+        assert_eq!(fetches.asked.available_permits(), 1);
+        fetches.answers.add_permits(1);
+        let status = until_live(&sink).await;
+        assert!(!status.last_gap.unwrap().is_open);
+        assert_eq!(sink.status().overlay.entries, 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_place_in_a_log_that_was_wiped_means_nothing_in_the_next() {
+    let log = Memory::new("revocations");
+    let (_layer, sink) = fresh_pair();
+    tokio::spawn(feed(&log, &sink).run());
+    for i in 0..10 {
+        log.publish(format!("+{i}"));
+    }
+    until_entries(&sink, 10).await;
+    log.wipe();
+    until(&sink, |feed| feed.gaps == 1 && feed.state == FeedState::Live).await;
+    // Away again, before anything of the new log was read.
+    log.set_away(true);
+    until(&sink, |feed| feed.state == FeedState::Down).await;
+    log.publish("+new");
+    log.set_away(false);
+    until_entries(&sink, 11).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_was_opened_anew_is_not_live_before_it_caught_up() {
+    let (_layer, sink) = fresh_pair();
+    tokio::spawn(source::drive(Behind::default(), plain as Plain, sink.clone()).run());
+    until_live(&sink).await;
+    until(&sink, |feed| feed.opened == 2).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let status = sink.status().feed;
+    assert_eq!((status.state, status.lag), (FeedState::CatchingUp, Some(7)));
+}
+
+/// The pauses used to stay at their shortest for as long as the broker was away.
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_is_away_is_tried_less_and_less_often() {
+    let log = Starts::default();
+    let (_layer, sink) = fresh_pair();
+    let away = Away(log.clone());
+    tokio::spawn(source::drive(away, plain as Plain, sink.clone()).run());
+    until_live(&sink).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let attempts = log.0.lock().unwrap().len();
+    assert!((15..=40).contains(&attempts), "{attempts}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_is_away_holds_up_no_event_for_long() {
+    let log = Memory::with_room("revocations", 1);
+    log.publish("+old");
+    log.publish("+new");
+    let (_layer, sink) = fresh_pair();
+    let fetches = Fetches::new();
+    let started = Instant::now();
+    tokio::spawn(
+        source::drive(log.source(), plain as Plain, sink.clone())
+            .with_resync(fetches.resync())
+            .run(),
+    );
+    until_entries(&sink, 1).await;
+    assert!(started.elapsed() >= DEFAULT_PATIENCE, "{:?}", started.elapsed());
+    assert!(started.elapsed() < DEFAULT_PATIENCE + Duration::from_secs(1));
+    log.publish("+newer");
+    until_entries(&sink, 2).await;
+    let status = sink.status().feed;
+    assert_eq!(status.state, FeedState::CatchingUp, "the poller is to hurry");
+    assert!(status.last_gap.unwrap().is_open);
+    fetches.answers.add_permits(1);
+    until_live(&sink).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_cannot_be_fetched_goes_on_being_asked_for() {
+    let log = Memory::with_room("revocations", 1);
+    log.publish("+old");
+    log.publish("+new");
+    let (_layer, sink) = fresh_pair();
+    let asked = Arc::new(Mutex::new(0));
+    let counting = Arc::clone(&asked);
+    let resync = move |_| {
+        let mut asked = counting.lock().unwrap();
+        *asked += 1;
+        let is_there = *asked == 4;
+        async move {
+            if is_there {
+                Ok(())
+            } else {
+                Err(SourceError::new("the registry is away"))
+            }
+        }
+    };
+    tokio::spawn(
+        source::drive(log.source(), plain as Plain, sink.clone())
+            .with_resync(resync)
+            .run(),
+    );
+    until_live(&sink).await;
+    assert_eq!(*asked.lock().unwrap(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_is_put_aside_once_and_holds_up_nobody() {
+    let log = Memory::new("revocations");
+    let told: Arc<Mutex<Vec<DeadLetter>>> = Arc::default();
+    let replicas = [fresh_pair(), fresh_pair()];
+    let fetches = Fetches::new();
+    for ((_, sink), name) in replicas.iter().zip(["one", "two"]) {
+        let told = Arc::clone(&told);
+        let feed = source::drive(log.source(), plain as Plain, sink.clone())
+            .with_replica(name)
+            .with_resync(fetches.resync())
+            .with_dead_letter_hook(move |letter| told.lock().unwrap().push(letter.clone()));
+        tokio::spawn(feed.run());
+        until_live(sink).await;
+    }
+    log.publish("poison");
+    log.publish("+behind");
+    for (_, sink) in &replicas {
+        until_entries(sink, 1).await;
+        let status = until(sink, |feed| feed.gaps == 1).await;
+        assert_eq!(status.last_gap.unwrap().reason, "dead letter: body makes no sense");
+        assert_eq!(sink.status().dispositions.dead_letter, 1);
+        assert_eq!(status.opened, 1, "the feed goes on");
+    }
+    fetches.answers.add_permits(2);
+    for (_, sink) in &replicas {
+        until_live(sink).await;
+    }
+    let stored = log.dead_letters();
+    assert_eq!(stored.len(), 1);
+    assert_eq!(stored[0].payload, "poison");
+    assert_eq!(stored[0].reason, "body makes no sense");
+    assert_eq!(stored[0].key().unwrap(), "memory:revocations:0");
+    let json: serde_json::Value = serde_json::from_str(&stored[0].to_json()).unwrap();
+    assert_eq!(json["position"], "0");
+    assert!(json.get("payload").is_none());
+    assert_eq!(told.lock().unwrap().len(), 2, "each replica tells its host");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_need_not_count_as_a_gap() {
+    let log = Memory::new("revocations");
+    let (_layer, sink) = fresh_pair();
+    let feed = source::drive(log.source(), plain as Plain, sink.clone())
+        .with_resync(|_| async { panic!("nobody wants a list") })
+        .with_dead_letters(DeadLetterPolicy::Note);
+    tokio::spawn(feed.run());
+    log.publish("poison");
+    log.publish("+behind");
+    until_entries(&sink, 1).await;
+    assert_eq!(
+        (sink.status().dispositions.dead_letter, until_live(&sink).await.gaps),
+        (1, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_finds_no_room_is_tried_again_and_holds_up_nobody() {
+    let log = Memory::new("revocations");
+    let (layer, sink) = fresh_pair();
+    let layer = layer.with_capacity(NonZeroUsize::new(1).unwrap());
+    tokio::spawn(feed(&log, &sink).run());
+    log.publish("+first");
+    log.publish("+no room");
+    log.publish("+first");
+    until(&sink, |_| sink.status().dispositions.applied == 2).await;
+    until(&sink, |feed| feed.unacknowledged == 1).await;
+    let _layer = layer.with_capacity(NonZeroUsize::new(2).unwrap());
+    until_entries(&sink, 2).await;
+    let feed = until(&sink, |feed| feed.unacknowledged == 0).await;
+    assert_eq!((feed.gaps, log.dead_letters().len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_tried_often_enough_is_put_aside() {
+    let log = Memory::new("revocations");
+    let (layer, sink) = fresh_pair();
+    let _layer = layer.with_capacity(NonZeroUsize::new(1).unwrap());
+    tokio::spawn(feed(&log, &sink).with_attempts(NonZeroU32::new(3).unwrap()).run());
+    log.publish("+first");
+    log.publish("+no room");
+    until(&sink, |feed| feed.gaps == 1).await;
+    let letters = log.dead_letters();
+    assert_eq!((letters.len(), letters[0].attempts), (1, 3));
+    let reason = "given up after 3 attempts: overlay is at capacity: no room for 1 events";
+    assert_eq!(letters[0].reason, reason);
+    assert_eq!(sink.status().dispositions.retry, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_settled_comes_again_after_a_cut() {
+    let log = Memory::new("revocations");
+    let (layer, sink) = fresh_pair();
+    let layer = layer.with_capacity(NonZeroUsize::new(1).unwrap());
+    tokio::spawn(feed(&log, &sink).run());
+    for message in ["+first", "+no room", "+first"] {
+        log.publish(message);
+    }
+    until(&sink, |_| sink.status().dispositions.applied == 2).await;
+    log.set_away(true);
+    until(&sink, |feed| feed.state == FeedState::Down).await;
+    let _layer = layer.with_capacity(NonZeroUsize::new(2).unwrap());
+    assert_eq!(settles(&sink).await, 1, "it was let go of");
+    log.set_away(false);
+    until_entries(&sink, 2).await;
+    until(&sink, |_| sink.status().dispositions.applied == 4).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_falls_silent_is_noticed_though_the_broker_is_well() {
+    let log = Memory::new("revocations");
+    let (_layer, sink) = fresh_pair();
+    tokio::spawn(feed(&log, &sink).with_heartbeat(Duration::from_secs(10)).run());
+    until(&sink, |feed| {
+        feed.state == FeedState::Down && feed.last_heartbeat_ms_ago.is_none()
+    })
+    .await;
+    log.publish("!0");
+    until_live(&sink).await;
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let status = until(&sink, |feed| feed.state == FeedState::Down).await;
+    assert!(status.last_heartbeat_ms_ago.unwrap() > 10_000);
+    assert!(status.last_signal_ms_ago.unwrap() < 2_000);
+    // One that was sent long ago proves nothing about now.
+    log.publish("!60");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(sink.status().feed.state, FeedState::Down);
+    log.publish("!1");
+    until_live(&sink).await;
+    assert_eq!(sink.status().feed.opened, 1, "there is nothing to open anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_feed_is_down_when_nobody_reads_it_any_more() {
+    let log = Memory::new("revocations");
+    let (_layer, sink) = fresh_pair();
+    let reading = tokio::spawn(feed(&log, &sink).run());
+    until_live(&sink).await;
+    reading.abort();
+    until(&sink, |feed| feed.state == FeedState::Down).await;
+
+    let (end, told_to_end) = oneshot::channel::<()>();
+    let reading = tokio::spawn(feed(&log, &sink).run_until(async { drop(told_to_end.await) }));
+    until_live(&sink).await;
+    end.send(()).unwrap();
+    reading.await.unwrap();
+    assert_eq!(sink.status().feed.state, FeedState::Down);
+}
+
+/// A source that only remembers from where it was opened.
+#[derive(Clone, Default)]
+struct Starts(Arc<Mutex<Vec<Start>>>, Arc<Mutex<bool>>);
+
+impl EventSource for Starts {
+    type Delivery = Slow;
+
+    fn name(&self) -> &str {
+        "starts"
+    }
+
+    async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
+        self.0.lock().unwrap().push(start.clone());
+        Ok(Continuity::Complete)
+    }
+
+    async fn next(&mut self) -> Result<Signal<Slow>, SourceError> {
+        pending().await
+    }
+}
+
+/// A source that is caught up once, and then cannot be opened any more.
+struct Away(Starts);
+
+impl EventSource for Away {
+    type Delivery = Slow;
+
+    fn name(&self) -> &str {
+        "away"
+    }
+
+    async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
+        self.0.open(start).await?;
+        match self.0.0.lock().unwrap().len() {
+            1 => Ok(Continuity::Complete),
+            _ => Err(SourceError::new("away")),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Signal<Slow>, SourceError> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let is_said = std::mem::replace(&mut *self.0.1.lock().unwrap(), true);
+        if is_said {
+            return Err(SourceError::new("disconnected"));
+        }
+        Ok(Signal::CaughtUp)
+    }
+}
+
+/// A source that is caught up once, breaks, and never catches up again, though it is alive.
+#[derive(Default)]
+struct Behind {
+    said: u32,
+}
+
+impl EventSource for Behind {
+    type Delivery = Slow;
+
+    fn name(&self) -> &str {
+        "behind"
+    }
+
+    async fn open(&mut self, _start: &Start) -> Result<Continuity, SourceError> {
+        Ok(Continuity::Complete)
+    }
+
+    async fn next(&mut self) -> Result<Signal<Slow>, SourceError> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.said += 1;
+        match self.said {
+            1 => Ok(Signal::CaughtUp),
+            2 => Err(SourceError::new("disconnected")),
+            _ => Ok(Signal::Alive { lag: Some(7) }),
+        }
+    }
+}
+
+/// A source of one message, whose acknowledgement takes its time.
+struct One {
+    message: Option<Slow>,
+    is_closed: Arc<Mutex<bool>>,
+}
+
+struct Slow {
+    is_acknowledged: Arc<Mutex<bool>>,
+}
+
+impl EventSource for One {
+    type Delivery = Slow;
+
+    fn name(&self) -> &str {
+        "one"
+    }
+
+    async fn open(&mut self, _start: &Start) -> Result<Continuity, SourceError> {
+        Ok(Continuity::Complete)
+    }
+
+    async fn next(&mut self) -> Result<Signal<Slow>, SourceError> {
+        match self.message.take() {
+            Some(message) => Ok(Signal::Message(message)),
+            None => pending().await,
+        }
+    }
+
+    async fn close(&mut self) {
+        *self.is_closed.lock().unwrap() = true;
+    }
+}
+
+impl Delivery for Slow {
+    fn payload(&self) -> &[u8] {
+        b"+alice"
+    }
+
+    fn position(&self) -> Option<Position> {
+        None
+    }
+
+    async fn ack(&mut self) -> Result<(), SourceError> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        *self.is_acknowledged.lock().unwrap() = true;
+        Ok(())
+    }
+
+    async fn retry(&mut self, _after: Duration) -> Result<Retry, SourceError> {
+        Ok(Retry::ByBroker)
+    }
+
+    async fn dead_letter(&mut self, _letter: &DeadLetter) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn told_to_end_it_settles_what_it_took_in_and_lets_go() {
+    let (_layer, sink) = fresh_pair();
+    let (is_acknowledged, is_closed) = (Arc::default(), Arc::default());
+    let one = One {
+        message: Some(Slow {
+            is_acknowledged: Arc::clone(&is_acknowledged),
+        }),
+        is_closed: Arc::clone(&is_closed),
+    };
+    let (end, told_to_end) = oneshot::channel::<()>();
+    let feed = source::drive(one, plain as Plain, sink.clone());
+    let reading = tokio::spawn(feed.run_until(async { drop(told_to_end.await) }));
+    until_entries(&sink, 1).await;
+    assert!(!*is_acknowledged.lock().unwrap());
+    end.send(()).unwrap();
+    reading.await.unwrap();
+    assert!(*is_acknowledged.lock().unwrap());
+    assert!(*is_closed.lock().unwrap());
+}
