@@ -1,0 +1,77 @@
+//! How the broker is reached.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, Connection, Queue};
+
+use crate::source::error::SourceError;
+
+/// Connects as the host does. A cheap clone.
+#[derive(Clone)]
+pub(super) struct Connector(Arc<Connect>);
+
+type Connect = dyn Fn() -> BoxFuture<'static, lapin::Result<Connection>> + Send + Sync;
+
+impl Connector {
+    pub(super) fn new<C, F>(connect: C) -> Self
+    where
+        C: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = lapin::Result<Connection>> + Send + 'static,
+    {
+        Self(Arc::new(move || connect().boxed()))
+    }
+
+    pub(super) async fn connect(&self) -> Result<Connection, SourceError> {
+        (self.0)().await.map_err(because("cannot connect to the broker"))
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").finish_non_exhaustive()
+    }
+}
+
+pub(super) async fn channel(connection: &Connection) -> Result<Channel, SourceError> {
+    connection
+        .create_channel()
+        .await
+        .map_err(because("cannot open a channel"))
+}
+
+/// Looks how a queue or stream is. If there is none, the broker closes the channel.
+pub(super) async fn look(channel: &Channel, queue: &ShortString) -> lapin::Result<Queue> {
+    let passive = QueueDeclareOptions::default().passive();
+    channel
+        .queue_declare(queue.clone(), passive, FieldTable::default())
+        .await
+}
+
+/// A name as the protocol has them: of 255 bytes at most.
+pub(super) fn short(name: &str) -> Result<ShortString, SourceError> {
+    ShortString::try_new(name).map_err(|error| SourceError::new("a name is too long for the protocol").because(error))
+}
+
+/// A number in a header, in whichever width it was sent.
+pub(super) fn number(headers: Option<&FieldTable>, name: &str) -> Option<u64> {
+    match headers?.inner().get(name)? {
+        AMQPValue::LongLongInt(number) => u64::try_from(*number).ok(),
+        AMQPValue::LongInt(number) => u64::try_from(*number).ok(),
+        AMQPValue::LongUInt(number) => Some((*number).into()),
+        AMQPValue::ShortInt(number) => u64::try_from(*number).ok(),
+        AMQPValue::ShortUInt(number) => Some((*number).into()),
+        AMQPValue::ShortShortInt(number) => u64::try_from(*number).ok(),
+        AMQPValue::ShortShortUInt(number) => Some((*number).into()),
+        _ => None,
+    }
+}
+
+/// What was attempted, to add what the client says.
+pub(super) fn because(attempt: impl Into<String>) -> impl FnOnce(lapin::Error) -> SourceError {
+    // Its words have those of its own cause in them, which would be said twice.
+    |error| SourceError::new(attempt).because(error.to_string())
+}

@@ -1,0 +1,71 @@
+//! Signs of life.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use lapin::types::ShortString;
+use lapin::{Channel, Queue};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::source::amqp::connect::{because, look};
+use crate::source::error::SourceError;
+
+/// Asks the broker once a second how the feed's queue or stream is.
+///
+/// The client's heartbeats would not do: they take two of their intervals, and say nothing of the queue.
+pub(super) struct Pulse {
+    /// Its own: messages wait for a channel's replies, and a channel's replies for messages.
+    channel: Channel,
+    queue: ShortString,
+    due: Instant,
+    asked: Option<BoxFuture<'static, Result<Queue, SourceError>>>,
+}
+
+impl Pulse {
+    pub(super) fn new(channel: Channel, queue: ShortString) -> Self {
+        Self {
+            channel,
+            queue,
+            due: Instant::now() + PERIOD,
+            asked: None,
+        }
+    }
+
+    /// Waits for the next answer. The broker has to give it in time.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: the question is not asked again.
+    pub(super) async fn beat(&mut self) -> Result<Queue, SourceError> {
+        if self.asked.is_none() {
+            sleep_until(self.due).await;
+        }
+        let ask = || ask(self.channel.clone(), self.queue.clone()).boxed();
+        let answer = self.asked.get_or_insert_with(ask).await;
+        self.asked = None;
+        self.due = Instant::now() + PERIOD;
+        answer
+    }
+}
+
+impl fmt::Debug for Pulse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pulse")
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn ask(channel: Channel, queue: ShortString) -> Result<Queue, SourceError> {
+    match timeout(PATIENCE, look(&channel, &queue)).await {
+        Ok(answer) => answer.map_err(because(format!("cannot look at {queue}"))),
+        Err(_late) => Err(SourceError::new(format!(
+            "the broker does not answer within {PATIENCE:?}"
+        ))),
+    }
+}
+
+const PERIOD: Duration = Duration::from_secs(1);
+/// Together with the period no more than the silence that the loop allows.
+const PATIENCE: Duration = Duration::from_secs(3);

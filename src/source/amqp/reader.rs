@@ -1,0 +1,94 @@
+//! A consumer of a stream.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::{Channel, Consumer};
+use tokio::select;
+use tokio::time::timeout;
+
+use crate::source::amqp::connect::{because, number};
+use crate::source::amqp::credit::Credit;
+use crate::source::error::SourceError;
+
+/// Reads a stream from some place on, over a channel of its own. Dropping it ends that.
+pub(super) struct Reader {
+    consumer: Consumer,
+    _channel: Channel,
+    credit: Credit,
+    /// Read ahead, to see where the stream begins.
+    first: Option<Message>,
+}
+
+/// A message of a stream.
+pub(super) struct Message {
+    pub(super) offset: u64,
+    pub(super) delivery: Delivery,
+}
+
+impl Reader {
+    pub(super) fn new(channel: Channel, consumer: Consumer) -> Self {
+        Self {
+            consumer,
+            _channel: channel,
+            credit: Credit::default(),
+            first: None,
+        }
+    }
+
+    /// Where the first message lies, if it comes in time. It is there to be read all the same.
+    pub(super) async fn first(&mut self, within: Duration) -> Result<Option<&Message>, SourceError> {
+        if self.first.is_none() {
+            match timeout(within, self.next()).await {
+                Ok(message) => self.first = Some(message?),
+                Err(_late) => return Ok(None),
+            }
+        }
+        Ok(self.first.as_ref())
+    }
+
+    /// The next message.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no message.
+    pub(super) async fn next(&mut self) -> Result<Message, SourceError> {
+        if let Some(first) = self.first.take() {
+            return Ok(first);
+        }
+        self.credit.give().await?;
+        let delivery = loop {
+            select! {
+                biased;
+                // It is sent when this is first polled.
+                given = self.credit.given() => given?,
+                delivery = self.consumer.next() => break delivery,
+            }
+        };
+        let delivery = delivery
+            .ok_or_else(|| SourceError::new("the broker ended the reading of the stream"))?
+            .map_err(because("cannot read the stream"))?;
+        self.credit.read(&delivery.acker);
+        let offset = number(delivery.properties.headers().as_ref(), "x-stream-offset")
+            .ok_or_else(|| SourceError::new("the message has no offset: this is no stream"))?;
+        Ok(Message { offset, delivery })
+    }
+
+    /// Acknowledges all that was read, with the next reading.
+    pub(super) fn flush(&mut self) {
+        self.credit.flush();
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("consumer", &self.consumer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many messages the broker sends ahead.
+pub(super) const CREDIT: u16 = 1_000;
