@@ -1,0 +1,14 @@
+//! The brokers, each with its adapter's means.
+
+mod amqp;
+mod amqp_queue;
+mod amqp_stream;
+mod kafka;
+mod nats;
+mod redis;
+
+pub(crate) use amqp_queue::AmqpQueue;
+pub(crate) use amqp_stream::AmqpStream;
+pub(crate) use kafka::KafkaBroker;
+pub(crate) use nats::Nats;
+pub(crate) use redis::RedisBroker;
