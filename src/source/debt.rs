@@ -1,11 +1,11 @@
 //! A list that is owed, since messages may have been missed.
 
-use std::future::{Future, pending};
-use std::pin::Pin;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::domain::words;
@@ -18,7 +18,11 @@ use crate::source::settle::Desk;
 pub(super) struct Debt<R> {
     resync: Arc<R>,
     sink: EventSink,
-    under_way: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// A task of its own: it goes on while the feed cannot be opened, when the list is all there is. Ends with this.
+    fetching: JoinSet<()>,
+    is_open: bool,
+    /// Whether messages were missed since the list under way was asked for: it may be too old.
+    again: bool,
 }
 
 impl<R: Resync + 'static> Debt<R> {
@@ -26,43 +30,60 @@ impl<R: Resync + 'static> Debt<R> {
         Self {
             resync: Arc::new(resync),
             sink,
-            under_way: None,
+            fetching: JoinSet::new(),
+            is_open: false,
+            again: false,
         }
     }
 
-    /// Notes that messages may have been missed, and asks for a list from now on; one that is under way already may be too
-    /// old.
+    /// Notes that messages may have been missed, and asks for a list from now on. One that is under way is let finish: else
+    /// whoever publishes nonsense often enough could keep any list away.
     pub(super) fn owe<D>(&mut self, desk: &Desk<D>, reason: &str) {
         tracing::warn!(source = desk.source, reason, "gap in the event feed");
-        let are_there_lists = self.sink.domain().store.look(|state| state.policy.lists != Lists::None);
         desk.health(|feed| {
             feed.gaps += 1;
             feed.last_gap = Some((Instant::now(), reason.to_owned()));
-            feed.is_gap_open = are_there_lists;
+            feed.is_gap_open = true;
         });
-        if !are_there_lists {
-            return;
+        // Without lists nothing ever makes up for it, and there is nothing to wait for.
+        if self.sink.domain().store.look(|state| state.policy.lists != Lists::None) {
+            self.is_open = true;
+            match self.fetching.is_empty() {
+                true => self.fetch(),
+                false => self.again = true,
+            }
         }
-        let (resync, sink) = (Arc::clone(&self.resync), self.sink.clone());
-        self.under_way = Some(Box::pin(async move { until_paid(&*resync, &sink).await }));
     }
 
     pub(super) const fn is_open(&self) -> bool {
-        self.under_way.is_some()
+        self.is_open
     }
 
-    /// Waits until the list is there; for ever if none is owed.
+    /// Waits until a list is there that was asked for after the last gap; for ever if none is owed.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future forgets nothing.
     pub(super) async fn paid<D>(&mut self, desk: &Desk<D>) {
-        match &mut self.under_way {
-            Some(under_way) => under_way.await,
-            None => pending().await,
+        loop {
+            match self.fetching.join_next().await {
+                Some(Ok(())) if self.again => {
+                    self.again = false;
+                    self.fetch();
+                }
+                Some(Ok(())) => break,
+                // The host's own code panicked: the gap stays open.
+                Some(Err(error)) => tracing::error!(%error, "no list is fetched after a gap in the feed"),
+                None => pending().await,
+            }
         }
-        self.under_way = None;
+        self.is_open = false;
         desk.health(|feed| feed.is_gap_open = false);
+    }
+
+    fn fetch(&mut self) {
+        let (resync, sink) = (Arc::clone(&self.resync), self.sink.clone());
+        self.fetching.spawn(async move { until_paid(&*resync, &sink).await });
     }
 }
 

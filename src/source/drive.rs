@@ -70,7 +70,7 @@ impl<S, D, R> Drive<S, D, R> {
     }
 
     /// How often a message is tried before it becomes a dead letter. Defaults to
-    /// [`DEFAULT_ATTEMPTS`](super::DEFAULT_ATTEMPTS).
+    /// [`DEFAULT_ATTEMPTS`](super::DEFAULT_ATTEMPTS). Where the broker does not count, a feed that is opened anew begins anew.
     ///
     /// # Security
     ///
@@ -97,7 +97,8 @@ impl<S, D, R> Drive<S, D, R> {
         self
     }
 
-    /// Is called with each dead letter, before it is stored. It must not block.
+    /// Is called with each dead letter, before it is stored. It must not block. One that could not be stored before the feed broke
+    /// comes again, and is told and counted again.
     pub fn with_dead_letter_hook(mut self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) -> Self {
         self.terms.hook = Some(Arc::new(hook));
         self

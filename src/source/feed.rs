@@ -9,6 +9,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::select;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::decode::Decode;
@@ -31,6 +32,8 @@ pub(super) struct Feed<S, D, R> {
     desk: Desk<D>,
     debt: Debt<R>,
     progress: Progress,
+    /// Why messages are dead letters.
+    dead: UnboundedReceiver<String>,
 }
 
 impl<S, D, R> Feed<S, D, R>
@@ -40,6 +43,7 @@ where
     R: Resync + 'static,
 {
     pub(super) fn new(source: S, decode: D, sink: EventSink, resync: R, terms: Terms) -> Self {
+        let (dead, told_dead) = unbounded_channel();
         Self {
             debt: Debt::new(resync, sink.clone()),
             desk: Desk {
@@ -47,9 +51,11 @@ where
                 decode,
                 terms,
                 source: source.name().to_owned(),
+                dead,
             },
             source,
             progress: Progress::new(),
+            dead: told_dead,
         }
     }
 
@@ -89,7 +95,7 @@ where
 
     /// Opens the feed after what is settled, or since the list was issued.
     async fn open(&mut self) -> Result<Continuity, SourceError> {
-        self.progress.watermark.reopened();
+        self.progress.reopened();
         let since = since(&self.desk.sink, self.desk.terms.margin);
         let start = Start::since(since).and_after(self.progress.watermark.resume_after());
         let within = self.desk.terms.open_timeout;
@@ -102,8 +108,7 @@ where
         if let Continuity::Gap(reason) = &continuity {
             // Positions of a log that was wiped mean nothing in the new one.
             self.progress.watermark.forget();
-            self.progress.is_whole = false;
-            self.debt.owe(&self.desk, reason);
+            self.progress.missed(&self.desk, &mut self.debt, reason);
         }
         Ok(continuity)
     }
@@ -119,6 +124,7 @@ where
             desk,
             debt,
             progress,
+            dead,
         } = self;
         let desk = &*desk;
         if continuity != Continuity::Complete && debt.is_open() {
@@ -146,17 +152,16 @@ where
                     select! {
                         biased;
                         () = &mut told_to_end => break Turn::Told,
-                        Some(settled) = settling.next(), if !settling.is_empty() => progress.settle(desk, debt, settled),
+                        Some(reason) = dead.recv() => progress.dead(desk, debt, &reason),
+                        Some(settled) = settling.next(), if !settling.is_empty() => progress.settle(desk, settled),
                         () = debt.paid(desk), if debt.is_open() => progress.tell(desk, false),
                         _ = ticks.tick() => {
-                            let is_full = settling.len() >= ROOM;
-                            desk.health(|feed| feed.unacknowledged = settling.len());
                             progress.tell(desk, debt.is_open());
-                            if progress.is_silent(desk, is_full) {
+                            if progress.is_silent(desk) {
                                 break Turn::Silent;
                             }
                         }
-                        signal = &mut next, if settling.len() < ROOM => break Turn::Signal(signal),
+                        signal = &mut next, if !progress.is_full() => break Turn::Signal(signal),
                     }
                 }
             };
@@ -171,10 +176,6 @@ where
                 Turn::Signal(Ok(Signal::CaughtUp)) => {
                     progress.alive(desk, Some(0));
                     progress.is_caught_up = true;
-                    // Once replayed from the beginning, a feed makes up for what a journal lost, where there are no lists.
-                    if progress.is_whole {
-                        desk.sink.domain().caught_up();
-                    }
                     progress.tell(desk, debt.is_open());
                 }
                 Turn::Signal(Ok(Signal::Message(delivery))) => {
@@ -188,9 +189,7 @@ where
                         }
                     }
                     progress.alive(desk, batch.last().and_then(Delivery::lag));
-                    for position in batch.iter().filter_map(Delivery::position) {
-                        progress.watermark.delivered(position);
-                    }
+                    progress.delivered(&batch);
                     // In force before the next ones are read, in the order of the feed.
                     let taken_in = desk.take_in_all(&batch);
                     let settlements = batch.into_iter().zip(taken_in);
@@ -200,7 +199,7 @@ where
         }
         let drained = async {
             while let Some(settled) = settling.next().await {
-                progress.settle(desk, debt, settled);
+                progress.settle(desk, settled);
             }
         };
         let _ = timeout(DRAIN_TIMEOUT, drained).await;
@@ -253,6 +252,3 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// How many messages are put in force at a time.
 const BATCH: usize = 64;
-
-/// How many messages may be unsettled before no more are read: a bound of memory. Those of a disk that fails are in force.
-const ROOM: usize = 65_536;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
 
 use crate::decode::{Decode, Disposition};
@@ -24,14 +25,16 @@ pub(super) struct Desk<D> {
     pub(super) terms: Terms,
     /// The feed's name.
     pub(super) source: String,
+    /// Is told why a message is a dead letter, as soon as it is one: storing it may take its time.
+    pub(super) dead: UnboundedSender<String>,
 }
 
 /// A message that needs nothing more of this process.
 pub(super) struct Settled {
     /// If everything before it may be forgotten.
     pub(super) position: Option<Position>,
-    /// Why it was put aside, if it was.
-    pub(super) dead: Option<String>,
+    /// How large it was.
+    pub(super) bytes: usize,
     /// What went wrong with telling the broker.
     pub(super) error: Option<String>,
 }
@@ -83,7 +86,7 @@ impl<D: Decode> Desk<D> {
                     return Settled {
                         // It comes again, and until then it is not settled.
                         position: None,
-                        dead: None,
+                        bytes: delivery.payload().len(),
                         error: None,
                     };
                 }
@@ -117,17 +120,21 @@ impl<D: Decode> Desk<D> {
             attempts,
         };
         tracing::warn!(source = letter.source, position = ?letter.position, reason = letter.reason, "message is a dead letter");
+        // Nobody listens any more if the feed ends just now.
+        let _ = self.dead.send(letter.reason.clone());
         if let Some(hook) = &self.terms.hook {
             hook(&letter);
         }
         let mut pauses = pauses(1);
         while let Err(error) = delivery.dead_letter(&letter).await {
-            tracing::warn!(error = %words(&error), "dead letter cannot be stored");
+            let error = words(&error).into_owned();
+            tracing::warn!(error, "dead letter cannot be stored");
+            self.health(|feed| feed.last_error = Some(error));
             sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
         }
         Settled {
             position: letter.position,
-            dead: Some(letter.reason),
+            bytes: letter.payload.len(),
             error: None,
         }
     }
@@ -137,7 +144,7 @@ async fn acknowledged(delivery: &mut impl Delivery) -> Settled {
     let acknowledged = delivery.ack().await;
     Settled {
         position: delivery.position(),
-        dead: None,
+        bytes: delivery.payload().len(),
         // It is in force. Should it come again, nothing happens.
         error: acknowledged.err().map(|error| words(&error).into_owned()),
     }

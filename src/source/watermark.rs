@@ -30,6 +30,11 @@ impl Watermark {
         }
     }
 
+    /// Whether nothing is unsettled.
+    pub(super) fn is_settled(&self) -> bool {
+        self.lanes.values().all(|lane| lane.unsettled.is_empty())
+    }
+
     /// The last position of each lane before which nothing is unsettled. None for a lane whose first message is.
     pub(super) fn resume_after(&self) -> impl Iterator<Item = Position> {
         self.lanes.iter().filter_map(|(&lane, state)| {

@@ -141,7 +141,11 @@ async fn where_there_are_no_lists_nobody_waits_for_one() {
     tokio::spawn(source::drive(log.source(), plain as Plain, sink.clone()).run());
     let status = until_live(&sink).await;
     assert!(started.elapsed() < Duration::from_secs(1));
-    assert_eq!((status.gaps, status.last_gap.unwrap().is_open), (1, false));
+    assert_eq!(
+        (status.gaps, status.last_gap.unwrap().is_open),
+        (1, true),
+        "nothing makes up for it"
+    );
     assert_eq!(sink.status().overlay.entries, 1);
 }
 
@@ -420,6 +424,71 @@ async fn poison_is_put_aside_once_and_holds_up_nobody() {
     assert_eq!(told.lock().unwrap().len(), 2, "each replica tells its host");
 }
 
+/// It used to be noticed when it was stored, which may be never.
+#[tokio::test(start_paused = true)]
+async fn poison_that_cannot_be_stored_is_a_gap_all_the_same() {
+    let (_layer, sink) = fresh_pair();
+    let feed = source::drive(Unstorable(Some(())), plain as Plain, sink.clone()).with_resync(|_| async { Ok(()) });
+    tokio::spawn(feed.run());
+    let status = until(&sink, |feed| feed.gaps == 1).await;
+    assert_eq!(status.last_gap.unwrap().reason, "dead letter: body makes no sense");
+    let status = until(&sink, |feed| feed.last_error.is_some()).await;
+    assert_eq!(status.last_error.unwrap(), "there is no such place");
+    assert_eq!(sink.status().feed.unacknowledged, 1);
+}
+
+/// Each new gap used to drop the fetch under way: whoever published nonsense often enough kept any list away.
+#[tokio::test(start_paused = true)]
+async fn nonsense_does_not_keep_the_list_away() {
+    let log = Memory::new("revocations");
+    let (_layer, sink) = fresh_pair();
+    let fetched = Arc::new(Mutex::new(0));
+    let counting = Arc::clone(&fetched);
+    let slowly = move |_| {
+        let fetched = Arc::clone(&counting);
+        async move {
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            *fetched.lock().unwrap() += 1;
+            Ok(())
+        }
+    };
+    tokio::spawn(
+        source::drive(log.source(), plain as Plain, sink.clone())
+            .with_resync(slowly)
+            .run(),
+    );
+    until_live(&sink).await;
+    for _ in 0..10 {
+        log.publish("poison");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(*fetched.lock().unwrap() >= 5, "{fetched:?}");
+    until_live(&sink).await;
+}
+
+/// It used to wait for the feed.
+#[tokio::test(start_paused = true)]
+async fn the_list_is_asked_for_while_the_feed_is_away() {
+    let log = Memory::new("revocations");
+    let (_layer, sink) = fresh_pair();
+    let fetches = Fetches::new();
+    tokio::spawn(
+        source::drive(log.source(), plain as Plain, sink.clone())
+            .with_resync(fetches.resync())
+            .run(),
+    );
+    until_live(&sink).await;
+    log.publish("poison");
+    until(&sink, |feed| feed.gaps == 1).await;
+    log.set_away(true);
+    until(&sink, |feed| feed.state == FeedState::Down).await;
+    fetches.answers.add_permits(1);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(fetches.answers.available_permits(), 0, "it was taken");
+    log.set_away(false);
+    until_live(&sink).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_need_not_count_as_a_gap() {
     let log = Memory::new("revocations");
@@ -604,6 +673,55 @@ impl EventSource for Behind {
             2 => Err(SourceError::new("disconnected")),
             _ => Ok(Signal::Alive { lag: Some(7) }),
         }
+    }
+}
+
+/// A source of one message that cannot be read, nor stored.
+struct Unstorable(Option<()>);
+
+impl EventSource for Unstorable {
+    type Delivery = Poison;
+
+    fn name(&self) -> &str {
+        "unstorable"
+    }
+
+    async fn open(&mut self, _start: &Start) -> Result<Continuity, SourceError> {
+        Ok(Continuity::Complete)
+    }
+
+    async fn next(&mut self) -> Result<Signal<Poison>, SourceError> {
+        match self.0.take() {
+            Some(()) => Ok(Signal::Message(Poison)),
+            None => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok(Signal::Alive { lag: None })
+            }
+        }
+    }
+}
+
+struct Poison;
+
+impl Delivery for Poison {
+    fn payload(&self) -> &[u8] {
+        b"poison"
+    }
+
+    fn position(&self) -> Option<Position> {
+        None
+    }
+
+    async fn ack(&mut self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    async fn retry(&mut self, _after: Duration) -> Result<Retry, SourceError> {
+        Ok(Retry::InPlace)
+    }
+
+    async fn dead_letter(&mut self, _letter: &DeadLetter) -> Result<(), SourceError> {
+        Err(SourceError::new("there is no such place"))
     }
 }
 
