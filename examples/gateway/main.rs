@@ -43,7 +43,7 @@ use hyper_util::rt::TokioExecutor;
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeyHandle, Poller};
 use tower_revocation::journal::Journal;
-use tower_revocation::{Anonymous, EventSink, GuardExtension, RevocationLayer, identify};
+use tower_revocation::{Anonymous, EventSink, FeedState, GuardExtension, RevocationLayer, identify};
 
 use crate::auth::{Agent, Authenticator};
 use crate::base::Base;
@@ -216,14 +216,23 @@ fn open_journal(path: &Path, damaged: StateDamaged) -> Result<Journal, Failure> 
     })
 }
 
-/// Waits for the first list of the embedded registry.
+/// Waits for the first list of the embedded registry, and until its events come in.
 async fn get_ready(sink: &EventSink) -> Result<(), Failure> {
     tokio::time::timeout(FETCH_TIMEOUT, sink.refreshed()).await?;
-    if sink.is_ready() {
-        return Ok(());
+    if !sink.is_ready() {
+        let why = sink.status().poll.last_error.unwrap_or_default();
+        return Err(format!("the embedded registry's list cannot be had: {why}").into());
     }
-    let why = sink.status().poll.last_error.unwrap_or_default();
-    Err(format!("the embedded registry's list cannot be had: {why}").into())
+    let live = async {
+        while sink.status().feed.state != FeedState::Live {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(FETCH_TIMEOUT, live).await.is_err() {
+        let why = sink.status().feed.last_error.unwrap_or_default();
+        return Err(format!("the queue cannot be read: {why}").into());
+    }
+    Ok(())
 }
 
 fn log_to_stderr() {
