@@ -28,7 +28,7 @@ pub mod format;
 pub mod journal;
 mod sink;
 mod pending;
-#[cfg(any(feature = "cloudflare", feature = "http-push"))]
+#[cfg(any(feature = "cloudflare", feature = "crl-poll", feature = "http-push"))]
 mod whole;
 
 // Work in flight.

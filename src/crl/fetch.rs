@@ -3,20 +3,20 @@
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::header::{ACCEPT, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body::Body;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::Empty;
 use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::admission::InstallError;
 use crate::crl::list::ListError;
+use crate::whole::{Unread, whole};
 
 /// Any tower HTTP client: hyper-util's, or one wrapped in layers of the host's. Implemented for all of them.
 pub trait HttpClient:
@@ -148,26 +148,11 @@ where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > cap {
-        return Err(Problem::TooLarge(cap));
-    }
-    let mut whole = Vec::with_capacity(announced);
-    let mut body = pin!(body);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|cause| Problem::Body(cause.into()))?;
-        let Ok(mut data) = frame.into_data() else { continue };
-        if data.remaining() > cap - whole.len() {
-            return Err(Problem::TooLarge(cap));
-        }
-        while data.has_remaining() {
-            let chunk = data.chunk();
-            whole.extend_from_slice(chunk);
-            let length = chunk.len();
-            data.advance(length);
-        }
-    }
-    Ok(whole)
+    // The registry is believed: a list is large, and room for it should be made once.
+    whole(body, cap, cap).await.map_err(|unread| match unread {
+        Unread::Broken(cause) => Problem::Body(cause),
+        Unread::TooLarge => Problem::TooLarge(cap),
+    })
 }
 
 /// `Retry-After`, in seconds or as a date ([RFC 9110 §10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).

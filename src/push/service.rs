@@ -26,7 +26,7 @@ use crate::push::batch::Messages;
 use crate::push::secret::{Claim, Secret};
 use crate::push::terms::Terms;
 use crate::sink::{EventSink, disposition};
-use crate::whole::{Unread, whole};
+use crate::whole::{BELIEVED, Unread, whole};
 
 /// Takes in events that are pushed over HTTP. A cheap clone; see the [module](super) for what it asks and answers.
 ///
@@ -109,7 +109,7 @@ impl<D: Decode> Push<D> {
         if announced_length(request.headers()).is_some_and(|length| length > terms.body_cap as u64) {
             return Err(Rejection::TooLarge(terms.body_cap));
         }
-        let body = timeout(terms.body_timeout, whole(request.into_body(), terms.body_cap))
+        let body = timeout(terms.body_timeout, whole(request.into_body(), terms.body_cap, BELIEVED))
             .await
             .map_err(|_late| Rejection::TooSlow)?
             .map_err(|unread| match unread {

@@ -18,7 +18,7 @@ use tower_service::Service;
 use crate::source::cloudflare::wire::{Envelope, Pull, Pulled, Settlement, dead_letter, settlements};
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
-use crate::whole::{Unread, whole};
+use crate::whole::{BELIEVED, Unread, whole};
 
 /// Any tower HTTP client that is cheap to clone: hyper-util's, or one wrapped in layers of the host's. Implemented for all of
 /// them.
@@ -169,7 +169,7 @@ async fn exchange<C: HttpClient, T: DeserializeOwned>(
     poll_fn(|context| client.poll_ready(context)).await.map_err(failed)?;
     let response = client.call(request).await.map_err(failed)?;
     let (head, body) = response.into_parts();
-    let body = whole(body, cap).await.map_err(|unread| {
+    let body = whole(body, cap, BELIEVED).await.map_err(|unread| {
         Failure::passing(match unread {
             Unread::Broken(cause) => {
                 SourceError::new(format!("{attempt}: the answer cannot be read to its end")).because(cause)
