@@ -23,13 +23,13 @@ mod clawdentity_vectors;
 mod cloudflare;
 #[cfg(feature = "cloudflare")]
 mod cloudflare_api;
-mod convergence;
 #[cfg(feature = "source")]
 mod feed;
 mod freshness;
 mod identify;
 mod in_flight;
 mod layer;
+mod model;
 #[cfg(feature = "crl-poll")]
 mod poll;
 #[cfg(feature = "http-push")]

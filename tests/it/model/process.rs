@@ -1,0 +1,85 @@
+//! The crate, spoken to in the model's words.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use tower_revocation::{
+    ApplyError, Credential, EventSink, InstallError, Revocation, RevocationLayer, Snapshot, Unknown, Verdict,
+};
+
+use super::naive::{Decision, Declined, Limits, List, Refused};
+use super::statement::{AHEAD, Epoch, Statement, key, reason};
+
+/// One process with a trust domain in it.
+pub(crate) struct Process {
+    pub(crate) sink: EventSink,
+    epoch: Epoch,
+}
+
+impl Process {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let (layer, sink) = RevocationLayer::pair(|_: &()| None::<Credential>);
+        let _ = layer
+            .with_max_age(Duration::from_secs(limits.max_age))
+            .with_retention(Duration::from_secs(limits.retention))
+            .with_capacity(NonZeroUsize::new(limits.capacity).unwrap());
+        let epoch = Epoch::new();
+        Self { sink, epoch }
+    }
+
+    pub(crate) fn apply(&self, events: &[Statement]) -> Result<(), Refused> {
+        let events = events.iter().map(|statement| self.epoch.event(statement));
+        self.sink.apply_all(events).map_err(|error| match error {
+            ApplyError::AtCapacity { refused } => Refused::AtCapacity(refused),
+            ApplyError::FromFuture { refused, .. } => Refused::FromFuture(refused),
+            other => panic!("{other}"),
+        })
+    }
+
+    pub(crate) fn install(&self, list: &List) -> Result<(), Declined> {
+        let Some(issued_at) = list.issued_at else {
+            return self.sink.install_none().map_err(declined);
+        };
+        let half_secs = if list.is_expired { 0 } else { AHEAD };
+        let mut snapshot = Snapshot::builder(self.epoch.at(issued_at * 2)).with_expiry(self.epoch.at(half_secs));
+        for (number, listed) in &list.entries {
+            let entry = match listed.is_block {
+                true => Revocation::of(key(*number)),
+                false => Revocation::cut_off(key(*number)),
+            };
+            snapshot.push(
+                &entry
+                    .at(self.epoch.at(listed.at_secs * 2))
+                    .because(reason(listed.withdraws)),
+            );
+        }
+        self.sink.install(snapshot.build()).map_err(declined)
+    }
+
+    pub(crate) fn decide(&self, keys: &BTreeSet<u8>, iat: Option<u64>) -> Decision {
+        let mut credential = Credential::new();
+        credential.extend(keys.iter().copied().map(key));
+        if let Some(iat) = iat {
+            credential = credential.with_issued_at(self.epoch.at(iat * 2));
+        }
+        match self.sink.decide(&credential) {
+            Verdict::Admit => Decision::Admitted,
+            Verdict::Revoked(_) => Decision::Refused,
+            Verdict::Unknown(Unknown::NoSnapshot) => Decision::NoList,
+            Verdict::Unknown(Unknown::Stale { .. }) => Decision::Stale,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub(crate) fn declined(error: InstallError) -> Declined {
+    match error {
+        InstallError::Expired { .. } => Declined::Expired,
+        InstallError::FromFuture { .. } => Declined::FromFuture,
+        InstallError::NothingToConfirm => Declined::NothingToConfirm,
+        InstallError::Rollback { .. } => Declined::Rollback,
+        InstallError::Unsigned { .. } => Declined::Unsigned,
+        other => panic!("{other}"),
+    }
+}
