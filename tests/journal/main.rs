@@ -9,5 +9,6 @@ mod damage;
 mod directory;
 mod events;
 mod lists;
+mod model;
 mod registry;
 mod support;

@@ -14,7 +14,7 @@ use super::statement::{AHEAD, Epoch, Statement, key, reason};
 /// One process with a trust domain in it.
 pub(crate) struct Process {
     pub(crate) sink: EventSink,
-    epoch: Epoch,
+    pub(crate) epoch: Epoch,
 }
 
 impl Process {

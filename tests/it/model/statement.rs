@@ -45,10 +45,10 @@ pub(crate) fn statements() -> impl Strategy<Value = Statement> {
 pub(crate) fn key(number: u8) -> Key {
     match number {
         0 => Key::everything(),
-        1 => Key::subject("1"),
-        2 => Key::token("1"),
-        3 => Key::token("2"),
-        4 => Key::signing_key("1"),
+        1 => Key::subject(TOKENS[0]),
+        2 => Key::token(TOKENS[0]),
+        3 => Key::token(TOKENS[1]),
+        4 => Key::signing_key(TOKENS[0]),
         _ => Key::subject("nobody speaks of this one"),
     }
 }
@@ -75,6 +75,9 @@ pub(crate) fn cases(usually: u32) -> ProptestConfig {
 
 /// How many keys are spoken of.
 pub(crate) const KEYS: u8 = 5;
+
+/// The ids of keys 2 and 3.
+pub(crate) const TOKENS: [&str; 2] = ["01KDVDNA09Q5HAD7MTFBDK3NYZ", "01KDVDNA0CJGBR9K83VZA6KFGW"];
 
 /// When a history began, by wall clock: long enough ago for everything in it but what is said to lie ahead.
 #[derive(Clone, Copy, Debug)]
