@@ -46,6 +46,7 @@ mod health;
 pub mod status;
 mod store;
 mod live;
+mod left_right;
 mod state;
 mod admission;
 mod clock;

@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::admission::{self, Admitted, ApplyError, InstallError};
@@ -17,9 +15,9 @@ use crate::credential::Credential;
 use crate::entry::Entry;
 use crate::event::Event;
 use crate::key::{Key, KeyKind};
+use crate::left_right::Pair;
 use crate::live::Live;
 use crate::mark::Mark;
-use crate::overlay::Full;
 #[cfg(feature = "journal")]
 use crate::overlay::Overlay;
 use crate::policy::Policy;
@@ -31,26 +29,19 @@ use crate::verdict::Revoked;
 
 /// The one truth, read by every request and written by one writer at a time.
 ///
-/// Readers load a pointer, look, and let go: no lock, no allocation, nothing to free. The writer keeps a
-/// second state that no reader can see. It brings that one up to date *in place*, publishes it with a single swap, and gets the
-/// previous one back as the next second state. So a change costs what it changes, at any size, and costs
-/// no copy; every decision sees one consistent view; and no request ever drops a state, because the
-/// writer holds on to each until the last reader has left it.
-///
-/// The price is memory for two overlays, and a wait: before writing to a state that was just retired, the
-/// writer lets the readers that are inside [`decide`](Self::decide) (some 100 ns) finish. Should one
-/// not, it copies the published state rather than wait for ever.
+/// Requests look at one consistent view, behind one atomic pointer, and wait for nobody: see [`Pair`].
 ///
 /// Work that is in flight and waits is called after each publication that concerns it.
 pub(crate) struct Store {
-    published: OwnLines<Published>,
+    states: Pair,
     /// Who waits to be called.
     pub(crate) live: Live,
-    writer: Mutex<Writer>,
     /// Which lists were ever seen. Held while a list is checked against the installed one.
     seen: Mutex<Seen>,
     /// What retention is counted on.
     clock: Clock,
+    /// When expired entries were last looked for, in seconds on that clock. Written by whoever may write the state.
+    forgot_at: AtomicU32,
 }
 
 /// Which lists were ever seen, by an earlier process perhaps.
@@ -62,59 +53,27 @@ pub(crate) struct Seen {
     pub(crate) incomplete: Option<Timestamp>,
 }
 
-struct Published {
-    state: ArcSwap<State>,
-    /// The state's version, stored after it: a hint whether it is worth looking. Whoever finds it changed and looks goes on
-    /// by the version that the state itself names, so that nothing hangs on their order.
-    version: AtomicU64,
-}
-
-struct Writer {
-    /// The state that isn't published.
-    spare: Arc<State>,
-    /// What the published state has seen and the spare one hasn't.
-    behind: Vec<Step>,
-    /// States given up because a reader would not leave them, kept so that no reader has to free them.
-    abandoned: Vec<Arc<State>>,
-    /// When expired entries were last looked for, in seconds since the store's epoch.
-    forgot_at: u32,
-}
-
-/// Something on cache lines of its own (two: processors fetch pairs), so that a writer that writes beside it
-/// doesn't take it from the readers' caches.
-#[repr(align(128))]
-struct OwnLines<T>(T);
-
 impl Store {
     pub(crate) fn new(policy: Policy) -> Self {
-        let state = State::new(policy);
         Self {
-            writer: Mutex::new(Writer {
-                spare: Arc::new(state.clone()),
-                behind: Vec::new(),
-                abandoned: Vec::new(),
-                forgot_at: 0,
-            }),
+            states: Pair::new(State::new(policy)),
             seen: Mutex::default(),
-            published: OwnLines(Published {
-                version: AtomicU64::new(state.version),
-                state: ArcSwap::from_pointee(state),
-            }),
             live: Live::new(),
             clock: Clock::new(),
+            forgot_at: AtomicU32::new(0),
         }
     }
 
     /// What is known of `credential`, and how fresh that is.
     pub(crate) fn decide(&self, credential: &Credential) -> Decision {
         let now = Instant::now();
-        self.published.0.state.load().decide(credential, now)
+        self.look(|state| state.decide(credential, now))
     }
 
     /// Whether anything was published since the state of version `seen`.
     #[inline]
     pub(crate) fn has_changed_since(&self, seen: u64) -> bool {
-        self.published.0.version.load(Ordering::Relaxed) != seen
+        self.states.has_changed_since(seen)
     }
 
     /// What ends work on these terms, if anything was published since the state of version `seen`; which becomes the
@@ -128,16 +87,16 @@ impl Store {
 
     /// Looks at the published state. `look` must be short: the writer waits for it.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.published.0.state.load())
+        self.states.look(look)
     }
 
     pub(crate) fn configure(&self, change: impl FnOnce(&mut Policy)) {
-        let mut writer = self.writer();
+        let mut writing = self.states.write();
         let mut policy = self.look(|state| state.policy);
         change(&mut policy);
         // Only a merge can be refused.
-        let _ = self.publish(&mut writer, vec![Step::Configure(policy)]);
-        self.settle(&mut writer);
+        let _ = writing.publish(vec![Step::Configure(policy)]);
+        writing.settle();
     }
 
     /// Adds events, in one publication: when this returns, every decision that starts afterwards sees them all.
@@ -171,15 +130,15 @@ impl Store {
         arrival: Timestamp,
         keep: impl FnOnce(&[Step], &BTreeSet<usize>) -> T,
     ) -> (Result<(), ApplyError>, T) {
-        let mut writer = self.writer();
+        let mut writing = self.states.write();
         let (policy, held) = self.look(|state| (state.policy, state.overlay.len()));
         let now = self.clock.seconds();
         let mut steps = Vec::with_capacity(events.len() + 1);
         // Where room is short it is made beforehand, so that the batch is still one publication.
         let is_short = held.saturating_add(events.len()) > policy.capacity.get();
         let pause = if is_short { 1 } else { FORGET_EVERY };
-        if now.saturating_sub(writer.forgot_at) >= pause {
-            writer.forgot_at = now;
+        if now.saturating_sub(self.forgot_at.load(Ordering::Relaxed)) >= pause {
+            self.forgot_at.store(now, Ordering::Relaxed);
             steps.push(Step::Forget(now));
         }
         let before = steps.len();
@@ -191,11 +150,10 @@ impl Store {
             Step::Merge(*event.key(), Mark::of(event, arrival, forget_at))
         }));
         let early = events.len() - (steps.len() - before);
-        let refused = self.publish(&mut writer, steps);
+        let refused = writing.publish(steps);
         let full = refused.len();
-        // What was published is what the other state has to catch up with.
-        let kept = keep(&writer.behind, &refused);
-        drop(writer);
+        let kept = keep(writing.steps(), &refused);
+        drop(writing);
         self.call_whom_events_concern(events);
         if before > 0 {
             // With a reinstatement that is forgotten, a block by the list comes back.
@@ -274,25 +232,20 @@ impl Store {
             (entry.key, mark)
         });
         let restored = Arc::new(Overlay::of(marks));
-        let mut writer = self.writer();
-        let _ = self.publish(&mut writer, vec![Step::Restore(restored)]);
-        self.settle(&mut writer);
-        drop(writer);
+        self.change(vec![Step::Restore(restored)]);
         self.call_whom_anything_concerns();
     }
 
     /// Notes whether what earlier processes were told is lost.
     pub(crate) fn lose(&self, is_lost: bool) {
-        let mut writer = self.writer();
-        let _ = self.publish(&mut writer, vec![Step::Lose(is_lost)]);
-        self.settle(&mut writer);
+        self.change(vec![Step::Lose(is_lost)]);
     }
 
     /// Notes that the installed list is still the newest.
     pub(crate) fn confirm(&self, now: Timestamp) -> Result<(), InstallError> {
-        let mut writer = self.writer();
+        let mut writing = self.states.write();
         self.look(|state| may_confirm(state, now))?;
-        let _ = self.publish(&mut writer, vec![Step::Refresh(fresh())]);
+        let _ = writing.publish(vec![Step::Refresh(fresh())]);
         Ok(())
     }
 
@@ -302,27 +255,15 @@ impl Store {
         self.look(|state| may_confirm(state, now).is_ok())
     }
 
-    /// Runs `steps` on the spare state, publishes it, and returns which steps found no room.
-    fn publish(&self, writer: &mut Writer, steps: Vec<Step>) -> BTreeSet<usize> {
-        let version = self.look(|state| state.version) + 1;
-        let spare = writer.spare(&self.published.0.state);
-        let outcomes = steps.iter().map(|step| spare.run(step)).enumerate();
-        let full = outcomes
-            .filter(|(_, outcome)| *outcome == Err(Full))
-            .map(|(at, _)| at)
-            .collect();
-        spare.version = version;
-        writer.behind = steps;
-        let published = Arc::clone(&writer.spare);
-        writer.spare = self.published.0.state.swap(published);
-        self.published.0.version.store(version, Ordering::Relaxed);
-        full
+    /// Publishes a change that cannot be refused.
+    fn change(&self, steps: Vec<Step>) {
+        let mut writing = self.states.write();
+        let _ = writing.publish(steps);
+        writing.settle();
     }
 
     fn install_by(&self, steps: Vec<Step>, seen: &mut Seen, list: &Snapshot) {
-        let mut writer = self.writer();
-        let _ = self.publish(&mut writer, steps);
-        self.settle(&mut writer);
+        self.change(steps);
         seen.newest = list.issued_at().max(seen.newest);
     }
 
@@ -360,51 +301,6 @@ impl Store {
         let (kind, known) = (key.kind(), self.look(|state| state.known(key)));
         move |terms| known.is_some_and(|(mark, _)| terms.ended_by(kind, &mark).is_some())
     }
-
-    /// Brings the spare state up to date at once, so that what it alone still holds (a replaced list) is freed here
-    /// and now.
-    fn settle(&self, writer: &mut Writer) {
-        writer.spare(&self.published.0.state);
-    }
-
-    fn writer(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock().unwrap_or_else(|poisoned| {
-            // A panic under the lock can only have come from a step. What it left behind is not what is published.
-            self.writer.clear_poison();
-            let mut writer = poisoned.into_inner();
-            writer.start_over(&self.published.0.state);
-            writer
-        })
-    }
-}
-
-impl Writer {
-    /// The spare state, up to date and with no reader left in it.
-    fn spare(&mut self, published: &ArcSwap<State>) -> &mut State {
-        self.abandoned.retain(|state| Arc::strong_count(state) > 1);
-        let mut patience = PATIENCE;
-        while Arc::get_mut(&mut self.spare).is_none() && patience > 0 {
-            thread::yield_now();
-            patience -= 1;
-        }
-        if Arc::get_mut(&mut self.spare).is_none() {
-            self.start_over(published);
-        }
-        let behind = mem::take(&mut self.behind);
-        let spare = Arc::get_mut(&mut self.spare).expect("no reader has seen the spare state, or it has left");
-        for step in &behind {
-            // What found no room the first time finds none now.
-            let _ = spare.run(step);
-        }
-        spare
-    }
-
-    /// Gives up the spare state for a copy of the published one.
-    fn start_over(&mut self, published: &ArcSwap<State>) {
-        let copy = Arc::new(State::clone(&published.load()));
-        self.abandoned.push(mem::replace(&mut self.spare, copy));
-        self.behind.clear();
-    }
 }
 
 impl fmt::Debug for Store {
@@ -429,14 +325,9 @@ fn fresh() -> Refreshed {
 /// Every second where room is short.
 const FORGET_EVERY: u32 = Duration::from_secs(600).as_secs() as u32;
 
-/// How many times the writer yields to a reader before it copies the state instead. Readers leave within 1 µs
-/// unless they are descheduled; a thousand yields outlast several time slices.
-const PATIENCE: u32 = 1_000;
-
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroUsize;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
     use crate::event::{Reinstatement, Revocation};
@@ -451,31 +342,6 @@ mod tests {
 
     fn is_revoked(store: &Store, id: &str) -> bool {
         matches!(store.decide(&Key::token(id).into()).verdict, Verdict::Revoked(_))
-    }
-
-    /// Whether both states say so: each publication shows the other one.
-    fn are_revoked_in_both(store: &Store, ids: &[&str]) -> bool {
-        (0..2).all(|_| {
-            store.merge(&[], AT).unwrap();
-            ids.iter().all(|id| is_revoked(store, id))
-        })
-    }
-
-    #[test]
-    fn a_reader_that_does_not_leave_costs_a_copy_and_has_nothing_to_free() {
-        let store = Store::new(Policy::default());
-        revoke(&store, "a");
-        let reader = store.published.0.state.load_full();
-        revoke(&store, "b");
-        revoke(&store, "c");
-        assert_eq!(store.writer().abandoned.len(), 1);
-        assert!(are_revoked_in_both(&store, &["a", "b", "c"]));
-        let seen = |id: &str| reader.decide(&Key::token(id).into(), Instant::now()).verdict;
-        assert!(matches!(seen("a"), Verdict::Revoked(_)));
-        assert!(!matches!(seen("b"), Verdict::Revoked(_)), "its view does not change");
-        drop(reader);
-        revoke(&store, "d");
-        assert_eq!(store.writer().abandoned.len(), 0);
     }
 
     #[test]
@@ -561,29 +427,6 @@ mod tests {
         assert_eq!(store.decide(&newer).verdict, Verdict::Admit);
     }
 
-    /// A panic used to leave half a batch in one of the two states, to be seen in every other publication.
-    #[test]
-    fn what_a_panic_left_behind_is_never_published() {
-        let store = Store::new(Policy::default());
-        revoke(&store, "a");
-        let panicked = catch_unwind(AssertUnwindSafe(|| {
-            let mut writer = store.writer();
-            let event = Revocation::of(Key::token("half")).into();
-            let step = Step::Merge(Key::token("half"), Mark::of(&event, AT, u32::MAX));
-            writer.spare(&store.published.0.state).run(&step).unwrap();
-            panic!("on purpose");
-        }));
-        assert!(panicked.is_err());
-        assert!(are_revoked_in_both(&store, &["a"]));
-        assert!(!store.writer.is_poisoned(), "or every change would start over");
-        for _ in 0..2 {
-            store.merge(&[], AT).unwrap();
-            assert!(!is_revoked(&store, "half"));
-        }
-        revoke(&store, "b");
-        assert!(are_revoked_in_both(&store, &["a", "b"]));
-    }
-
     /// What found no room at first was once published after the rest of its batch.
     #[tokio::test(start_paused = true)]
     async fn a_batch_that_needs_room_made_is_one_publication() {
@@ -594,10 +437,11 @@ mod tests {
         });
         revoke(&store, "old");
         tokio::time::advance(Duration::from_secs(62)).await;
-        let before = store.published.0.state.load_full();
+        let version = || store.look(|state| state.version);
+        let before = version();
         let batch = ["a", "b"].map(|id| Revocation::of(Key::token(id)).into());
         store.merge(&batch, AT).unwrap();
-        assert!(Arc::ptr_eq(&before, &store.writer().spare), "published once");
+        assert_eq!(version(), before + 1, "published once");
         assert!(is_revoked(&store, "a") && is_revoked(&store, "b"));
     }
 }

@@ -16,9 +16,11 @@ use crate::reach::{Reaches, Terms};
 use crate::watch::Watch;
 
 /// Runs a model in every order, with up to this many preemptions.
-fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+pub(crate) fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
+    // A writer yields up to a thousand times to a reader that does not leave.
+    builder.max_branches = 20_000;
     let orders = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&orders);
     builder.check(move || {

@@ -66,10 +66,12 @@ fn a_file_uses_only_files_below_it() {
 }
 
 #[test]
-fn only_the_store_names_arc_swap() {
+fn only_the_pair_of_states_is_behind_an_arc_swap() {
     for path in files(&root().join("src")) {
-        let names_it = read(&path).contains("arc_swap");
-        assert_eq!(names_it, path.ends_with("store.rs"), "{}", path.display());
+        let text = read(&path);
+        let (is_sync, is_pair) = (path.ends_with("src/sync.rs"), path.ends_with("left_right/pair.rs"));
+        assert_eq!(text.contains("arc_swap"), is_sync, "{}", path.display());
+        assert_eq!(text.contains("ArcSwap"), is_sync || is_pair, "{}", path.display());
     }
 }
 

@@ -1,5 +1,8 @@
-//! Readers, event writers and list installs at once: visible on return (invariant 1), and one view (DESIGN, "State").
+//! Readers, event writers, list installs and pruning at once: visible on return (invariant 1), and nobody sees a mixed view.
+//!
+//! `STORM_SECS` makes each storm last longer. What loom can go through in every order is in `tests/interleaving`.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,10 +11,13 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Service, service_fn};
 use tower_layer::Layer;
-use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Snapshot, Timestamp, Verdict};
 
-/// How long each storm lasts.
-const LENGTH: Duration = Duration::from_millis(1_500);
+/// How long each storm lasts: long enough for what is looked for once a second.
+fn length() -> Duration {
+    let secs = std::env::var("STORM_SECS").map(|secs| secs.parse().unwrap());
+    secs.map_or(Duration::from_millis(2_500), Duration::from_secs)
+}
 
 type Presenting = Request<Credential>;
 
@@ -99,8 +105,8 @@ fn a_decision_that_starts_after_apply_has_returned_sees_it() {
                 })
             })
             .collect();
-        let start = Instant::now();
-        while start.elapsed() < LENGTH && !readers.iter().any(thread::ScopedJoinHandle::is_finished) {
+        let (start, length) = (Instant::now(), length());
+        while start.elapsed() < length && !readers.iter().any(thread::ScopedJoinHandle::is_finished) {
             thread::yield_now();
         }
         stop.store(true, Ordering::Relaxed);
@@ -132,9 +138,9 @@ fn a_batch_is_seen_as_a_whole() {
             }
         });
         let mut is_revoked = asker(&layer);
-        let start = Instant::now();
+        let (start, length) = (Instant::now(), length());
         let mut seen = 0_u64;
-        while start.elapsed() < LENGTH {
+        while start.elapsed() < length {
             let n = started.load(Ordering::Acquire);
             // If the second part isn't there yet, a look that came before can't have seen the first.
             let first = is_revoked(key(n, "b").into());
@@ -144,5 +150,69 @@ fn a_batch_is_seen_as_a_whole() {
         }
         stop.store(true, Ordering::Relaxed);
         assert!(seen > 0);
+    });
+}
+
+/// Entries are forgotten, and taken over by lists, while others look: what either says is refused throughout.
+#[test]
+fn nobody_is_let_in_while_something_is_forgotten_or_taken_over() {
+    let (layer, sink) = RevocationLayer::pair(by_body);
+    let layer = layer
+        .with_leeway(Duration::ZERO)
+        .with_capacity(NonZeroUsize::new(500).unwrap());
+    let epoch = Timestamp::now().as_unix_secs() - 1_000_000;
+    let (listed, kept) = (Key::subject("listed"), Key::subject("kept"));
+    let install = |nth: u64| {
+        let list = Snapshot::builder(Timestamp::from_unix_secs(epoch + nth));
+        // As of later than any event, so that the list takes each of them over.
+        let at = Timestamp::from_unix_secs(epoch + 2_000_000);
+        sink.install(list.with_entry(&Revocation::of(listed).at(at)).build())
+            .unwrap();
+    };
+    install(0);
+    sink.apply(Revocation::of(kept)).unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let (mut events, mut forgotten, mut held) = (0_u64, 0, 0);
+            while !stop.load(Ordering::Relaxed) {
+                events += 1;
+                let now = Timestamp::now();
+                let brief = Key::subject(&events.to_string());
+                // Those for which there is no room yet are to be repeated.
+                if sink.apply(Revocation::of(brief).forget_at(now)).is_ok() {
+                    assert!(matches!(sink.decide(&brief.into()), Verdict::Revoked(_)), "{events}");
+                }
+                sink.apply(Revocation::of(listed).at(now).forget_at(now))
+                    .unwrap_or_default();
+                let holds = sink.status().overlay.entries;
+                forgotten += u64::from(holds + 100 < held);
+                held = holds;
+            }
+            (events, forgotten)
+        });
+        let installer = scope.spawn(|| {
+            let mut installs = 0;
+            while !stop.load(Ordering::Relaxed) {
+                installs += 1;
+                install(installs);
+            }
+            installs
+        });
+        let mut is_revoked = asker(&layer);
+        let (start, length) = (Instant::now(), length());
+        let mut looks = 0_u64;
+        while start.elapsed() < length && !writer.is_finished() {
+            assert!(is_revoked(listed.into()), "what the list says was admitted");
+            assert!(is_revoked(kept.into()), "what an event says was admitted");
+            assert!(!is_revoked(Key::subject("nobody").into()));
+            looks += 3;
+        }
+        stop.store(true, Ordering::Relaxed);
+        let ((events, forgotten), installs) = (writer.join().unwrap(), installer.join().unwrap());
+        assert!(
+            events > 1_000 && forgotten > 0 && installs > 20 && looks > 1_000,
+            "{events} events, forgotten {forgotten} times, {installs} installs, {looks} looks"
+        );
     });
 }
