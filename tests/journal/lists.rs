@@ -364,6 +364,28 @@ async fn of_one_second_the_one_that_says_less_is_not_kept() {
     assert!(process.is_revoked(token(A)) && process.is_revoked(token(B)) && process.sink.is_ready());
 }
 
+/// It used to be missed only if the one that says less had been kept: if neither was, a start that fails open knew of nothing.
+#[tokio::test]
+async fn of_one_second_neither_was_kept_and_both_are_missed() {
+    let (directory, registry, iat) = kept_list().await;
+    change_times(directory.path(), |times| {
+        for name in ["list issued", "list accepted", "list refreshed"] {
+            times.remove(name).unwrap();
+        }
+        times.insert("list incomplete", iat * 1000).unwrap();
+    });
+    fs::remove_file(directory.path().join("list")).unwrap();
+    let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+    let process = Process::with(open(directory.path()), policy);
+    registry.restore(&process.sink).unwrap();
+    assert!(!process.sink.is_ready());
+    registry.fetch_for(&process.sink).await;
+    assert!(!process.sink.is_ready(), "more was said than this one says");
+    registry.publish(list(iat + 1, iat + 390, &[A, B], K1));
+    registry.fetch_for(&process.sink).await;
+    assert!(process.sink.is_ready());
+}
+
 #[tokio::test]
 async fn entries_that_it_carries_are_let_go_of() {
     let directory = new_directory();
