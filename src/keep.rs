@@ -62,7 +62,7 @@ pub(crate) trait KeepLists {
     fn refuse(&self, unusable: &Unusable) -> Result<(), Problem>;
 
     /// Says that the list that was handed out is installed. Returns whether with it everything is known that was kept.
-    fn restored(&self, list: &Arc<Snapshot>) -> bool;
+    fn restored(&self, kept: &KeptList, list: &Arc<Snapshot>) -> bool;
 }
 
 /// A list as it was fetched.

@@ -111,7 +111,7 @@ mod tests {
             Ok(())
         }
 
-        fn restored(&self, _: &Arc<Snapshot>) -> bool {
+        fn restored(&self, _: &KeptList, _: &Arc<Snapshot>) -> bool {
             true
         }
     }

@@ -122,7 +122,7 @@ fn put_in_force(
         Ok(None) => {}
         Ok(Some(list)) => {
             tracing::info!(entries = list.entries(), ?age, "kept revocation list installed");
-            if lists.restored(&list) {
+            if lists.restored(kept, &list) {
                 store.lose(false);
             }
         }

@@ -39,9 +39,11 @@ impl EventSink {
         let domain = self.domain();
         let path = journal.directory().to_owned();
         let (entries, newest) = (mem::take(&mut journal.entries), journal.newest);
-        // What a kept list says is not among the entries: until it is restored, something is missing.
-        let is_lost = journal.start() == JournalStart::Lost || journal.kept.refreshed_at.is_some();
         let incomplete = journal.kept.incomplete;
+        // What lists say is not among the entries: until the kept one is restored, or one that says more than it, something is
+        // missing.
+        let is_lost =
+            journal.start() == JournalStart::Lost || journal.kept.refreshed_at.is_some() || incomplete.is_some();
         if domain.journal.get().is_some() {
             return Err(JournalError::Taken { path });
         }

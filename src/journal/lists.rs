@@ -131,14 +131,23 @@ impl KeepLists for Lists {
         }
     }
 
-    fn restored(&self, list: &Arc<Snapshot>) -> bool {
+    fn restored(&self, kept: &KeptList, list: &Arc<Snapshot>) -> bool {
         {
             let mut status = self.status();
             status.restored_list = true;
             status.list_iat = list.issued_at().map(Timestamp::as_unix_secs);
         }
+        let list = Arc::clone(list);
         // Nothing to wait for: it is kept already.
-        drop(self.order(Item::Restored(Arc::clone(list))));
+        drop(self.order(match kept.issued_at == list.issued_at() {
+            true => Item::Restored(list),
+            // The last process got no further than its file. No entry may go because of a list that a start would not miss.
+            false => Item::List {
+                list,
+                keys: None,
+                accepted_at: kept.refreshed_at,
+            },
+        }));
         self.known().is_all
     }
 }

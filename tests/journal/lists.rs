@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::StatusCode;
-use redb::{Database, TableDefinition};
+use redb::{Database, Table, TableDefinition};
 use tempfile::TempDir;
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeySet, ListError, ListFormat, PublicKey};
@@ -140,6 +140,33 @@ async fn that_is_not_restored_leaves_everybody_out() {
         registry.restore(&process.sink).unwrap();
         assert!(process.is_revoked(token(A)) && process.sink.is_ready());
     }
+}
+
+/// A crash may come between the list's file and what the database says of it. The next process used to let go of entries because
+/// of such a list, and the one after that did not miss it: failing open, it admitted whom nobody knew any more.
+#[tokio::test]
+async fn that_its_file_alone_tells_of_is_missed_as_well() {
+    let (directory, registry, iat) = kept_list().await;
+    change_times(directory.path(), |times| {
+        for name in ["list issued", "list accepted", "list refreshed"] {
+            times.remove(name).unwrap();
+        }
+    });
+    let process = Process::start(directory.path());
+    process.sink.apply(Revocation::of(token(A)).at(ago(60))).unwrap();
+    registry.restore(&process.sink).unwrap();
+    // The list has taken it over.
+    process.until_kept(1);
+    let newer = Snapshot::builder(secs(iat + 5)).with_entry(&Revocation::of(token(A)));
+    process.sink.install(newer.build()).unwrap();
+    drop(process);
+    let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+    let process = Process::with(open(directory.path()), policy);
+    registry.restore(&process.sink).unwrap();
+    assert!(
+        !process.sink.is_ready(),
+        "the kept list is out of date, and what it said is known by nobody"
+    );
 }
 
 #[tokio::test]
@@ -337,6 +364,28 @@ async fn of_one_second_the_one_that_says_less_is_not_kept() {
     assert!(process.is_revoked(token(A)) && process.is_revoked(token(B)) && process.sink.is_ready());
 }
 
+/// It used to be missed only if the one that says less had been kept: if neither was, a start that fails open knew of nothing.
+#[tokio::test]
+async fn of_one_second_neither_was_kept_and_both_are_missed() {
+    let (directory, registry, iat) = kept_list().await;
+    change_times(directory.path(), |times| {
+        for name in ["list issued", "list accepted", "list refreshed"] {
+            times.remove(name).unwrap();
+        }
+        times.insert("list incomplete", iat * 1000).unwrap();
+    });
+    fs::remove_file(directory.path().join("list")).unwrap();
+    let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+    let process = Process::with(open(directory.path()), policy);
+    registry.restore(&process.sink).unwrap();
+    assert!(!process.sink.is_ready());
+    registry.fetch_for(&process.sink).await;
+    assert!(!process.sink.is_ready(), "more was said than this one says");
+    registry.publish(list(iat + 1, iat + 390, &[A, B], K1));
+    registry.fetch_for(&process.sink).await;
+    assert!(process.sink.is_ready());
+}
+
 #[tokio::test]
 async fn entries_that_it_carries_are_let_go_of() {
     let directory = new_directory();
@@ -363,6 +412,12 @@ async fn entries_that_it_carries_are_let_go_of() {
 
 /// Changes a time in a journal that no process holds.
 fn set_time(directory: &Path, name: &str, at: Timestamp) {
+    change_times(directory, |times| {
+        times.insert(name, at.as_unix_millis()).unwrap();
+    });
+}
+
+fn change_times(directory: &Path, change: impl FnOnce(&mut Table<'_, &str, u64>)) {
     until_closed(directory);
     let database = Database::open(directory.join("journal.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -370,7 +425,7 @@ fn set_time(directory: &Path, name: &str, at: Timestamp) {
         let mut numbers = transaction
             .open_table(TableDefinition::<&str, u64>::new("numbers"))
             .unwrap();
-        numbers.insert(name, at.as_unix_millis()).unwrap();
+        change(&mut numbers);
     }
     transaction.commit().unwrap();
 }
