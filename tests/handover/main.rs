@@ -27,6 +27,8 @@ mod keep;
 #[path = "../../src/key.rs"]
 mod key;
 mod ledger;
+#[path = "../../src/left_right/pair.rs"]
+mod left_right;
 mod live;
 #[path = "../../src/mark.rs"]
 mod mark;

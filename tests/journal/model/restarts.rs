@@ -85,7 +85,7 @@ impl Kept {
         memory.said = self.rows.iter().map(|(key, row)| (*key, held(row))).collect();
         memory.newest = self.newest;
         memory.incomplete = self.incomplete;
-        memory.is_lost = self.list.is_some();
+        memory.is_lost = self.list.is_some() || self.incomplete.is_some();
         let before = memory.clone();
         if let Some(list) = self.list.as_ref().filter(|list| list.issued_at >= self.newest) {
             memory.put(list.clone());
