@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Why a journal cannot be used. Each names the file.
@@ -83,7 +83,9 @@ impl JournalError {
                 path: path.to_owned(),
                 by: None,
             },
-            redb::Error::Io(cause) if cause.kind() == io::ErrorKind::InvalidData => Self::damaged(path, cause),
+            redb::Error::Io(cause) if matches!(cause.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
+                Self::damaged(path, cause)
+            }
             error @ (redb::Error::Io(_)
             | redb::Error::PreviousIo
             | redb::Error::DatabaseClosed

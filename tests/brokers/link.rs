@@ -1,6 +1,8 @@
 //! A network link that can be cut.
 
-use tokio::io::copy_bidirectional;
+use std::io;
+
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -8,8 +10,15 @@ use tokio::task::JoinHandle;
 /// Passes connections on to a port, until it is cut: then nothing gets through, in either direction, and nobody is told.
 pub(crate) struct Link {
     pub(crate) port: u16,
-    is_up: watch::Sender<bool>,
+    condition: watch::Sender<Condition>,
     passing: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Cut,
+    Garbled,
+    Up,
 }
 
 impl Link {
@@ -17,21 +26,31 @@ impl Link {
     pub(crate) async fn to(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (is_up, watching) = watch::channel(true);
+        let (condition, watching) = watch::channel(Condition::Up);
         let passing = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 tokio::spawn(pass(near, target, watching.clone()));
             }
         });
-        Self { port, is_up, passing }
+        Self {
+            port,
+            condition,
+            passing,
+        }
     }
 
     pub(crate) fn cut(&self) {
-        self.is_up.send_replace(false);
+        self.condition.send_replace(Condition::Cut);
+    }
+
+    /// From now on the near side of each connection is sent garbage, until the link is mended.
+    #[allow(dead_code, reason = "not all tests garble")]
+    pub(crate) fn garble(&self) {
+        self.condition.send_replace(Condition::Garbled);
     }
 
     pub(crate) fn mend(&self) {
-        self.is_up.send_replace(true);
+        self.condition.send_replace(Condition::Up);
     }
 }
 
@@ -42,18 +61,27 @@ impl Drop for Link {
 }
 
 /// A connection that is cut stays silent for as long as the link is down, and breaks then.
-async fn pass(mut near: TcpStream, target: u16, mut is_up: watch::Receiver<bool>) {
+async fn pass(mut near: TcpStream, target: u16, mut condition: watch::Receiver<Condition>) {
     let _ = near.set_nodelay(true);
-    let through = async {
-        let mut far = TcpStream::connect(("127.0.0.1", target)).await.ok()?;
-        let _ = far.set_nodelay(true);
-        copy_bidirectional(&mut near, &mut far).await.ok()
-    };
-    if *is_up.borrow() {
+    if *condition.borrow() == Condition::Up {
         tokio::select! {
-            _ = through => return,
-            _ = is_up.wait_for(|is_up| !is_up) => {}
+            _ = through(&mut near, target) => return,
+            _ = condition.wait_for(|condition| *condition != Condition::Up) => {}
         }
     }
-    let _ = is_up.wait_for(|is_up| *is_up).await;
+    if *condition.borrow() == Condition::Garbled {
+        let mut garbage: Vec<u8> = (0..1_000).map(|_| fastrand::u8(..)).collect();
+        // For protocols of lines.
+        garbage.extend(b"\r\n");
+        // It may have gone already.
+        let _ = near.write_all(&garbage).await;
+    }
+    let _ = condition.wait_for(|condition| *condition == Condition::Up).await;
+}
+
+async fn through(near: &mut TcpStream, target: u16) -> io::Result<()> {
+    let mut far = TcpStream::connect(("127.0.0.1", target)).await?;
+    far.set_nodelay(true)?;
+    copy_bidirectional(near, &mut far).await?;
+    Ok(())
 }

@@ -25,13 +25,19 @@ fn revoked() -> tempfile::TempDir {
 /// Ways to lose a journal, and what is said of each.
 type Loss = (&'static str, fn(&Path), &'static str);
 
-const LOSSES: [Loss; 6] = [
+const LOSSES: [Loss; 7] = [
     (
         "garbage",
         |at| fs::write(at.join("journal.redb"), [7; 100_000]).unwrap(),
         "damaged",
     ),
     ("truncation", |at| truncate(at, "journal.redb", 5_000), "damaged"),
+    // It used to be taken for a disk that fails: no event was kept any more, however often it was restarted.
+    (
+        "truncation within the head",
+        |at| truncate(at, "journal.redb", 100),
+        "damaged",
+    ),
     ("truncation to nothing", |at| truncate(at, "journal.redb", 0), "damaged"),
     (
         "removal",

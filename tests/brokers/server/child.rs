@@ -31,6 +31,11 @@ impl Child {
         Self(child.recv().expect("the spawner replies"))
     }
 
+    #[allow(dead_code, reason = "not all tests ask")]
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.0.try_wait().expect("a child can be waited for").is_none()
     }

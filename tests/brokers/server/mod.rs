@@ -12,7 +12,11 @@ mod rabbit;
 mod redis;
 mod tansu;
 
+#[allow(unused_imports, reason = "not all tests start programs of their own")]
+pub(crate) use child::Child;
 pub(crate) use nats::NatsServer;
+#[allow(unused_imports, reason = "not all tests choose ports")]
+pub(crate) use port::free_port;
 pub(crate) use program::Program;
 pub(crate) use rabbit::RabbitServer;
 pub(crate) use redis::RedisServer;
