@@ -44,7 +44,8 @@
 //!   over happens at any moment, by the wall clock and the monotonic one at once.
 //! - Damage, a journal that is lost, keys that nobody knows, reasons other than the default one, several events in one message,
 //!   hosts that install lists by themselves, confirmations (`304`), and more than one replica.
-//! - Logs that are read from a position, and which one that is after a cut or a restart (`source/watermark.rs`, `source/since.rs`).
+//! - From where a log is read after a restart (`source/since.rs`): by time, so that the list has to say what came before. After a cut
+//!   it is read from a position, which has a [model of its own](source).
 //! - Threads: two calls to one store are one after the other, as its lock has it. `tests/interleaving` has the rest.
 
 #![allow(dead_code, unused_imports, reason = "a part of the crate does not use all of itself")]
@@ -90,6 +91,7 @@ mod reach;
 mod secret;
 #[path = "../../src/snapshot.rs"]
 mod snapshot;
+mod source;
 #[path = "../../src/state.rs"]
 mod state;
 #[path = "../../src/status.rs"]
