@@ -107,7 +107,8 @@ impl Memory {
 
     /// Does it to the crate's own store, in which this is in force; once for each deed and memory, for it is always the same.
     pub(crate) fn after(self, deed: Deed) -> (Self, Outcome) {
-        static KNOWN: LazyLock<Mutex<HashMap<(Memory, Deed), (Memory, Outcome)>>> = LazyLock::new(Mutex::default);
+        type Known = Mutex<HashMap<(Memory, Deed), (Memory, Outcome)>>;
+        static KNOWN: LazyLock<Known> = LazyLock::new(Mutex::default);
         if let Some(known) = KNOWN.lock().unwrap().get(&(self, deed)) {
             return *known;
         }

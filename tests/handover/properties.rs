@@ -6,7 +6,7 @@ use stateright::Property;
 use crate::ledger::{Set, is_refused};
 use crate::memory::Answer;
 use crate::model::Handover;
-use crate::universe::{KEYS, LEEWAY, Message, NOW, PROBES};
+use crate::universe::{KEYS, LEEWAY, Message, NOW, PROBES, Universe};
 use crate::world::{AtBroker, Ending, InHand, Letter, World};
 
 pub(crate) fn all() -> Vec<Property<Handover>> {
@@ -55,6 +55,7 @@ fn always() -> Vec<Property<Handover>> {
 /// Which universe reaches which of these its test says.
 fn sometimes() -> Vec<Property<Handover>> {
     vec![
+        Property::sometimes(SETTLED, is_settled),
         Property::sometimes(TAKEN_OVER, |_: &Handover, world: &World| {
             let memory = &world.process.memory;
             let is_listed = |key: usize| memory.list.is_some_and(|list| list.blocks[key].is_some());
@@ -114,30 +115,21 @@ fn sometimes() -> Vec<Property<Handover>> {
 }
 
 /// Once each message is settled and the newest list is in force, no more than what was said decides; but for whether a list that is
-/// not in force any more once took over what an event said. What was given up or forgotten is the other thing that tells.
+/// not in force any more once took over what an event said.
 fn all_orders_end_alike(model: &Handover, world: &World) -> bool {
-    let universe = model.universe;
-    let newest = universe.newest();
-    let is_newest = |list: usize| universe.lists[list].issued_at == Some(newest);
-    let lists = Set::of_those((0..universe.lists.len()).filter(|list| is_newest(*list)));
-    let is_given_up = |message: usize| {
-        let saying = universe.saying(message);
-        saying.is_some_and(|saying| !saying.is_from_future())
-            && world.messages[message].broker == AtBroker::Gone(Ending::DeadLetter)
-    };
-    if !world.is_settled(universe.messages.len())
-        || world.ledger.lists != lists
-        || world.process.memory.is_lost
-        || world.ledger.over.contains(&true)
-        || (0..universe.messages.len()).any(is_given_up)
-    {
+    if !is_settled(model, world) {
         return true;
     }
+    let universe = model.universe;
+    let lists = newest(universe);
     let applied = |message: &usize| world.messages[*message].broker == AtBroker::Gone(Ending::Applied);
     let said = Set::of_those((0..universe.messages.len()).filter(applied));
     let may_be_taken_over = |message: &usize| {
         universe.saying(*message).is_some_and(|saying| {
-            let older = universe.lists.iter().filter(|list| list.issued_at < Some(newest));
+            let older = universe
+                .lists
+                .iter()
+                .filter(|list| list.issued_at < Some(universe.newest()));
             older
                 .filter_map(|list| list.blocks[saying.key])
                 .any(|at| saying.at / 1000 <= u16::from(at))
@@ -153,6 +145,27 @@ fn all_orders_end_alike(model: &Handover, world: &World) -> bool {
             let by_sure = is_refused(universe, sure, lists, probe);
             by_all != by_sure || by_all == (answer == Answer::Revoked)
         })
+}
+
+/// Whether nothing is left to be said; and nothing was given up or forgotten.
+fn is_settled(model: &Handover, world: &World) -> bool {
+    let universe = model.universe;
+    let is_given_up = |message: usize| {
+        let saying = universe.saying(message);
+        saying.is_some_and(|saying| !saying.is_from_future())
+            && world.messages[message].broker == AtBroker::Gone(Ending::DeadLetter)
+    };
+    world.is_settled(universe.messages.len())
+        && world.ledger.lists == newest(universe)
+        && !world.process.memory.is_lost
+        && !world.ledger.over.contains(&true)
+        && !(0..universe.messages.len()).any(is_given_up)
+}
+
+/// All lists of the newest second.
+fn newest(universe: &Universe) -> Set {
+    let is_newest = |list: &usize| universe.lists[*list].issued_at == Some(universe.newest());
+    Set::of_those((0..universe.lists.len()).filter(is_newest))
 }
 
 /// Whether a message of this kind may end so.
@@ -172,6 +185,7 @@ pub(crate) const NO_ROLLBACK: &str = "4: no list is older than one before it, an
 pub(crate) const DURABLE_WHEN_ACKNOWLEDGED: &str = "8: what is acknowledged is durable";
 pub(crate) const EACH_ENDS_IN_ITS_WAY: &str = "8: every message ends in the one way that is its own";
 
+pub(crate) const SETTLED: &str = "all is said, and nothing is left to be done";
 pub(crate) const TAKEN_OVER: &str = "a list takes over what an event said";
 pub(crate) const LET_GO: &str = "a row goes because the kept list says it";
 pub(crate) const TAKEN_BACK: &str = "what a list carried is admitted again";
