@@ -1,0 +1,24 @@
+//! What has to hold whatever comes in: for each reader of what others wrote, a function that takes any bytes and panics where a
+//! promise is broken. The fuzzer calls them (`fuzz/`), and so do the tests beside them, over all that is known.
+
+mod target;
+mod authorization;
+mod claims;
+mod cloudflare;
+mod document;
+mod events;
+mod heartbeats;
+mod journal;
+mod jws;
+mod keys;
+mod list;
+mod poll;
+mod push;
+mod rows;
+mod registry;
+mod world;
+mod tree;
+
+#[cfg_attr(not(test), expect(unused_imports, reason = "a fuzzer has one target in a process"))]
+pub(crate) use journal::left as prepare;
+pub(crate) use target::{TARGETS, Target};
