@@ -1,5 +1,7 @@
 //! The claims of a token: its header and payload, put together as a token.
 
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
@@ -83,12 +85,10 @@ pub(crate) fn identify(values: &[&[u8]]) -> Identity {
             request.headers_mut().append(AUTHORIZATION, value);
         }
     }
-    jwt().identify(&request)
+    JWT.identify(&request)
 }
 
-fn jwt() -> Jwt {
-    identify::jwt(AUTHORIZATION, "Claw").with_claim("tid", Key::tenant)
-}
+static JWT: LazyLock<Jwt> = LazyLock::new(|| identify::jwt(AUTHORIZATION, "Claw").with_claim("tid", Key::tenant));
 
 /// The keys in a token, in their order, and when it was issued; `None` if it cannot be read.
 fn expected(header: &[u8], payload: &[u8]) -> Option<(Vec<Key>, Option<Timestamp>)> {

@@ -14,7 +14,7 @@ use super::world;
 
 /// A list is read if another reader, which is strict, reads it as well, and says the same; and by both of the crate's readers.
 pub(crate) fn check(input: &[u8]) {
-    let read = |payload: &[u8]| format().read_list(&document(payload), &keys(), NOW);
+    let read = |payload: &[u8]| format().read_list(&document(payload), keys(), NOW);
     let list = read(input);
     let expected = Tree::read(input).and_then(|claims| expected(&claims));
     match (&list, &expected) {

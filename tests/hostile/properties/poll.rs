@@ -38,7 +38,7 @@ async fn poll(input: &[u8]) {
     let mut is_believed = false;
     for part in world::parts(input).take(4) {
         let answer = Answer::read(part);
-        let is_list = answer.status == 200 && format().read_list(&answer.body, &registry::keys(), now).is_ok();
+        let is_list = answer.status == 200 && format().read_list(&answer.body, registry::keys(), now).is_ok();
         let is_none = format().is_none_yet(status(answer.status), &answer.body);
         server.will(answer);
         fetched(&sink).await;

@@ -1,5 +1,7 @@
 //! A registry whose key is known here, so that what it signs can be anything.
 
+use std::sync::OnceLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer, SigningKey};
@@ -17,8 +19,9 @@ pub(crate) fn format() -> ClawdentityList {
     ClawdentityList::new(ISSUER)
 }
 
-fn signing_key() -> SigningKey {
-    SigningKey::from_bytes(&[7; 32])
+pub(crate) fn signing_key() -> &'static SigningKey {
+    static KEY: OnceLock<SigningKey> = OnceLock::new();
+    KEY.get_or_init(|| SigningKey::from_bytes(&[7; 32]))
 }
 
 /// Its keys as it publishes them.
@@ -28,8 +31,9 @@ pub(crate) fn keys_document() -> Vec<u8> {
     json!({ "keys": [key] }).to_string().into_bytes()
 }
 
-pub(crate) fn keys() -> KeySet {
-    format().read_keys(&keys_document()).expect("the keys are good")
+pub(crate) fn keys() -> &'static KeySet {
+    static KEYS: OnceLock<KeySet> = OnceLock::new();
+    KEYS.get_or_init(|| format().read_keys(&keys_document()).expect("the keys are good"))
 }
 
 /// A token that it signs.
