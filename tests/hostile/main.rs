@@ -2,5 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod answers;
+mod ids;
+#[allow(dead_code, unused_imports, reason = "here they are only drawn upon")]
 mod properties;
-mod known;
+mod requests;
+mod twice;

@@ -21,11 +21,7 @@ pub(crate) fn check(input: &[u8]) {
     if header.len().max(payload.len()) > LONGEST {
         return;
     }
-    let token = format!(
-        "{}.{}.c2ln",
-        URL_SAFE_NO_PAD.encode(header),
-        URL_SAFE_NO_PAD.encode(payload)
-    );
+    let token = token(header, payload);
     let found = identify(&[format!("Claw {token}").as_bytes()]);
     let expected = expected(header, payload);
     match (&found, &expected) {
@@ -75,6 +71,20 @@ fn assert_same(one: &Identity, other: &Identity) {
         (Identity::Unreadable(_), Identity::Unreadable(_)) => {}
         _ => panic!("{one:?} is not {other:?}"),
     }
+}
+
+/// What a request presents with a token of this header and payload.
+#[allow(dead_code, reason = "other tests ask as well")]
+pub(crate) fn identify_claims(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> Identity {
+    identify(&[format!("Claw {}", token(header, payload)).as_bytes()])
+}
+
+fn token(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
+    format!(
+        "{}.{}.c2ln",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(payload)
+    )
 }
 
 /// What a request presents with these values of its header.

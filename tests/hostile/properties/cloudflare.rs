@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, timeout};
@@ -27,12 +28,17 @@ use super::world;
 /// Whatever it answers, the source goes on, does not hang, and hands out nothing but what was there.
 pub(crate) fn check(input: &[u8]) {
     let script = Script::read(input);
+    // Where something is too deep for the other reader, it cannot tell.
+    let is_readable = !script.answers.iter().any(Answer::is_deep);
     let there: Vec<Tree> = script.answers.iter().filter_map(Answer::messages).flatten().collect();
     let server = Server(Arc::new(Mutex::new(script)));
     let handed_out = RUNTIME.with_borrow_mut(|runtime| {
         let runtime = runtime.get_or_insert_with(world::runtime);
         runtime.block_on(pull(&server))
     });
+    if !is_readable {
+        return;
+    }
     assert!(handed_out.len() <= there.len(), "{handed_out:?} are too many");
     for payload in handed_out {
         let is_there = there.iter().any(|message| may_be(message, &payload));
@@ -124,6 +130,10 @@ impl Answer {
             retry_after: at.and_then(|at| HeaderValue::from_bytes(&head[at + 1..]).ok()),
             body: body.to_vec(),
         }
+    }
+
+    fn is_deep(&self) -> bool {
+        Tree::read(&self.body).is_none() && serde_json::from_slice::<IgnoredAny>(&self.body).is_ok()
     }
 
     /// What is in it, as another reader has it.

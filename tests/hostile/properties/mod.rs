@@ -3,7 +3,7 @@
 
 mod target;
 mod authorization;
-mod claims;
+pub(crate) mod claims;
 mod cloudflare;
 mod document;
 mod events;
@@ -15,10 +15,13 @@ mod list;
 mod poll;
 mod push;
 mod rows;
-mod registry;
-mod world;
+pub(crate) mod registry;
+pub(crate) mod world;
 mod tree;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "a fuzzer has one target in a process"))]
+#[cfg_attr(
+    not(test),
+    expect(unused_imports, reason = "there is one target in a fuzzer's process")
+)]
 pub(crate) use journal::left as prepare;
 pub(crate) use target::{TARGETS, Target};

@@ -1,4 +1,11 @@
 //! The properties that the fuzzer looks into, over all that is known: the vectors, what was found, and thousands of mutations.
+//!
+//! A process of its own: a journal brings the secrets of keys, and has to be there before any other test makes one.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod depth;
+mod properties;
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +13,6 @@ use std::path::Path;
 use crate::properties::{TARGETS, Target, prepare};
 
 fn run(name: &str) {
-    // A journal brings the secrets of keys, so that it has to be there before the first of them.
     prepare();
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
     let seeds = (target.seeds)();
