@@ -330,6 +330,20 @@ fn refuses_members_that_are_unknown_or_stated_twice() {
     let payload = claims().to_string();
     for (from, to, field, cause) in [
         (r#""iat":"#, r#""iat":1,"iat":"#, "payload", "duplicate field `iat`"),
+        // The first of them is wrong. One of the two readers once took the second for the only one.
+        (r#""iss":"#, r#""iss":"x","iss":"#, "payload", "duplicate field `iss`"),
+        (
+            r#""jti":"crl-1""#,
+            r#""jti":"","jti":"x""#,
+            "payload",
+            "duplicate field `jti`",
+        ),
+        (
+            r#""revocations":"#,
+            r#""revocations":[],"revocations":"#,
+            "payload",
+            "duplicate field `revocations`",
+        ),
         (r#""iat":"#, r#""aud":1,"iat":"#, "payload", "unknown field `aud`"),
         (
             r#""reason":"#,

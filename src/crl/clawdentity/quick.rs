@@ -89,11 +89,14 @@ impl<'de> Visitor<'de> for &mut Claims<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut claims: A) -> Result<(), A::Error> {
         while let Some(name) = claims.next_key::<&'de str>()? {
             match name {
-                "iss" if !self.has_iss => self.has_iss = claims.next_value::<&'de str>()? == self.issuer.name,
-                "jti" if !self.has_jti => self.has_jti = !claims.next_value::<&'de str>()?.is_empty(),
+                "iss" if !self.has_iss => self.has_iss = good(claims.next_value::<&'de str>()? == self.issuer.name)?,
+                "jti" if !self.has_jti => self.has_jti = good(!claims.next_value::<&'de str>()?.is_empty())?,
                 "iat" if self.iat.is_none() => self.iat = Some(claims.next_value()?),
                 "exp" if self.exp.is_none() => self.exp = Some(claims.next_value()?),
-                "revocations" if self.entries == 0 => claims.next_value_seed(Revocations(self))?,
+                "revocations" if self.entries == 0 => {
+                    claims.next_value_seed(Revocations(self))?;
+                    good(self.entries > 0)?;
+                }
                 _ => return Err(odd()),
             }
         }
@@ -165,6 +168,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
         T::deserialize(MapAccessDeserializer::new(members)).map(Object)
     }
+}
+
+/// What is not good is odd at once: a second, better value must not take its place.
+fn good<E: Error>(is_good: bool) -> Result<bool, E> {
+    if is_good { Ok(true) } else { Err(odd()) }
 }
 
 fn odd<E: Error>() -> E {

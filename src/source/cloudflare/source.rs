@@ -170,10 +170,10 @@ impl<C: HttpClient> EventSource for CloudflareSource<C> {
         let before = self.answered_at;
         let pulled = self.pull().await;
         // All that are there, these and the others, though they may be counted twice.
-        let old = pulled
-            .as_ref()
-            .map_or(0, |pulled| pulled.backlog() + pulled.messages.len() as u64);
-        self.until_caught_up = Some(old + self.inbox.len() as u64);
+        let old = pulled.as_ref().map_or(0, |pulled| {
+            pulled.backlog().saturating_add(pulled.messages.len() as u64)
+        });
+        self.until_caught_up = Some(old.saturating_add(self.inbox.len() as u64));
         self.pulled(pulled)?;
         Ok(match before {
             None => Continuity::Gap("a queue cannot be read again from before this process began".to_owned()),

@@ -1,0 +1,50 @@
+//! Heartbeats beside events.
+
+use tower_revocation::format::{HEARTBEAT_TYPE, Heartbeats, heartbeat};
+use tower_revocation::{Decode, DecodeError, Decoded, Disposition, Timestamp};
+
+use super::tree::Tree;
+use super::world;
+
+/// A heartbeat is an object that says so and when; anything else is left to the decoder of events, which here ignores it.
+pub(crate) fn check(input: &[u8]) {
+    let decode = Heartbeats::beside(|_: &[u8]| Ok::<_, DecodeError>(Decoded::Ignored("other".into())));
+    let sink = world::domain();
+    let disposition = world::ingest(&sink, &decode, input);
+    match decode.decode(input) {
+        Ok(Decoded::Heartbeat(at)) => {
+            let message = Tree::read(input).expect("a heartbeat is JSON");
+            assert_eq!(message.get("type").and_then(Tree::text), Some(HEARTBEAT_TYPE));
+            let stated = message.get("at_ms").and_then(Tree::integer).expect("it says when");
+            assert_eq!(at, Timestamp::from_unix_millis(stated));
+            assert_eq!(disposition, Disposition::Applied);
+            assert!(sink.status().feed.last_heartbeat_ms_ago.is_some());
+            assert_eq!(decode.decode(&heartbeat(at)).ok(), Some(Decoded::Heartbeat(at)));
+        }
+        Ok(decoded) => assert_eq!(decoded, Decoded::Ignored("other".into())),
+        Err(error) => {
+            assert_eq!(error.field(), "at_ms");
+            let message = Tree::read(input).expect("it was recognized");
+            assert_eq!(message.get("type").and_then(Tree::text), Some(HEARTBEAT_TYPE));
+            assert_eq!(message.get("at_ms").and_then(Tree::integer), None);
+        }
+    }
+    world::assert_still_blocked(&sink);
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let mut seeds = vec![
+        heartbeat(Timestamp::from_unix_millis(1_767_225_600_250)),
+        heartbeat(Timestamp::from_unix_millis(u64::MAX)),
+    ];
+    for more in [
+        r#"{"type":"revocation.heartbeat"}"#,
+        r#"{"type":"revocation.heartbeat","at_ms":-1}"#,
+        r#"{"type":"revocation.heartbeat","at_ms":1.5e3,"from":["x",{"y":null}]}"#,
+        r#"{"type":"other","at_ms":1}"#,
+        r#"["revocation",1]"#,
+    ] {
+        seeds.push(more.as_bytes().to_vec());
+    }
+    seeds
+}

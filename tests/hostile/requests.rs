@@ -1,0 +1,87 @@
+//! Headers of a megabyte.
+
+use std::convert::Infallible;
+
+use allocation_counter::measure;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Response};
+use tokio_test::block_on;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_revocation::identify::{self, Jwt};
+use tower_revocation::{EventSink, Identify, Lists, Revocation, RevocationLayer, Unreadable};
+
+use crate::properties::claims::token_of_mallory;
+use crate::properties::world;
+
+const MEGABYTE: usize = 1 << 20;
+
+fn jwt() -> Jwt {
+    identify::jwt(AUTHORIZATION, "Claw")
+}
+
+fn pair() -> (RevocationLayer<Jwt>, EventSink) {
+    let (layer, sink) = RevocationLayer::pair(jwt());
+    sink.apply(Revocation::of(world::mallory())).unwrap();
+    (layer.with_lists(Lists::None), sink)
+}
+
+fn status(layer: &RevocationLayer<Jwt>, authorization: &str) -> u16 {
+    let ok = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(String::new())) });
+    let request = Request::builder()
+        .header(AUTHORIZATION, authorization)
+        .body(())
+        .unwrap();
+    block_on(layer.layer(ok).oneshot(request)).unwrap().status().as_u16()
+}
+
+fn huge() -> Vec<String> {
+    let part = "A".repeat(MEGABYTE / 3);
+    vec![
+        format!("Claw {}", "A".repeat(MEGABYTE)),
+        format!("Claw {}", ".".repeat(MEGABYTE)),
+        format!("Claw {part}.{part}.{part}"),
+        format!("Claw e30.e30.{}", "A".repeat(MEGABYTE)),
+        format!("Claw e30.e30.x{}", ", Claw e30.e30.x".repeat(MEGABYTE / 16)),
+        format!("Claw e30.e30.x{}", " e30.e30.x".repeat(MEGABYTE / 10)),
+        format!("Claw{}", " ".repeat(MEGABYTE)),
+        ",".repeat(MEGABYTE),
+        format!("Basic {}", "A".repeat(MEGABYTE)),
+    ]
+}
+
+#[test]
+fn a_revoked_token_is_found_beside_a_megabyte_of_anything() {
+    let (layer, sink) = pair();
+    let lenient = layer.clone().with_unreadable(Unreadable::Pass);
+    let mallory = format!("Claw {}", token_of_mallory());
+    assert_eq!(status(&layer, &mallory), 401);
+    for huge in huge() {
+        for value in [
+            format!("{huge},{mallory}"),
+            format!("{mallory},{huge}"),
+            format!("{mallory} {huge}"),
+        ] {
+            assert_eq!(status(&lenient, &value), 401, "{}…", &huge[..20]);
+        }
+    }
+    assert_eq!(sink.status().verdicts.revoked, 1 + 3 * huge().len() as u64);
+}
+
+/// A part beyond 64 KiB is not decoded, and what is decoded on the heap is let go of at once.
+#[test]
+fn a_megabyte_takes_no_more_memory_than_a_part_may_have() {
+    for value in huge() {
+        let mut request = Request::new(());
+        let shown = value[..20].to_owned();
+        request
+            .headers_mut()
+            .insert(AUTHORIZATION, HeaderValue::from_str(&value).unwrap());
+        let jwt = jwt();
+        let used = measure(|| drop(jwt.identify(&request)));
+        assert!(used.bytes_max < 100 * 1024, "{shown}…: {used:?}");
+    }
+    // As many ids as a part has room for, which is as bad as it gets: 16 bytes for each.
+    let ids = format!(r#"{{"sub":["a"{}]}}"#, r#","a""#.repeat(16_000));
+    let identified = measure(|| drop(crate::properties::claims::identify_claims("{}", &ids)));
+    assert!(identified.bytes_max < MEGABYTE as u64, "{identified:?}");
+}
