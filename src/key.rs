@@ -93,6 +93,12 @@ impl Key {
         self.0
     }
 
+    /// The key of this fingerprint.
+    #[cfg(feature = "journal")]
+    pub(crate) const fn of_fingerprint(fingerprint: Fingerprint) -> Self {
+        Self(fingerprint)
+    }
+
     /// The kind's number and what else tells keys of that kind apart, to be stored.
     #[cfg(feature = "journal")]
     pub(crate) const fn to_parts(self) -> (u8, u128) {

@@ -39,6 +39,14 @@ impl Overlay {
         self.tables.iter().map(Table::len).sum()
     }
 
+    /// All that is known.
+    #[cfg(feature = "journal")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Mark)> {
+        let entries = self.tables.iter().flat_map(Table::iter);
+        let known = entries.map(|(fingerprint, mark)| (Key::of_fingerprint(fingerprint), mark));
+        known.chain(self.everything.as_ref().map(|mark| (Key::everything(), mark)))
+    }
+
     /// What is known of `key`.
     #[inline]
     pub(crate) fn get(&self, key: &Key) -> Option<&Mark> {

@@ -236,6 +236,17 @@ impl Store {
         self.call_whom_anything_concerns();
     }
 
+    /// All that events said, to be kept.
+    #[cfg(feature = "journal")]
+    pub(crate) fn entries(&self, now: Timestamp) -> Vec<Entry> {
+        let entry = |(key, mark): (Key, &Mark)| Entry {
+            key,
+            mark: *mark,
+            keep_until: self.clock.keep_until(mark.forget_at(), now),
+        };
+        self.look(|state| state.overlay.iter().map(entry).collect())
+    }
+
     /// Notes whether what earlier processes were told is lost.
     pub(crate) fn lose(&self, is_lost: bool) {
         self.change(vec![Step::Lose(is_lost)]);

@@ -20,7 +20,8 @@ use crate::timestamp::Timestamp;
 /// burst shares one sync.
 ///
 /// When writing fails, everybody who waits hears why. The database is closed, since after a failed write nobody knows what of
-/// it is on disk, and opened anew, at growing intervals as long as that fails too. Meanwhile orders are refused at once.
+/// it is on disk, and opened anew, at growing intervals as long as that fails too. Meanwhile orders are refused at once. What
+/// memory holds goes along with what is written next: whoever was refused is asked to come again, and may not.
 pub(super) struct Clerk<O> {
     pub(super) orders: Receiver<Order>,
     /// Closed after a failure.
@@ -32,6 +33,8 @@ pub(super) struct Clerk<O> {
     pub(super) asked_at: Arc<Mutex<Option<Instant>>>,
     pub(super) tidying: Tidying,
     pub(super) patience: Patience,
+    /// Whether something is in force that could not be written.
+    pub(super) owes: bool,
 }
 
 impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
@@ -94,6 +97,7 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
         let book = self.book.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(book)));
         self.patience.lose(&problem);
+        self.owes = true;
         let was_durable = {
             let mut status = self.status();
             status.failures += 1;
@@ -126,10 +130,15 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
         let book = self.book.insert(book);
         if items.iter().any(Item::is_written) {
             // Along with everything else, in case that it could not be written when it was ordered.
-            let domain = self.domain.upgrade();
-            let newest = domain.and_then(|domain| domain.store.look(|state| state.snapshot()?.issued_at()));
+            let store = self.domain.upgrade();
+            let store = store.as_ref().map(|domain| &domain.store);
+            let newest = store.and_then(|store| store.look(|state| state.snapshot()?.issued_at()));
             let newest = newest.map(Item::Newest);
-            book.write(|page| items.iter().chain(&newest).try_for_each(|item| item.put(page)))?;
+            let owed = store.filter(|_| self.owes).map(|store| store.entries(Timestamp::now()));
+            let owed = owed.map(Item::Entries);
+            let items = items.iter().chain(&newest).chain(&owed);
+            book.write(|page| items.clone().try_for_each(|item| item.put(page)))?;
+            self.owes = false;
         }
         let entries = book.len()?;
         self.status().entries = entries;

@@ -97,6 +97,7 @@ impl Keeper {
             asked_at: Arc::clone(&asked_at),
             tidying: Tidying::default(),
             patience: Patience::default(),
+            owes: false,
         };
         let (ends, ended) = channel();
         let work = move || {

@@ -8,13 +8,16 @@ use std::thread::{self, JoinHandle};
 use tempfile::NamedTempFile;
 
 use crate::domain::Domain;
+use crate::event::Revocation;
 use crate::journal::clerk::Clerk;
 use crate::journal::order::{Item, Order};
 use crate::journal::patience::Patience;
 use crate::journal::sweep::Tidying;
 use crate::journal::tests::disk::{Disk, Fault, entry};
 use crate::keep::{Problem, Ticket};
+use crate::key::Key;
 use crate::status::{JournalStart, JournalStatus};
+use crate::timestamp::Timestamp;
 
 /// A clerk at work on a disk.
 struct Office {
@@ -24,7 +27,7 @@ struct Office {
     orders: Option<SyncSender<Order>>,
     clerk: Option<JoinHandle<()>>,
     status: Arc<Mutex<JournalStatus>>,
-    _domain: Arc<Domain>,
+    domain: Arc<Domain>,
 }
 
 impl Office {
@@ -52,6 +55,7 @@ impl Office {
             asked_at: Arc::default(),
             tidying: Tidying::default(),
             patience: Patience::default(),
+            owes: false,
         };
         let mut office = Self {
             disk,
@@ -59,7 +63,7 @@ impl Office {
             orders: Some(orders),
             clerk: None,
             status,
-            _domain: domain,
+            domain,
         };
         let tickets = items.into_iter().map(|item| office.order(item)).collect();
         office.clerk = Some(thread::spawn(move || clerk.work()));
@@ -151,6 +155,26 @@ fn whatever_fails_everybody_hears_of_it_and_it_goes_on_afterwards() {
         }
         assert!(office.kept() >= failed + 300, "{fault:?}: and it is no house of cards");
     }
+}
+
+/// Since when a log is read after a restart is for the kept list to say. An event from before it that could not be written would not
+/// be told again, if the process ended before it was.
+#[test]
+fn what_could_not_be_written_goes_along_with_what_is_written_next() {
+    let (office, _) = Office::open(Vec::new());
+    office.disk().set_fault(Some(Fault::ReadOnly));
+    let events = [
+        Revocation::of(Key::subject("a")).into(),
+        Revocation::of(Key::token("a")).into(),
+        Revocation::cut_off(Key::everything()).into(),
+    ];
+    let (_, entries) = office.domain.store.merge_to_keep(&events, Timestamp::now());
+    assert!(office.order(Item::Entries(entries)).wait().is_err());
+    office.disk().set_fault(None);
+    while office.order(Item::Newest(Timestamp::now())).wait().is_err() {
+        thread::yield_now();
+    }
+    assert_eq!(office.kept(), 3);
 }
 
 /// A consumer that waited for ever would acknowledge nothing, and say nothing.
