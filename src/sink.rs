@@ -420,3 +420,66 @@ pub(crate) fn disposition(applied: Result<(), ApplyError>) -> Disposition {
         Err(error @ ApplyError::FromFuture { .. }) => Disposition::DeadLetter(words(&error)),
     }
 }
+
+#[cfg(all(test, feature = "source"))]
+mod tests {
+    use super::*;
+    use crate::event::Revocation;
+    use crate::key::Key;
+
+    fn sink() -> EventSink {
+        EventSink::new(Arc::new(Domain::new()))
+    }
+
+    /// `r` and an id revokes, everything else is ignored.
+    fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
+        match message.strip_prefix(b"r") {
+            Some(id) => Ok(Revocation::of(Key::token(&String::from_utf8_lossy(id))).into()),
+            None => Ok(Decoded::Ignored("another".into())),
+        }
+    }
+
+    fn version(sink: &EventSink) -> u64 {
+        sink.domain.store.look(|state| state.version)
+    }
+
+    #[test]
+    fn what_came_together_is_one_publication() {
+        let sink = sink();
+        let before = version(&sink);
+        let messages: [&[u8]; 3] = [b"ra", b"?", b"rb"];
+        let taken = sink.take_in_all(&decode, messages.into_iter());
+        assert_eq!(version(&sink), before + 1);
+        assert!(taken[0].is_ok() && taken[2].is_ok());
+        assert!(matches!(taken[1], Err(Disposition::Ignored(_))));
+        for id in ["a", "b"] {
+            assert!(
+                matches!(sink.decide(&Key::token(id).into()), Verdict::Revoked(_)),
+                "{id}"
+            );
+        }
+        assert!(sink.status().feed.last_event_ms_ago.is_some());
+    }
+
+    #[test]
+    fn what_brings_no_event_is_none() {
+        let sink = sink();
+        let before = version(&sink);
+        let messages: [&[u8]; 2] = [b"?", b"!"];
+        assert_eq!(sink.take_in_all(&decode, messages.into_iter()).len(), 2);
+        assert_eq!(version(&sink), before);
+        assert_eq!(sink.status().feed.last_event_ms_ago, None);
+    }
+
+    #[test]
+    fn whoever_watches_the_feed_hears_of_news_and_of_nothing_else() {
+        let sink = sink();
+        let mut watcher = sink.domain.feed.subscribe();
+        watcher.mark_unchanged();
+        sink.note_feed(FeedState::Live);
+        assert!(watcher.has_changed().unwrap());
+        watcher.mark_unchanged();
+        sink.note_feed(FeedState::Live);
+        assert!(!watcher.has_changed().unwrap());
+    }
+}
