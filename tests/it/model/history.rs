@@ -103,11 +103,12 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Room for two keys, or for all.
+/// Room for two keys, or for all; and a retention that ends between two looks for what may be forgotten, or later.
 fn limits() -> impl Strategy<Value = Limits> {
-    prop_oneof![Just(2), Just(100)].prop_map(|capacity| Limits {
+    let (capacity, retention) = (prop_oneof![Just(2), Just(100)], prop_oneof![Just(350), Just(3_050)]);
+    (capacity, retention).prop_map(|(capacity, retention)| Limits {
         max_age: 1_050,
-        retention: 3_050,
+        retention,
         capacity,
     })
 }
