@@ -260,6 +260,35 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_is_more_than_a_rotation_in_either_entry_is_so_in_both() {
+        let key = Key::token("t");
+        let rotated = Revocation::of(key).at(secs(5)).because(Reason::Superseded);
+        let stolen = Revocation::of(key).at(secs(5)).because(Reason::KeyCompromise);
+        for (one, two, is_withdrawn) in [
+            (rotated, stolen, true),
+            (stolen, rotated, true),
+            (rotated, rotated, false),
+        ] {
+            let list = Snapshot::builder(secs(9)).with_entry(&one).with_entry(&two).build();
+            assert_eq!(list.get(&key).unwrap().withdraws(Some(secs(7))), is_withdrawn);
+        }
+    }
+
+    #[test]
+    fn says_how_much_it_carries_and_not_what() {
+        let builder = Snapshot::builder(secs(100)).with_entry(&Revocation::of(Key::token("t")));
+        let issued_at = format!("{:?}", Some(secs(100)));
+        assert_eq!(
+            format!("{builder:?}"),
+            format!("SnapshotBuilder {{ issued_at: {issued_at}, .. }}")
+        );
+        assert_eq!(
+            format!("{:?}", builder.build()),
+            format!("Snapshot {{ entries: 1, issued_at: {issued_at} }}")
+        );
+    }
+
     /// Room used to be made by a new table: entries pushed before were gone, and what they revoked passed.
     #[test]
     fn making_room_keeps_what_is_there() {

@@ -181,6 +181,22 @@ mod tests {
         Key::token(&key.to_string()).fingerprint()
     }
 
+    /// Memory is held twice over, so that it is not doubled at each step; and not moved for each entry.
+    #[test]
+    fn grows_by_a_quarter_at_a_time() {
+        let mut table = Table::default();
+        let (mut moves, mut most) = (0, 0);
+        for n in 0..10_000 {
+            let before = table.entries.capacity();
+            table.insert_new(Key::token(&n.to_string()).fingerprint(), ());
+            let after = table.entries.capacity();
+            moves += usize::from(after != before);
+            assert!(before < 32 || after * 4 <= before * 5 + 4, "from {before} to {after}");
+            most = most.max(after);
+        }
+        assert!(moves < 40 && most <= 12_500, "{moves} moves, room for {most}");
+    }
+
     #[test]
     fn gives_back_what_it_does_not_need_any_more() {
         let mut table = Table::default();
@@ -190,6 +206,19 @@ mod tests {
         assert!(table.entries.capacity() <= 400, "{}", table.entries.capacity());
         assert!(table.index.capacity() <= 900, "{}", table.index.capacity());
         assert!(keys[..100].iter().all(|key| table.get(*key).is_some()));
+    }
+
+    #[test]
+    fn keeps_what_it_may_need_again() {
+        for (entries, removed) in [(1_000, 500), (64, 63)] {
+            let keys: Vec<_> = (0..entries).map(|n| Key::token(&n.to_string()).fingerprint()).collect();
+            let mut table = Table::of(keys.iter().map(|key| (*key, ())).collect(), |one, ()| one);
+            let before = table.entries.capacity();
+            keys[..removed]
+                .iter()
+                .for_each(|key| assert!(table.remove(*key).is_some()));
+            assert_eq!(table.entries.capacity(), before, "{entries}");
+        }
     }
 
     proptest! {
