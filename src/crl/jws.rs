@@ -85,6 +85,9 @@ struct Header {
 
 impl Header {
     fn read(part: &str, typ: &str) -> Result<Self, JwsError> {
+        if part.len() > LONGEST_HEADER {
+            return Err(JwsError::Header(serde::de::Error::custom("longer than 16 KiB")));
+        }
         let header = decode("header", part)?;
         // The reader of structs would take an array of their members as well.
         if header.trim_ascii_start().first() != Some(&b'{') {
@@ -202,6 +205,9 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<(
 fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| JwsError::Encoding(part))
 }
+
+/// In base64url. What is in a header is copied, and quoted in errors, before anybody knows who wrote it.
+const LONGEST_HEADER: usize = 16 * 1024;
 
 /// The one algorithm that is accepted ([RFC 8037 §3.1](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
 pub(crate) const ALGORITHM: &str = "EdDSA";

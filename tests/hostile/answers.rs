@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use allocation_counter::measure;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
@@ -14,7 +15,7 @@ use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use tokio::time::Instant;
 use tokio_stream::StreamExt;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_revocation::crl::Poller;
+use tower_revocation::crl::{ListFormat, Poller};
 use tower_revocation::{Credential, EventSink, Key, Lists, RevocationLayer, Timestamp};
 
 use crate::properties::{registry, world};
@@ -187,4 +188,19 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     // Nobody comes as far as the check sum.
     let tail = [[0; 4], u32::from(length).to_le_bytes()].concat();
     [&head[..], &sizes, content, &tail].concat()
+}
+
+/// The id of its key is quoted in errors. One of megabytes once took five times what the list was large.
+#[test]
+fn a_list_that_is_refused_takes_little_more_than_it_is_large() {
+    for kid in ["\u{200b}".repeat(CAP), "k".repeat(4 * CAP), "\\u0001".repeat(CAP / 2)] {
+        let header = registry::HEADER.replace("k1", &kid);
+        let token = registry::sign(header.as_bytes(), b"{}");
+        let document = format!(r#"{{"crl":"{token}"}}"#).into_bytes();
+        let used = measure(|| {
+            let read = registry::format().read_list(&document, registry::keys(), registry::NOW);
+            drop(read.unwrap_err().to_string());
+        });
+        assert!(used.bytes_max < 8 * 1024, "{} for {}", used.bytes_max, document.len());
+    }
 }
