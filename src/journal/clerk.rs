@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::domain::{Domain, words};
 use crate::journal::book::Book;
 use crate::journal::error::JournalError;
-use crate::journal::order::{Item, Order};
+use crate::journal::order::{Item, Order, Owes};
 use crate::journal::patience::Patience;
 use crate::journal::sweep::{Judge, TIDY_EVERY, Tidying};
 use crate::keep::Problem;
@@ -33,8 +33,7 @@ pub(super) struct Clerk<O> {
     pub(super) asked_at: Arc<Mutex<Option<Instant>>>,
     pub(super) tidying: Tidying,
     pub(super) patience: Patience,
-    /// Whether something is in force that could not be written.
-    pub(super) owes: bool,
+    pub(super) owes: Owes,
 }
 
 impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
@@ -97,7 +96,7 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
         let book = self.book.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(book)));
         self.patience.lose(&problem);
-        self.owes = true;
+        self.owes.note();
         let was_durable = {
             let mut status = self.status();
             status.failures += 1;
@@ -128,17 +127,18 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
             None => (self.open)()?,
         };
         let book = self.book.insert(book);
-        if items.iter().any(Item::is_written) {
+        // Before anything that is asked for now: a list that is to be kept may move the place from which a feed is read again.
+        let owes = self.owes.take();
+        if owes || items.iter().any(Item::is_written) {
             // Along with everything else, in case that it could not be written when it was ordered.
             let store = self.domain.upgrade();
             let store = store.as_ref().map(|domain| &domain.store);
             let newest = store.and_then(|store| store.look(|state| state.snapshot()?.issued_at()));
             let newest = newest.map(Item::Newest);
-            let owed = store.filter(|_| self.owes).map(|store| store.entries(Timestamp::now()));
+            let owed = store.filter(|_| owes).map(|store| store.entries(Timestamp::now()));
             let owed = owed.map(Item::Entries);
             let items = items.iter().chain(&newest).chain(&owed);
             book.write(|page| items.clone().try_for_each(|item| item.put(page)))?;
-            self.owes = false;
         }
         let entries = book.len()?;
         self.status().entries = entries;

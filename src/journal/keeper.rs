@@ -14,7 +14,7 @@ use crate::journal::directory::Directory;
 use crate::journal::error::JournalError;
 use crate::journal::lists::Lists;
 use crate::journal::open::Journal;
-use crate::journal::order::{Desk, Item};
+use crate::journal::order::{Desk, Item, Owes};
 use crate::journal::patience::Patience;
 use crate::journal::sweep::Tidying;
 use crate::keep::{Keep, KeepLists, LONGEST_WAIT, Ticket};
@@ -85,7 +85,7 @@ impl Keeper {
             failures: u64::from(journal.book.is_none()),
             ..JournalStatus::new(path.display().to_string(), start)
         }));
-        let asked_at = Arc::default();
+        let (asked_at, owes) = (Arc::default(), Owes::default());
         let mut opener = journal.opener;
         let directory = opener.directory();
         let clerk = Clerk {
@@ -97,7 +97,7 @@ impl Keeper {
             asked_at: Arc::clone(&asked_at),
             tidying: Tidying::default(),
             patience: Patience::default(),
-            owes: false,
+            owes: owes.clone(),
         };
         let (ends, ended) = channel();
         let work = move || {
@@ -110,7 +110,7 @@ impl Keeper {
             .map_err(|cause| JournalError::failed(&path, cause))?;
         Ok(Self {
             lists: Some(Lists::new(
-                Desk(orders),
+                Desk { orders, owes },
                 &status,
                 &directory,
                 journal.newest,

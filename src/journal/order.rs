@@ -2,6 +2,7 @@
 
 use std::future::ready;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 use futures_channel::oneshot;
@@ -48,13 +49,32 @@ pub(super) enum Item {
 
 /// Where orders are given.
 #[derive(Clone, Debug)]
-pub(super) struct Desk(pub(super) SyncSender<Order>);
+pub(super) struct Desk {
+    pub(super) orders: SyncSender<Order>,
+    pub(super) owes: Owes,
+}
+
+/// Whether something is in force that could not be written, and is not even ordered any more.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Owes(Arc<AtomicBool>);
+
+impl Owes {
+    pub(super) fn note(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was so. It is no more: whoever takes it writes all that is in force from then on.
+    pub(super) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
+}
 
 impl Desk {
     pub(super) fn order(&self, item: Item) -> Ticket {
         let (order, ticket) = Order::new(item);
-        match self.0.try_send(order) {
+        match self.orders.try_send(order) {
             Err(TrySendError::Full(_)) => {
+                self.owes.note();
                 Ticket::new(ready(Err("too much waits for the journal's disk already".into())))
             }
             // If nobody takes it, it is dropped, and the ticket knows.

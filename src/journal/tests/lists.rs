@@ -8,7 +8,7 @@ use std::thread;
 use crate::journal::directory::Directory;
 use crate::journal::lists::Lists;
 use crate::journal::open::{Damage, Kept};
-use crate::journal::order::{Desk, Order};
+use crate::journal::order::{Desk, Order, Owes};
 use crate::keep::{Fetched, KeepLists, Problem};
 use crate::snapshot::Snapshot;
 use crate::status::{JournalStart, JournalStatus};
@@ -37,7 +37,10 @@ fn an_older_list_takes_the_place_of_none_and_a_failure_shows() {
     let clerk = thread::spawn(move || inbox.into_iter().for_each(|order| drop(order.answer.send(Ok(())))));
     let newest = Some(Timestamp::from_unix_secs(50));
     let lists = Lists::new(
-        Desk(orders),
+        Desk {
+            orders,
+            owes: Owes::default(),
+        },
         &status,
         &directory,
         newest,
