@@ -74,7 +74,8 @@ impl<S, D, R> Drive<S, D, R> {
     ///
     /// # Security
     ///
-    /// What is tried again is a revocation that found no room or did not become durable.
+    /// What is tried again is a revocation that found no room. One that is in force and did not become durable is tried for as long
+    /// as that takes.
     pub const fn with_attempts(mut self, attempts: NonZeroU32) -> Self {
         self.terms.attempts = attempts;
         self

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
 
+use crate::admission::ApplyError;
 use crate::decode::{Decode, Disposition};
 use crate::domain::words;
 use crate::health::FeedHealth;
@@ -98,15 +99,16 @@ impl<D: Decode> Desk<D> {
         }
     }
 
-    /// What became of a message at this attempt. What was tried often enough is a dead letter.
-    fn judged(&self, outcome: Disposition, attempts: u32, payload: &[u8]) -> Disposition {
-        let outcome = match outcome {
-            Disposition::Retry(reason) if attempts >= self.terms.attempts.get() => {
+    /// What became of a message at this attempt. What was tried often enough is a dead letter; but for what is in force and waits
+    /// for a disk: there is nothing wrong with it, and the broker keeps it as long as nobody acknowledges it.
+    fn judged(&self, outcome: Outcome, attempts: u32, payload: &[u8]) -> Disposition {
+        let disposition = match outcome {
+            Outcome::Ended(Disposition::Retry(reason)) if attempts >= self.terms.attempts.get() => {
                 Disposition::DeadLetter(format!("given up after {attempts} attempts: {reason}").into())
             }
-            outcome => outcome,
+            Outcome::Ended(disposition) | Outcome::NotDurable(disposition) => disposition,
         };
-        self.sink.disposed(outcome, payload)
+        self.sink.disposed(disposition, payload)
     }
 
     async fn put_aside(&self, mut delivery: impl Delivery, reason: String, attempts: u32) -> Settled {
@@ -150,11 +152,21 @@ async fn acknowledged(delivery: &mut impl Delivery) -> Settled {
     }
 }
 
+/// What became of an attempt.
+enum Outcome {
+    Ended(Disposition),
+    /// What the message says is in force, and on no disk.
+    NotDurable(Disposition),
+}
+
 /// Waits until what is in force is durable.
-async fn durable(taken_in: Result<Pending, Disposition>) -> Disposition {
+async fn durable(taken_in: Result<Pending, Disposition>) -> Outcome {
     match taken_in {
-        Ok(pending) => disposition(pending.durable().await),
-        Err(disposition) => disposition,
+        Ok(pending) => match pending.durable().await {
+            failed @ Err(ApplyError::NotDurable { .. }) => Outcome::NotDurable(disposition(failed)),
+            applied => Outcome::Ended(disposition(applied)),
+        },
+        Err(disposition) => Outcome::Ended(disposition),
     }
 }
 
@@ -170,3 +182,72 @@ fn pauses(attempts: u32) -> impl Iterator<Item = Duration> {
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const ENOUGH_TO_BE_LONG: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::credential::Credential;
+    use crate::decode::{DecodeError, Decoded};
+    use crate::entry::Entry;
+    use crate::event::Revocation;
+    use crate::keep::{Keep, KeepLists, Ticket};
+    use crate::key::Key;
+    use crate::layer::RevocationLayer;
+    use crate::policy::Lists;
+    use crate::source::memory::Memory;
+    use crate::status::{JournalStart, JournalStatus};
+
+    /// A journal whose disk fails so many times.
+    struct Failing(Arc<AtomicUsize>);
+
+    impl Keep for Failing {
+        fn keep(&self, _: Vec<Entry>) -> Ticket {
+            let left = self.0.load(Ordering::Relaxed);
+            self.0.store(left.saturating_sub(1), Ordering::Relaxed);
+            Ticket::new(ready(if left == 0 { Ok(()) } else { Err("no room".into()) }))
+        }
+
+        fn keep_newest(&self, _: Timestamp) -> Ticket {
+            Ticket::new(ready(Ok(())))
+        }
+
+        fn keep_made_good(&self) -> Ticket {
+            Ticket::new(ready(Ok(())))
+        }
+
+        fn lists(&self) -> &dyn KeepLists {
+            unreachable!("no list is kept here")
+        }
+
+        fn status(&self) -> JournalStatus {
+            JournalStatus::new(String::new(), JournalStart::New)
+        }
+    }
+
+    fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
+        Ok(Revocation::of(Key::subject(&String::from_utf8_lossy(message))).into())
+    }
+
+    /// It used to be given up, and acknowledged, while its broker would have kept it until the disk is well.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_durable_is_tried_for_as_long_as_the_disk_fails() {
+        let (layer, sink) = RevocationLayer::pair(|_: &()| Option::<Credential>::None);
+        let _layer = layer.with_lists(Lists::None);
+        let left = Arc::new(AtomicUsize::new(50));
+        assert!(sink.domain().journal.set(Box::new(Failing(Arc::clone(&left)))).is_ok());
+        let log = Memory::new("log");
+        let feed = crate::source::drive(log.source(), decode, sink.clone()).with_attempts(std::num::NonZeroU32::MIN);
+        let running = tokio::spawn(feed.run());
+        log.publish("agent");
+        while left.load(Ordering::Relaxed) > 0 || sink.status().dispositions.applied == 0 {
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(log.dead_letters(), []);
+        assert_eq!(sink.status().dispositions.retry, 50);
+        running.abort();
+    }
+}
