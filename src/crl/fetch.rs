@@ -236,7 +236,7 @@ impl Error for FetchError {
 }
 
 /// A URI without user, password and query, which may be secret.
-struct Plain<'u>(&'u Uri);
+pub(super) struct Plain<'u>(pub(super) &'u Uri);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

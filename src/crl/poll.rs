@@ -1,6 +1,7 @@
 //! The poller.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
 use crate::admission::Admitted;
-use crate::crl::fetch::{Answer, FetchError, HttpClient, Limits, Problem, Validator, get};
+use crate::crl::fetch::{Answer, FetchError, HttpClient, Limits, Plain, Problem, Validator, get};
 use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::crl::ring::KeyHandle;
@@ -63,7 +64,6 @@ use crate::timestamp::Timestamp;
 /// # };
 /// # }
 /// ```
-#[derive(Debug)]
 #[must_use = "a poller does nothing until it is run"]
 pub struct Poller<C, F> {
     client: C,
@@ -83,6 +83,16 @@ pub struct Poller<C, F> {
     keys_fetched_at: Option<Instant>,
     keys_tried_at: Option<Instant>,
     validator: Option<Validator>,
+}
+
+impl<C, F> fmt::Debug for Poller<C, F> {
+    /// Writes where it fetches from, without what may be secret of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poller")
+            .field("list_uri", &format_args!("{}", Plain(&self.list_uri)))
+            .field("keys_uri", &format_args!("{}", Plain(&self.keys_uri)))
+            .finish_non_exhaustive()
+    }
 }
 
 impl<C, F: ListFormat> Poller<C, F> {

@@ -11,7 +11,7 @@ use crate::timestamp::Timestamp;
 /// A message that can never be applied, and why. It may be a missed revocation.
 ///
 /// Serializes to JSON without its payload: what goes into a broker's headers beside it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DeadLetter {
     /// The name of the feed that it came from.
@@ -31,6 +31,21 @@ pub struct DeadLetter {
     pub at: Timestamp,
     /// How often it was tried, this replica's attempts.
     pub attempts: u32,
+}
+
+impl fmt::Debug for DeadLetter {
+    /// Writes how long the message is, and not what it says: that may be whom it revokes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetter")
+            .field("source", &self.source)
+            .field("position", &self.position)
+            .field("payload", &format_args!("{} bytes", self.payload.len()))
+            .field("reason", &self.reason)
+            .field("replica", &self.replica)
+            .field("at", &self.at)
+            .field("attempts", &self.attempts)
+            .finish()
+    }
 }
 
 impl DeadLetter {
@@ -72,4 +87,28 @@ impl fmt::Display for Words<'_> {
 
 fn in_seconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(at.as_unix_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_how_long_its_message_is_and_not_what_it_says() {
+        let letter = DeadLetter {
+            source: "feed".to_owned(),
+            position: None,
+            payload: Bytes::from_static(b"did:cdi:agent"),
+            reason: "type is missing".to_owned(),
+            replica: "r1".to_owned(),
+            at: Timestamp::from_unix_secs(5),
+            attempts: 1,
+        };
+        let shown = format!("{letter:?}");
+        assert!(
+            shown.contains("13 bytes") && shown.contains("type is missing"),
+            "{shown}"
+        );
+        assert!(!shown.contains("did:"), "{shown}");
+    }
 }

@@ -767,3 +767,18 @@ async fn a_body_beyond_the_cap_is_refused() {
         "http://r/list: body is larger than 1000 bytes"
     );
 }
+
+/// It used to show its addresses as they are.
+#[test]
+fn shows_nothing_secret_of_its_addresses() {
+    let uri =
+        |path| Uri::from_maybe_shared(format!("https://user:password@registry.example/{path}?key=secret")).unwrap();
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let poller = Poller::new((), Plain, uri("list"), uri("keys"), sink);
+    let shown = format!("{poller:?}");
+    assert!(
+        shown.contains("https://registry.example/list") && shown.contains("https://registry.example/keys"),
+        "{shown}"
+    );
+    assert!(!shown.contains("password") && !shown.contains("secret"), "{shown}");
+}
