@@ -130,7 +130,10 @@ impl<'de> Visitor<'de> for Ids<'_> {
         f.write_str("a string or an array of strings")
     }
 
-    fn visit_str<E>(self, id: &str) -> Result<(), E> {
+    fn visit_str<E: Error>(self, id: &str) -> Result<(), E> {
+        if self.credential.len() >= MOST_KEYS {
+            return Err(E::custom("more keys than anybody needs"));
+        }
         self.credential.push((self.make)(id));
         Ok(())
     }
@@ -145,6 +148,9 @@ impl<'de> Visitor<'de> for Ids<'_> {
         Ok(())
     }
 }
+
+/// How many keys one token may present. Whoever sends it has proved nothing yet, and each key is looked up.
+pub(crate) const MOST_KEYS: usize = 256;
 
 /// Seconds since the epoch, perhaps with a fraction
 /// ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)), rounded down: rather too old than too young.

@@ -294,3 +294,18 @@ fn claims_are_found_in_extensions() {
         Identity::Presented(_)
     ));
 }
+
+/// Each key is looked up, and whoever sends them has proved nothing.
+#[test]
+fn a_token_that_presents_hundreds_of_keys_is_unreadable() {
+    let presenting = |keys: usize| {
+        let ids: Vec<_> = (0..keys).map(|id| id.to_string()).collect();
+        identify(&with(&[format!("Claw {}", token(json!({"sub": ids})))]))
+    };
+    // And the key that signed it.
+    let Identity::Presented(credential) = presenting(255) else {
+        panic!("as many as that are read");
+    };
+    assert_eq!(credential.keys().count(), 256);
+    assert!(matches!(presenting(256), Identity::Unreadable(_)));
+}
