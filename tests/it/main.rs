@@ -34,6 +34,7 @@ mod model;
 mod poll;
 #[cfg(feature = "http-push")]
 mod push;
+mod shows;
 mod sink;
 mod stacks;
 mod storm;
