@@ -10,9 +10,17 @@
 //!
 //! Lists and tokens are also tested where their readers are, in `tests/it`.
 
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tower::service_fn;
 use tower_revocation::crl::{ListFormat, verify_jws};
 use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::format::{HEARTBEAT_TYPE, Heartbeats};
+use tower_revocation::source::cloudflare::CloudflareSource;
+use tower_revocation::source::{EventSource, Start};
 use tower_revocation::{Decode, DecodeError, Decoded, Disposition, Identity, Key, Reinstatement, Timestamp};
 
 use crate::properties::claims::identify_claims;
@@ -106,5 +114,30 @@ fn a_heartbeat_is_none() {
         let message = format!(r#"{{"type":"{HEARTBEAT_TYPE}",{twice}}}"#);
         let decoded = decode.decode(message.as_bytes()).unwrap();
         assert_eq!(decoded, Decoded::Ignored("other".into()), "{message}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_cloudflares_makes_no_sense() {
+    let good = r#"{"success":true,"result":{"messages":[{"lease_id":"l","body":"x"}],"message_backlog_count":1}}"#;
+    for member in [
+        "success",
+        "result",
+        "messages",
+        "message_backlog_count",
+        "lease_id",
+        "body",
+    ] {
+        let first = format!(r#""{member}":"#);
+        let twice = good.replacen(&first, &format!("{first}null,{first}"), 1);
+        for (body, is_good) in [(twice, false), (good.to_owned(), true)] {
+            let client = service_fn(move |_: Request<Full<Bytes>>| {
+                let answer = Response::new(Full::<Bytes>::from(body.clone()));
+                async { Ok::<_, Infallible>(answer) }
+            });
+            let mut source = CloudflareSource::new(client, "account", "queue", "token");
+            let opened = source.open(&Start::since(Timestamp::now())).await;
+            assert_eq!(opened.is_ok(), is_good, "{member}: {opened:?}");
+        }
     }
 }

@@ -19,9 +19,6 @@ pub(crate) mod registry;
 pub(crate) mod world;
 mod tree;
 
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "there is one target in a fuzzer's process")
-)]
+#[allow(unused_imports, reason = "there is one target in a fuzzer's process")]
 pub(crate) use journal::left as prepare;
 pub(crate) use target::{TARGETS, Target};
