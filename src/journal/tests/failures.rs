@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use tempfile::NamedTempFile;
@@ -41,7 +41,8 @@ impl Office {
         let disk = Arc::new(Mutex::new(disk));
         let (current, seen) = (Arc::clone(&disk), witness.reopen().unwrap());
         let open = move || {
-            let mut current = current.lock().unwrap();
+            // A database that panics does so while this is held.
+            let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
             let (disk, book) = current.reopen(&seen)?;
             *current = disk;
             Ok(book)
@@ -85,7 +86,7 @@ impl Office {
     }
 
     fn disk(&self) -> Disk {
-        self.disk.lock().unwrap().clone()
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many entries a later process would find, were this one killed now, and were the power to fail as well.
