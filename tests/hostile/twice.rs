@@ -1,4 +1,5 @@
-//! Members that are stated twice. The one that counts is never one that lets in whom the other refuses:
+//! Members that are stated twice. In what may be used against its author, none of the two may let in whom the other refuses; an
+//! event says what its publisher wants, who might as well say nothing:
 //!
 //! | In | What counts |
 //! |---|---|
