@@ -288,11 +288,14 @@ fn claims_are_found_in_extensions() {
         };
         assert!(credential.keys().eq([&Key::subject("alice")]));
     }
-    request.extensions_mut().insert(Credential::from(Key::token("t")));
-    assert!(matches!(
-        identify::extension::<Credential>().identify(&request),
-        Identity::Presented(_)
-    ));
+    let at = Timestamp::from_unix_secs(5);
+    let inserted = Credential::from(Key::token("t")).with_issued_at(at);
+    request.extensions_mut().insert(inserted);
+    let Identity::Presented(credential) = identify::extension::<Credential>().identify(&request) else {
+        unreachable!()
+    };
+    assert!(credential.keys().eq([&Key::token("t")]));
+    assert_eq!(credential.issued_at(), Some(at));
 }
 
 /// Each key is looked up, and whoever sends them has proved nothing.

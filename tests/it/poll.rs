@@ -225,6 +225,22 @@ async fn installs_what_it_fetches_and_keeps_two_paces() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_feed_that_was_live_before_the_poller_began_is_missed_as_well() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:");
+    sink.set_feed(FeedState::Live);
+    let start = Instant::now();
+    poller(&server, &sink);
+    until("fetched", || !server.fetches("/list", start).is_empty()).await;
+    tokio::time::sleep(FETCH_GAP * 3).await;
+    let before = server.fetches("/list", start).len();
+    let down_at = start.elapsed();
+    sink.set_feed(FeedState::Down);
+    until("fast at once", || server.fetches("/list", start).len() > before).await;
+    assert!(server.fetches("/list", start)[before] <= down_at + DEFAULT_FAST_PACE.mul_f64(1.1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_may_ask_for_a_fetch() {
     let (_layer, sink) = RevocationLayer::pair(by_header);
     let server = Server::new("k1").will_list("k1:100:");

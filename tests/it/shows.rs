@@ -126,8 +126,11 @@ fn a_feed_shows_what_it_is_called_and_nothing_it_brings() {
 #[cfg(feature = "crl-poll")]
 #[test]
 fn an_error_names_the_field_and_what_is_wrong_with_it() {
+    use std::error::Error;
+
+    use http::StatusCode;
     use tower_revocation::InstallError;
-    use tower_revocation::crl::JwsError;
+    use tower_revocation::crl::{JwsError, KeySet, ListError, ListFormat, PublicKey, verify_jws};
 
     let shown = |error: JwsError| format!("{error}");
     assert_eq!(shown(JwsError::Algorithm), "header.alg is not EdDSA");
@@ -146,5 +149,33 @@ fn an_error_names_the_field_and_what_is_wrong_with_it() {
     assert_eq!(
         InstallError::NothingToConfirm.to_string(),
         "no list is installed that could be confirmed"
+    );
+    // What is wrong with a header that cannot be read is said by its cause.
+    let unreadable = verify_jws("e30x.e30.AA", "CRL", &KeySet::default()).unwrap_err();
+    assert!(matches!(unreadable, JwsError::Header(_)), "{unreadable}");
+    let cause = unreadable.source().unwrap().to_string();
+    let refused = ListError::from(unreadable);
+    assert_eq!(refused.to_string(), "header is not a readable JSON object");
+    assert_eq!(refused.source().unwrap().to_string(), cause);
+
+    let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key();
+    let keys = KeySet::default().with_key("k1", PublicKey::from_ed25519(key.as_bytes()).unwrap());
+    assert!(format!("{keys:?}").contains("PublicKey(Ed25519)"), "{keys:?}");
+
+    /// A format that says nothing of issuers without a list.
+    struct Silent;
+
+    impl ListFormat for Silent {
+        fn read_list(&self, _: &[u8], _: &KeySet, now: Timestamp) -> Result<Snapshot, ListError> {
+            Ok(Snapshot::builder(now).build())
+        }
+
+        fn read_keys(&self, _: &[u8]) -> Result<KeySet, ListError> {
+            Ok(KeySet::default())
+        }
+    }
+    assert!(
+        !Silent.is_none_yet(StatusCode::NOT_FOUND, b""),
+        "no answer is a list unless the format says so"
     );
 }
