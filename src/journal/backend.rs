@@ -92,3 +92,49 @@ impl StorageBackend for Watched {
         self.file.query_lock_range(start, end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_locked_and_read_as_its_file_is() {
+        let file = tempfile::tempfile().unwrap();
+        let watched = Watched::new(FileBackend::new(file).unwrap(), &Doubt::default());
+        watched.set_len(8).unwrap();
+        watched.write(4, b"rest").unwrap();
+        watched.sync_data().unwrap();
+        let mut read = [0; 8];
+        watched.read(0, &mut read).unwrap();
+        assert_eq!((watched.len().unwrap(), &read), (8, b"\0\0\0\0rest"));
+        let all = || (Bound::Included(0), Bound::Excluded(8));
+        let (start, end) = all();
+        let is_ours =
+            |done: Result<bool, BackendError>| done.is_ok() == watched.file.try_lock_range(start, end).is_ok();
+        assert!(is_ours(watched.try_lock_range(start, end)));
+        assert!(is_ours(watched.try_lock_shared_range(start, end)));
+        let can_wait = watched.file.lock_range(start, end).is_ok();
+        assert_eq!(watched.lock_range(start, end).is_ok(), can_wait);
+        assert_eq!(watched.lock_shared_range(start, end).is_ok(), can_wait);
+        assert_eq!(
+            watched.unlock_range(start, end).is_ok(),
+            watched.file.unlock_range(start, end).is_ok()
+        );
+        assert_eq!(
+            watched.query_lock_range(start, end).is_ok(),
+            watched.file.query_lock_range(start, end).is_ok()
+        );
+        watched.close().unwrap();
+    }
+
+    #[test]
+    fn a_doubt_stays_until_all_is_written_anew() {
+        let doubt = Doubt::default();
+        let same = doubt.clone();
+        assert!(!doubt.is_raised());
+        same.raise();
+        assert!(doubt.is_raised());
+        doubt.settle();
+        assert!(!same.is_raised());
+    }
+}

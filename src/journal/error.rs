@@ -138,3 +138,45 @@ impl Error for JournalError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_which_directory_and_what_to_do() {
+        let path = || Path::new("state").to_owned();
+        let foreign = JournalError::of(Path::new("state"), redb::Error::UpgradeRequired(9));
+        assert!(
+            matches!(foreign, JournalError::ForeignVersion { found: 9, .. }),
+            "{foreign}"
+        );
+        for (error, words) in [
+            (
+                JournalError::InUse {
+                    path: path(),
+                    by: Some(7),
+                },
+                "state: in use by process 7",
+            ),
+            (
+                JournalError::InUse { path: path(), by: None },
+                "state: in use by another process",
+            ),
+            (
+                JournalError::KeysExist { path: path() },
+                "state: opened after keys were made: open it first of all",
+            ),
+            (
+                JournalError::Taken { path: path() },
+                "state: the sink is kept in another journal",
+            ),
+            (
+                JournalError::of(Path::new("state"), redb::Error::DatabaseAlreadyOpen),
+                "state: in use by another process",
+            ),
+        ] {
+            assert_eq!(error.to_string(), words);
+        }
+    }
+}

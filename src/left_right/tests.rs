@@ -106,3 +106,10 @@ fn a_publication_is_told_from_the_one_before() {
     pair.write().settle();
     assert_eq!(pair.write().steps().len(), 0);
 }
+
+#[test]
+fn shows_nothing_of_what_it_holds() {
+    let pair = pair();
+    revoke(&pair, "a");
+    assert_eq!(format!("{pair:?}"), "Pair { .. }");
+}
