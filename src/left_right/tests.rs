@@ -52,6 +52,7 @@ fn a_reader_that_does_not_leave_costs_a_copy_and_has_nothing_to_free() {
     assert!(are_revoked_in_both(&pair, &["a", "b", "c"]));
     assert!(is_revoked(&reader, "a"));
     assert!(!is_revoked(&reader, "b"), "its view does not change");
+    assert_eq!(pair.write().writer.abandoned.len(), 1, "as long as it stays");
     drop(reader);
     revoke(&pair, "d");
     assert_eq!(pair.write().writer.abandoned.len(), 0);
