@@ -162,7 +162,7 @@ mod tests {
     const LIST: &str = r#"{"iss":"https://registry.example.com","jti":"list","iat":1767225600,"exp":4102444800,"revocations":[{"jti":"01KDVDNA09Q5HAD7MTFBDK3NYZ","agentDid":"did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN","revokedAt":1767225720},{"jti":"01KDVDNA0CJGBR9K83VZA6KFGW","agentDid":"did:cdi:registry.example.com:agent:01KDVDNA04D4DR3RABR7B5GHXT","reason":"reissued","revokedAt":1767225660}]}"#;
 
     /// Pieces that mean something to a list, to put anywhere in one.
-    const PIECES: [&str; 27] = [
+    const PIECES: [&str; 28] = [
         "",
         "0",
         "-",
@@ -182,6 +182,7 @@ mod tests {
         "\"iss\":\"x\",",
         "\"revocations\":[],",
         "\"iat\":1,",
+        "\"exp\":4102444799,",
         " ",
         "\"reason\":null,",
         "\"reason\":\"\",",
