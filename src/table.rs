@@ -210,14 +210,15 @@ mod tests {
 
     #[test]
     fn keeps_what_it_may_need_again() {
-        for (entries, removed) in [(1_000, 500), (64, 63)] {
-            let keys: Vec<_> = (0..entries).map(|n| Key::token(&n.to_string()).fingerprint()).collect();
-            let mut table = Table::of(keys.iter().map(|key| (*key, ())).collect(), |one, ()| one);
-            let before = table.entries.capacity();
+        let keys: Vec<_> = (0..1_000).map(|n| Key::token(&n.to_string()).fingerprint()).collect();
+        for (entries, removed, kept) in [(1_000, 500, 1_000), (64, 63, 64), (1_000, 751, 498)] {
+            let held = keys[..entries].iter().map(|key| (*key, ()));
+            let mut table = Table::of(held.collect(), |one, ()| one);
             keys[..removed]
                 .iter()
                 .for_each(|key| assert!(table.remove(*key).is_some()));
-            assert_eq!(table.entries.capacity(), before, "{entries}");
+            assert_eq!(table.entries.capacity(), kept, "{entries} less {removed}");
+            assert!(table.index.capacity() >= kept, "{entries} less {removed}");
         }
     }
 

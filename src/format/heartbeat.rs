@@ -108,6 +108,11 @@ mod tests {
         );
         let with_more = br#"{"from":"issuer-2","at_ms":1767225600250,"type":"revocation.heartbeat"}"#;
         assert_eq!(decode(with_more).unwrap(), Decoded::Heartbeat(at));
+        let mut longest = with_more.to_vec();
+        longest.resize(LONGEST_HEARTBEAT, b' ');
+        assert_eq!(decode(&longest).unwrap(), Decoded::Heartbeat(at));
+        longest.push(b' ');
+        assert_eq!(decode(&longest).unwrap(), Decoded::Ignored("other".into()));
         for other in [
             &b"garbage"[..],
             b"{}",

@@ -193,6 +193,39 @@ mod tests {
         "[],",
     ];
 
+    #[test]
+    fn the_quick_reader_wants_each_claim_once_and_a_list_that_ends_after_it_began() {
+        let entry = r#"{"jti":"01KDVDNA09Q5HAD7MTFBDK3NYZ","agentDid":"did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN","revokedAt":1767225720}"#;
+        let revocations = format!(r#""revocations":[{entry}]"#);
+        let claims = [
+            r#""iss":"https://registry.example.com""#,
+            r#""jti":"list""#,
+            r#""iat":4102444799"#,
+            r#""exp":4102444800"#,
+            &revocations,
+        ];
+        let issuer = Issuer::new("https://registry.example.com").unwrap();
+        let reads = |claims: &[&str]| {
+            let payload = format!("{{{}}}", claims.join(","));
+            assert!(agree(&payload), "{payload}");
+            quick::read(&payload, &issuer, NOW).is_some()
+        };
+        assert!(reads(&claims));
+        for nth in 0..claims.len() {
+            let mut others = claims.to_vec();
+            others.remove(nth);
+            assert!(!reads(&others), "without {}", claims[nth]);
+            assert!(!reads(&[&claims[..], &[claims[nth]]].concat()), "{} twice", claims[nth]);
+        }
+        assert!(!reads(&[
+            claims[0],
+            claims[1],
+            r#""iat":4102444800"#,
+            claims[3],
+            claims[4]
+        ]));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
