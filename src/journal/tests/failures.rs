@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use crate::domain::Domain;
 use crate::event::Revocation;
 use crate::journal::clerk::Clerk;
-use crate::journal::order::{Item, Order, Owes};
+use crate::journal::order::{Desk, Item, Order, Owes};
 use crate::journal::patience::Patience;
 use crate::journal::sweep::Tidying;
 use crate::journal::tests::disk::{Disk, Fault, entry};
@@ -177,6 +177,23 @@ fn what_could_not_be_written_goes_along_with_what_is_written_next() {
         thread::yield_now();
     }
     assert_eq!(office.kept(), 3);
+}
+
+/// An event that finds no room in the queue is in force, and was never ordered to be written.
+#[test]
+fn what_finds_no_room_on_the_desk_is_owed() {
+    let (orders, _inbox) = sync_channel(1);
+    let owes = Owes::default();
+    let desk = Desk {
+        orders,
+        owes: owes.clone(),
+    };
+    let order = |number| desk.order(Item::Entries(vec![entry(number, None)]));
+    let _waits = order(0);
+    assert!(!owes.take());
+    let problem = order(1).wait().unwrap_err();
+    assert_eq!(&*problem, "too much waits for the journal's disk already");
+    assert!(owes.take() && !owes.take());
 }
 
 /// A consumer that waited for ever would acknowledge nothing, and say nothing.
