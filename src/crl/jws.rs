@@ -8,6 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
+use crate::format::object::Object;
+
 /// Verifies signatures: implemented by [`KeySet`](super::KeySet); for keys in hardware, or another cryptographic
 /// library, by the host.
 pub trait VerifySignature: Sync {
@@ -89,11 +91,7 @@ impl Header {
             return Err(JwsError::Header(serde::de::Error::custom("longer than 16 KiB")));
         }
         let header = decode("header", part)?;
-        // The reader of structs would take an array of their members as well.
-        if header.trim_ascii_start().first() != Some(&b'{') {
-            return Err(JwsError::Header(serde::de::Error::custom("not a JSON object")));
-        }
-        let header: Parameters = serde_json::from_slice(&header).map_err(JwsError::Header)?;
+        let Object::<Parameters>(header) = serde_json::from_slice(&header).map_err(JwsError::Header)?;
         if header.alg != ALGORITHM {
             return Err(JwsError::Algorithm);
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::decode::{Decode, DecodeError, Decoded};
+use crate::format::object::Object;
 use crate::timestamp::Timestamp;
 
 /// Reads [heartbeats](heartbeat) in a feed, and leaves all other messages to the decoder of the issuer's events.
@@ -74,11 +75,10 @@ struct Message<'a> {
 
 /// The heartbeat that a message is, if it is one. Other messages are hardly looked at.
 fn read(message: &[u8]) -> Option<Message<'_>> {
-    // The reader of structs would take an array of their members as well.
-    if message.len() > LONGEST_HEARTBEAT || message.trim_ascii_start().first() != Some(&b'{') {
+    if message.len() > LONGEST_HEARTBEAT {
         return None;
     }
-    let heartbeat: Message<'_> = serde_json::from_slice(message).ok()?;
+    let Object::<Message<'_>>(heartbeat) = serde_json::from_slice(message).ok()?;
     (heartbeat.kind == HEARTBEAT_TYPE).then_some(heartbeat)
 }
 

@@ -107,8 +107,7 @@ mod tests {
         let mut read = [0; 8];
         watched.read(0, &mut read).unwrap();
         assert_eq!((watched.len().unwrap(), &read), (8, b"\0\0\0\0rest"));
-        let all = || (Bound::Included(0), Bound::Excluded(8));
-        let (start, end) = all();
+        let (start, end) = (Bound::Included(0), Bound::Excluded(8));
         let is_ours =
             |done: Result<bool, BackendError>| done.is_ok() == watched.file.try_lock_range(start, end).is_ok();
         assert!(is_ours(watched.try_lock_range(start, end)));

@@ -1,16 +1,15 @@
 //! Reads a list in one pass, if it is as lists are.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::crl::clawdentity::careful::LONGEST_REASON;
 use crate::crl::clawdentity::issuer::Issuer;
 use crate::event::{Reason, Revocation};
 use crate::format::clawdentity::{agent_did, is_ulid};
+use crate::format::object::Object;
 use crate::key::{Key, KeyKind};
 use crate::snapshot::{Snapshot, SnapshotBuilder};
 use crate::timestamp::Timestamp;
@@ -145,29 +144,6 @@ struct Entry<'a> {
 /// Null is no text.
 fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
     <&str>::deserialize(deserializer).map(Some)
-}
-
-/// A struct that is stated as an object: serde would read an array of its members as well.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(members)).map(Object)
-    }
 }
 
 /// What is not good is odd at once: a second, better value must not take its place.
