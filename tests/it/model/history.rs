@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 
 use super::naive::{Decision, Limits, List, Listed, Naive};
 use super::process::{Process, declined};
-use super::statement::{AHEAD, KEYS, Statement, cases, credentials, statements};
+use super::statement::{AHEAD, KEYS, Statement, cases, statements};
 
 #[test]
 fn every_history_is_decided_as_the_model_decides() {
@@ -48,18 +48,7 @@ async fn run(limits: Limits, steps: &[Step], tally: &RefCell<Tally>) -> Result<(
         }
         let held = process.sink.status().overlay.entries;
         prop_assert_eq!(held, model.keys(), "after {:?}", step);
-        for (keys, iat) in credentials() {
-            let decision = process.decide(&keys, iat);
-            prop_assert_eq!(
-                decision,
-                model.decide(&keys, iat),
-                "{:?} of {:?} after {:?}",
-                keys,
-                iat,
-                step
-            );
-            tally.borrow_mut().note(decision);
-        }
+        process.compare(&model, step, |decision| tally.borrow_mut().note(decision))?;
     }
     Ok(())
 }

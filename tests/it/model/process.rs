@@ -1,15 +1,17 @@
 //! The crate, spoken to in the model's words.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use proptest::prelude::*;
 use tower_revocation::{
     ApplyError, Credential, EventSink, InstallError, Revocation, RevocationLayer, Snapshot, Unknown, Verdict,
 };
 
-use super::naive::{Decision, Declined, Limits, List, Refused};
-use super::statement::{AHEAD, Epoch, Statement, key, reason};
+use super::naive::{Decision, Declined, Limits, List, Naive, Refused};
+use super::statement::{AHEAD, Epoch, Statement, credentials, key, reason};
 
 /// One process with a trust domain in it.
 pub(crate) struct Process {
@@ -57,7 +59,23 @@ impl Process {
         self.sink.install(snapshot.build()).map_err(declined)
     }
 
-    pub(crate) fn decide(&self, keys: &BTreeSet<u8>, iat: Option<u64>) -> Decision {
+    /// Asks all that can be asked, and compares it with what the model says.
+    pub(crate) fn compare(
+        &self,
+        model: &Naive,
+        when: impl fmt::Debug,
+        mut note: impl FnMut(Decision),
+    ) -> Result<(), TestCaseError> {
+        for (keys, iat) in credentials() {
+            let decision = self.decide(&keys, iat);
+            let expected = model.decide(&keys, iat);
+            prop_assert_eq!(decision, expected, "{:?} of {:?} after {:?}", keys, iat, when);
+            note(decision);
+        }
+        Ok(())
+    }
+
+    fn decide(&self, keys: &BTreeSet<u8>, iat: Option<u64>) -> Decision {
         let mut credential = Credential::new();
         credential.extend(keys.iter().copied().map(key));
         if let Some(iat) = iat {
