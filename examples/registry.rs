@@ -13,8 +13,8 @@
 #[expect(dead_code, reason = "gateways check tokens")]
 #[path = "gateway/ait.rs"]
 mod ait;
-#[path = "gateway/console.rs"]
-mod console;
+#[path = "gateway/terminal.rs"]
+mod terminal;
 #[path = "gateway/duration.rs"]
 mod duration;
 #[path = "gateway/envelope.rs"]
@@ -37,11 +37,11 @@ use clap::Parser;
 use tower_revocation::Timestamp;
 use tower_revocation::format::heartbeat;
 
-use crate::console::Console;
 use crate::duration::duration;
 use crate::queue::{Address, Publisher};
 use crate::registry::{DEFAULT_ISSUER, Registry, did_authority, issuer};
 use crate::server::{Servers, listen, told_to_end};
+use crate::terminal::Terminal;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -81,7 +81,7 @@ async fn main() -> ExitCode {
     match run(Config::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            Console::Stderr.say(format_args!("registry: {failure}"));
+            Terminal::Stderr.say(format_args!("registry: {failure}"));
             ExitCode::FAILURE
         }
     }
@@ -99,7 +99,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let (listener, address) = listen(config.listen, 8082).await?;
     let mut servers = Servers::new();
     servers.serve(listener, registry::router(registry));
-    Console::Stdout.say(format_args!("registry http://{address}"));
+    Terminal::Stdout.say(format_args!("registry http://{address}"));
     tokio::select! {
         never = beat(&publisher, config.heartbeat) => match never {},
         told = told_to_end => told?,

@@ -17,7 +17,7 @@ mod auth;
 mod base;
 mod caller;
 mod config;
-mod console;
+mod terminal;
 mod duration;
 mod envelope;
 mod hop;
@@ -49,12 +49,12 @@ use crate::auth::{Agent, Authenticator};
 use crate::base::Base;
 use crate::caller::Doors;
 use crate::config::{Config, StateDamaged};
-use crate::console::Console;
 use crate::proxy::Proxy;
 use crate::queue::{Address, Feed, Publisher};
 use crate::refusal::AsUpstream;
 use crate::registry::Registry;
 use crate::server::{Servers, listen};
+use crate::terminal::Terminal;
 
 /// Anything that ends the gateway; its words go to stderr.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -66,7 +66,7 @@ async fn main() -> ExitCode {
     match run(config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            Console::Stderr.say(format_args!("gateway: {}", with_causes(&*failure)));
+            Terminal::Stderr.say(format_args!("gateway: {}", with_causes(&*failure)));
             ExitCode::FAILURE
         }
     }
@@ -84,9 +84,9 @@ fn with_causes(failure: &(dyn Error + 'static)) -> String {
 }
 
 async fn run(config: Config) -> Result<(), Failure> {
-    let console = match config.measure {
-        Some(_) => Console::Stderr,
-        None => Console::Stdout,
+    let terminal = match config.measure {
+        Some(_) => Terminal::Stderr,
+        None => Terminal::Stdout,
     };
     // Before any key is made.
     let journal = match &config.state_dir {
@@ -104,7 +104,7 @@ async fn run(config: Config) -> Result<(), Failure> {
         None => {
             let (listener, address) = listen(None, 0).await?;
             servers.serve(listener, upstream::router());
-            console.say(format_args!("upstream http://{address}"));
+            terminal.say(format_args!("upstream http://{address}"));
             Base::local(address)
         }
     };
@@ -122,7 +122,7 @@ async fn run(config: Config) -> Result<(), Failure> {
             let embedded = Registry::new(config.issuer(), authority, publisher.clone());
             let (listener, address) = listen(None, 0).await?;
             servers.serve(listener, registry::router(embedded.clone()));
-            console.say(format_args!("registry http://{address}"));
+            terminal.say(format_args!("registry http://{address}"));
             (Base::local(address), Some(embedded))
         }
     };
@@ -154,8 +154,8 @@ async fn run(config: Config) -> Result<(), Failure> {
         .layer(middleware::from_fn(envelope::identify));
     servers.serve(gateway, app);
     servers.serve(admin, admin::router(sink.clone(), keys));
-    console.say(format_args!("listening http://{gateway_address}"));
-    console.say(format_args!("admin http://{admin_address}"));
+    terminal.say(format_args!("listening http://{gateway_address}"));
+    terminal.say(format_args!("admin http://{admin_address}"));
 
     let doors = embedded.map(|registry_inside| Doors {
         gateway: Base::local(gateway_address),
@@ -168,12 +168,12 @@ async fn run(config: Config) -> Result<(), Failure> {
         match (doors, config.measure) {
             (Some(doors), Some(agents)) => {
                 get_ready(&sink).await?;
-                Console::Stdout.say(measure::run(&doors, agents).await?);
+                Terminal::Stdout.say(measure::run(&doors, agents).await?);
                 return Ok(());
             }
             (Some(doors), None) if is_untold => {
                 get_ready(&sink).await?;
-                story::tell(&doors, console).await?;
+                story::tell(&doors, terminal).await?;
             }
             _ => {}
         }
@@ -184,7 +184,7 @@ async fn run(config: Config) -> Result<(), Failure> {
         failure = feed.failure() => return Err(failure),
         told = told_to_end => told?,
     }
-    console.say("ending");
+    terminal.say("ending");
     servers.end().await;
     feed.end().await;
     Ok(())

@@ -7,18 +7,18 @@ use tokio::time::Instant;
 
 use crate::Failure;
 use crate::caller::{Agent, Caller, Doors, Reply, url};
-use crate::console::Console;
+use crate::terminal::Terminal;
 
 /// Walks through the story, and says how to go on by hand.
-pub(crate) async fn tell(doors: &Doors, console: Console) -> Result<(), Failure> {
+pub(crate) async fn tell(doors: &Doors, terminal: Terminal) -> Result<(), Failure> {
     let story = Story {
         caller: Caller::new(),
         doors,
-        console,
+        terminal,
     };
-    console.say("\nAn agent is revoked:");
+    terminal.say("\nAn agent is revoked:");
     story.revoke().await?;
-    console.say("\nAn agent's token is replaced (the registry publishes no event for that: its signed list says so):");
+    terminal.say("\nAn agent's token is replaced (the registry publishes no event for that: its signed list says so):");
     story.reissue().await?;
     story.invite().await
 }
@@ -26,7 +26,7 @@ pub(crate) async fn tell(doors: &Doors, console: Console) -> Result<(), Failure>
 struct Story<'a> {
     caller: Caller,
     doors: &'a Doors,
-    console: Console,
+    terminal: Terminal,
 }
 
 impl Story<'_> {
@@ -39,7 +39,7 @@ impl Story<'_> {
             .open(url(&self.doors.gateway, "/events")?, &agent.ait)
             .await?;
         let cut = tokio::spawn(stream.cut());
-        self.console.say("  it opens a stream of events, which has no end");
+        self.terminal.say("  it opens a stream of events, which has no end");
         let revoked = self
             .caller
             .call(Method::DELETE, self.doors.agent(&agent.id, "")?, None)
@@ -49,7 +49,7 @@ impl Story<'_> {
         let refused = self.until_refused(&agent).await?;
         self.step("its request is refused", &refused);
         let cut = cut.await??;
-        self.console.say(format_args!(
+        self.terminal.say(format_args!(
             "  from asking for the revocation to the first refusal: {}, to the end of the stream: {}",
             millis(refused.arrived_at - revoked.sent_at),
             millis(cut.saturating_duration_since(revoked.sent_at))
@@ -93,7 +93,7 @@ impl Story<'_> {
         let status = url(&self.doors.admin, "/status")?;
         let refresh = url(&self.doors.admin, "/refresh")?;
         let Agent { did, ait, .. } = agent;
-        self.console.say(format_args!(
+        self.terminal.say(format_args!(
             r#"
 Still serving, until ctrl-c. The token of another agent, {did}:
 
@@ -150,7 +150,7 @@ Ask the gateway how it is, have it fetch the list now, and get another agent's t
             message => message,
         };
         let line = format!("  {what:<30} {status}  {took:>10}  {note}");
-        self.console.say(line.trim_end());
+        self.terminal.say(line.trim_end());
     }
 }
 

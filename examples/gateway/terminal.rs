@@ -5,12 +5,12 @@ use std::io::{self, Write};
 
 /// Where to say things.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Console {
+pub(crate) enum Terminal {
     Stderr,
     Stdout,
 }
 
-impl Console {
+impl Terminal {
     /// Says a line, at once. That nobody listens any more is no reason to stop serving.
     pub(crate) fn say(self, line: impl fmt::Display) {
         let _ = match self {
