@@ -34,8 +34,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use tower_revocation::Timestamp;
-use tower_revocation::format::heartbeat;
+use tower_revocation::format::{canary, heartbeat};
 
 use crate::duration::duration;
 use crate::queue::{Address, Publisher};
@@ -68,6 +67,10 @@ struct Config {
     /// How often to publish a heartbeat
     #[arg(long, env = "REGISTRY_HEARTBEAT", value_name = "DUR", value_parser = duration, default_value = "5s")]
     heartbeat: Duration,
+
+    /// How often to revoke the canary, as the gateways' --canary [default: never]
+    #[arg(long, env = "REGISTRY_CANARY", value_name = "DUR", value_parser = duration)]
+    canary: Option<Duration>,
 }
 
 #[tokio::main]
@@ -100,21 +103,18 @@ async fn run(config: Config) -> Result<(), Failure> {
     let mut servers = Servers::new();
     servers.serve(listener, registry::router(registry));
     Terminal::Stdout.say(format_args!("registry http://{address}"));
+    let canaries = async {
+        match config.canary {
+            Some(every) => publisher.repeat(every, canary).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
-        never = beat(&publisher, config.heartbeat) => match never {},
+        // Shows the gateways that what is published here arrives.
+        never = publisher.repeat(config.heartbeat, heartbeat) => match never {},
+        never = canaries => match never {},
         told = told_to_end => told?,
     }
     servers.end().await;
     Ok(())
-}
-
-/// Shows the gateways that what is published here arrives.
-async fn beat(publisher: &Publisher, every: Duration) -> std::convert::Infallible {
-    let mut beats = tokio::time::interval(every);
-    loop {
-        beats.tick().await;
-        if let Err(error) = publisher.publish(&heartbeat(Timestamp::now())).await {
-            tracing::warn!(%error, "heartbeat was not published");
-        }
-    }
 }

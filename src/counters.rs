@@ -1,38 +1,60 @@
-//! Relaxed counters of what was decided and what became of messages.
+//! Counters of what was decided and what became of messages.
 
 use std::array;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::decode::Disposition;
+use crate::decode::{Ended, OTHER_CODE};
+use crate::verdict::Source;
 
 /// What a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Admit,
     Anonymous,
-    Revoked,
+    RevokedByEvent,
+    RevokedByList,
     Unknown,
     Unreadable,
+}
+
+impl From<Source> for Outcome {
+    /// Who says that a request's credential is revoked.
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Event => Self::RevokedByEvent,
+            Source::List => Self::RevokedByList,
+        }
+    }
 }
 
 /// How often each thing happened since the start.
 #[derive(Debug)]
 pub(crate) struct Counters {
     stripes: [Stripe; STRIPES],
+    events: AtomicU64,
     would_refuse: AtomicU64,
     cut: AtomicU64,
     would_cut: AtomicU64,
     dispositions: [AtomicU64; DISPOSITIONS.len()],
+    /// The same by reason, but for those that have none. Written by whoever takes in a message, who is no request.
+    reasons: Mutex<Reasons>,
 }
+
+/// How many messages ended so, by disposition and reason.
+pub(crate) type Reasons = BTreeMap<(&'static str, &'static str), u64>;
 
 impl Counters {
     pub(crate) fn new() -> Self {
         Self {
             stripes: array::from_fn(|_| Stripe::default()),
+            events: AtomicU64::new(0),
             would_refuse: AtomicU64::new(0),
             cut: AtomicU64::new(0),
             would_cut: AtomicU64::new(0),
             dispositions: array::from_fn(|_| AtomicU64::new(0)),
+            reasons: Mutex::default(),
         }
     }
 
@@ -57,11 +79,34 @@ impl Counters {
         self.would_cut.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn disposed(&self, disposition: &Disposition) {
-        let name = disposition.as_str();
+    /// Counts events that were put in force.
+    pub(crate) fn applied(&self, events: usize) {
+        self.events.fetch_add(events as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn disposed(&self, ended: &Ended) {
+        let name = ended.disposition.as_str();
         if let Some(at) = DISPOSITIONS.iter().position(|known| *known == name) {
             self.dispositions[at].fetch_add(1, Ordering::Relaxed);
         }
+        if ended.disposition.reason().is_some() {
+            let mut reasons = self.locked_reasons();
+            // A decoder that makes up names as it goes must not fill the memory of whoever shows them.
+            let is_known = reasons.len() < MOST_REASONS || reasons.contains_key(&(name, ended.code));
+            let code = if is_known { ended.code } else { OTHER_CODE };
+            *reasons.entry((name, code)).or_default() += 1;
+        }
+    }
+
+    /// How many events were put in force.
+    pub(crate) fn of_events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// How many messages ended in some other way than being applied, by reason.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn of_reasons(&self) -> Reasons {
+        self.locked_reasons().clone()
     }
 
     /// How many requests came to `outcome`.
@@ -90,6 +135,10 @@ impl Counters {
     pub(crate) fn of_would_cut(&self) -> u64 {
         self.would_cut.load(Ordering::Relaxed)
     }
+
+    fn locked_reasons(&self) -> MutexGuard<'_, Reasons> {
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The counters of the threads that share this stripe, on cache lines of their own (two: processors fetch pairs).
@@ -99,6 +148,8 @@ struct Stripe([AtomicU64; OUTCOMES]);
 
 const OUTCOMES: usize = Outcome::Unreadable as usize + 1;
 const STRIPES: usize = 16;
+/// Far more than any decoder of this crate has.
+const MOST_REASONS: usize = 64;
 const DISPOSITIONS: [&str; 4] = ["applied", "ignored", "retry", "dead-letter"];
 
 static NEXT_STRIPE: AtomicUsize = AtomicUsize::new(0);

@@ -119,6 +119,54 @@ impl Error for DecodeError {
     }
 }
 
+/// What became of a message, and why in a word that may be counted by: a bounded number of them, none from the message.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) disposition: Disposition,
+    pub(crate) code: &'static str,
+}
+
+impl Ended {
+    pub(crate) const fn applied() -> Self {
+        Self {
+            disposition: Disposition::Applied,
+            code: NO_CODE,
+        }
+    }
+
+    /// A decoder's own words, if they are the same for every message; others could be anything.
+    pub(crate) fn ignored(reason: Cow<'static, str>) -> Self {
+        let code = match reason {
+            Cow::Borrowed(code) => code,
+            Cow::Owned(_) => OTHER_CODE,
+        };
+        Self {
+            disposition: Disposition::Ignored(reason),
+            code,
+        }
+    }
+
+    pub(crate) const fn dead_letter(code: &'static str, words: Cow<'static, str>) -> Self {
+        Self {
+            disposition: Disposition::DeadLetter(words),
+            code,
+        }
+    }
+
+    pub(crate) const fn retry(code: &'static str, words: Cow<'static, str>) -> Self {
+        Self {
+            disposition: Disposition::Retry(words),
+            code,
+        }
+    }
+}
+
+/// What was applied needs no reason.
+pub(crate) const NO_CODE: &str = "none";
+
+/// Reasons that are not told apart.
+pub(crate) const OTHER_CODE: &str = "other";
+
 /// What became of a message. Each ends in exactly one of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a message has to be acknowledged, retried or dead-lettered accordingly"]

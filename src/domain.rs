@@ -9,10 +9,14 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::canary;
+use crate::concerns::concerns;
 use crate::counters::{Counters, Outcome};
 use crate::credential::{Credential, Identity};
-use crate::health::{Health, dead_letter_status, millis};
+use crate::event::Event;
+use crate::health::{Health, SigningKeysHealth, dead_letter_status, millis};
 use crate::keep::Keep;
+use crate::observe::{Observe, Phase};
 use crate::policy::{Lists, Policy, StalePolicy};
 use crate::refusal::{DEFAULT_RETRY_AFTER, Refusal};
 use crate::state::State;
@@ -20,6 +24,7 @@ use crate::status::{
     DispositionCounts, FeedState, InFlightStatus, OverlayStatus, SnapshotStatus, Status, VerdictCounts,
 };
 use crate::store::Store;
+use crate::timestamp::Timestamp;
 use crate::verdict::{Freshness, RevocationStatus, Verdict};
 
 /// One issuer's credentials, as one process sees them. Layers and sinks are handles to it.
@@ -33,6 +38,8 @@ pub(crate) struct Domain {
     pub(crate) answered: watch::Sender<u64>,
     /// Keeps what is known beyond the life of the process, if the host wants that.
     pub(crate) journal: OnceLock<Box<dyn Keep>>,
+    /// Is told how long things took, if the host wants that.
+    pub(crate) observer: OnceLock<Box<dyn Observe>>,
     health: Mutex<Health>,
     /// Whether the last request found the list not fresh: only to log the change.
     was_stale: AtomicBool,
@@ -47,6 +54,7 @@ impl Domain {
             requested: watch::Sender::new(0),
             answered: watch::Sender::new(0),
             journal: OnceLock::new(),
+            observer: OnceLock::new(),
             health: Mutex::default(),
             was_stale: AtomicBool::new(false),
         }
@@ -64,8 +72,48 @@ impl Domain {
         }
     }
 
-    pub(crate) fn applied(&self) {
-        self.health().feed.last_event = Some(Instant::now());
+    /// Notes events that are in force, but for as many of them as were refused.
+    pub(crate) fn applied(&self, events: &[Event], refused: usize) {
+        if refused >= events.len() {
+            return;
+        }
+        self.counters.applied(events.len() - refused);
+        let wall = Timestamp::now();
+        let now = Instant::now();
+        let dated = events.iter().filter_map(|event| match event {
+            Event::Revoke(revocation) => Some((event.key(), revocation.effective_at()?)),
+            // One that comes late does no harm.
+            Event::Reinstate(_) => None,
+        });
+        if let Some(observer) = self.observer.get().filter(|_| refused == 0) {
+            let phase = match *self.feed.borrow() {
+                FeedState::Unknown | FeedState::Live => Phase::Live,
+                FeedState::Connecting | FeedState::CatchingUp | FeedState::Down => Phase::CatchUp,
+            };
+            for (_, at) in dated.clone() {
+                observer.enforced(wall.saturating_since(at), phase);
+            }
+        }
+        let mut health = self.health();
+        health.feed.last_event = Some(now);
+        if health.canary.terms.is_some() {
+            let canary = canary::key();
+            for (_, at) in dated.filter(|(key, _)| **key == canary) {
+                health.canary.arrived(at, wall, now);
+            }
+        }
+    }
+
+    /// Says how the feed is. Returns whether that is news.
+    pub(crate) fn set_feed(&self, state: FeedState) -> bool {
+        let is_news = self
+            .feed
+            .send_if_modified(|known| std::mem::replace(known, state) != state);
+        if is_news {
+            self.health().feed.since = Some(Instant::now());
+            tracing::info!(?state, "event feed changed");
+        }
+        is_news
     }
 
     /// All older events came in. Where events alone decide, and are replayed from the beginning, that makes up for what was
@@ -101,32 +149,46 @@ impl Domain {
         health.poll.failures += 1;
     }
 
+    /// Notes which of the issuer's signing keys are known now.
+    #[cfg_attr(not(feature = "crl-poll"), expect(dead_code, reason = "only the poller knows keys"))]
+    pub(crate) fn signing_keys(&self, note: impl FnOnce(&mut SigningKeysHealth)) {
+        note(self.health().poll.signing_keys.get_or_insert_default());
+    }
+
     pub(crate) fn status(&self) -> Status {
         let now = Instant::now();
-        let (answer, stale, snapshot, overlay, policy) = self.store.look(|state| {
+        let (answer, is_lost, snapshot, overlay, policy) = self.store.look(|state| {
             (
                 state.status(now),
-                state.stale(),
+                state.is_lost(),
                 state.snapshot().cloned(),
-                state.overlay.len(),
+                (state.overlay.len(), state.overlay.bytes()),
                 state.policy,
             )
         });
+        let (is_ready, is_canary_refused) = (self.is_ready(), self.is_canary_refused());
         // It asks the file system. Nobody else should wait for that.
         let journal = self.journal.get().map(|journal| journal.status());
         let health = self.health();
-        Status {
-            ready: is_ready(&answer, stale),
+        let [by_event, by_list] =
+            [Outcome::RevokedByEvent, Outcome::RevokedByList].map(|outcome| self.counters.of_outcome(outcome));
+        let mut status = Status {
+            ready: is_ready,
+            concerns: Vec::new(),
             freshness: answer.freshness,
             snapshot: snapshot.map(|list| SnapshotStatus {
                 entries: list.entries(),
+                bytes: list.bytes(),
                 age_ms: answer.snapshot_age.map_or(0, millis),
+                max_age_ms: millis(policy.max_age),
                 iat: list.issued_at().map(|at| at.as_unix_secs()),
             }),
             poll: health.poll.status(now),
             overlay: OverlayStatus {
-                entries: overlay,
+                entries: overlay.0,
                 capacity: policy.capacity.get(),
+                bytes: 2 * overlay.1,
+                applied: self.counters.of_events(),
             },
             feed: health.feed.status(*self.feed.borrow(), now),
             dispositions: DispositionCounts {
@@ -142,7 +204,9 @@ impl Domain {
             verdicts: VerdictCounts {
                 admit: self.counters.of_outcome(Outcome::Admit),
                 anonymous: self.counters.of_outcome(Outcome::Anonymous),
-                revoked: self.counters.of_outcome(Outcome::Revoked),
+                revoked: by_event + by_list,
+                revoked_by_event: by_event,
+                revoked_by_list: by_list,
                 unknown: self.counters.of_outcome(Outcome::Unknown),
                 unreadable: self.counters.of_outcome(Outcome::Unreadable),
             },
@@ -153,8 +217,24 @@ impl Domain {
                 cut: self.counters.of_cut(),
                 would_cut: self.counters.of_would_cut(),
             },
+            canary: health.canary.status(is_canary_refused, now),
             journal,
-        }
+        };
+        drop(health);
+        status.concerns = concerns(&status, &policy, is_lost);
+        status
+    }
+
+    /// Whether the newest canary is refused just now, by the decision that requests get.
+    fn is_canary_refused(&self) -> bool {
+        let newest = {
+            let health = self.health();
+            health.canary.terms.and(health.canary.newest())
+        };
+        newest.is_some_and(|at| {
+            let presented = Credential::from(canary::key()).with_issued_at(at);
+            matches!(self.store.decide(&presented).verdict, Verdict::Revoked(_))
+        })
     }
 
     /// Whether requests are answered by what is known.
@@ -173,7 +253,7 @@ impl Domain {
         }
         let (outcome, refusal) = match decision.verdict {
             Verdict::Admit => (Outcome::Admit, None),
-            Verdict::Revoked(why) => (Outcome::Revoked, Some(Refusal::Revoked(why))),
+            Verdict::Revoked(why) => (Outcome::from(why.source), Some(Refusal::Revoked(why))),
             Verdict::Unknown(why) => {
                 let refusal = match decision.stale {
                     StalePolicy::FailOpen => None,

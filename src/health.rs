@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::status::{DeadLetterStatus, FeedState, FeedStatus, GapStatus, PollStatus};
+use crate::canary::Canary;
+use crate::status::{CanaryStatus, DeadLetterStatus, FeedState, FeedStatus, GapStatus, PollStatus, SigningKeysStatus};
 use crate::timestamp::Timestamp;
 
 /// How the poller and the feed have been.
@@ -13,6 +14,7 @@ pub(crate) struct Health {
     pub(crate) last_dead_letter: Option<(Instant, String)>,
     pub(crate) poll: PollHealth,
     pub(crate) feed: FeedHealth,
+    pub(crate) canary: CanaryHealth,
 }
 
 #[derive(Debug, Default)]
@@ -20,12 +22,22 @@ pub(crate) struct PollHealth {
     pub(crate) last_success: Option<Instant>,
     pub(crate) last_error: Option<String>,
     pub(crate) failures: u64,
+    pub(crate) signing_keys: Option<SigningKeysHealth>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct SigningKeysHealth {
+    pub(crate) count: usize,
+    pub(crate) fetched: Option<Instant>,
+    pub(crate) last_error: Option<String>,
 }
 
 /// How the feed has been; all but the last event and heartbeat is known only if the crate's own loop drives it.
 #[derive(Debug, Default)]
 pub(crate) struct FeedHealth {
     pub(crate) source: Option<String>,
+    /// Since when it is as it is.
+    pub(crate) since: Option<Instant>,
     pub(crate) last_event: Option<Instant>,
     pub(crate) last_signal: Option<Instant>,
     /// When one came, and how old it was by then.
@@ -45,7 +57,59 @@ impl PollHealth {
             last_success_ms_ago: self.last_success.map(|at| millis_since(at, now)),
             last_error: self.last_error.clone(),
             failures: self.failures,
+            signing_keys: self.signing_keys.as_ref().map(|keys| SigningKeysStatus {
+                count: keys.count,
+                fetched_ms_ago: keys.fetched.map(|at| millis_since(at, now)),
+                last_error: keys.last_error.clone(),
+            }),
         }
+    }
+}
+
+/// What came of canaries.
+#[derive(Debug, Default)]
+pub(crate) struct CanaryHealth {
+    /// What the host expects, if it expects any.
+    pub(crate) terms: Option<Canary>,
+    newest: Option<Arrived>,
+}
+
+/// A canary that came in.
+#[derive(Clone, Copy, Debug)]
+struct Arrived {
+    /// When the issuer revoked it, by its clock.
+    stated: Timestamp,
+    came: Instant,
+    /// How old it was by then.
+    age: Duration,
+}
+
+impl CanaryHealth {
+    /// Notes a canary that the issuer revoked at `stated`. One that comes again proves no more than it did.
+    pub(crate) fn arrived(&mut self, stated: Timestamp, wall: Timestamp, came: Instant) {
+        if self.newest.is_none_or(|newest| stated > newest.stated) {
+            let age = wall.saturating_since(stated);
+            self.newest = Some(Arrived { stated, came, age });
+        }
+    }
+
+    /// When the issuer revoked the newest one.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        self.newest.map(|newest| newest.stated)
+    }
+
+    /// How proofs are, if any are expected; `is_refused` says whether the newest canary is, just now.
+    pub(crate) fn status(&self, is_refused: bool, now: Instant) -> Option<CanaryStatus> {
+        let terms = self.terms?;
+        let proof = self.newest.filter(|_| is_refused);
+        let age = proof.map(|proof| proof.age.saturating_add(now.saturating_duration_since(proof.came)));
+        Some(CanaryStatus {
+            every_ms: millis(terms.period()),
+            within_ms: millis(terms.bound()),
+            last_proof_ms_ago: age.map(millis),
+            last_delay_ms: proof.map(|proof| millis(proof.age)),
+            is_overdue: age.is_none_or(|age| age > terms.oldest_proof()),
+        })
     }
 }
 
@@ -67,6 +131,7 @@ impl FeedHealth {
         FeedStatus {
             source: self.source.clone(),
             state,
+            state_for_ms: self.since.map(|at| millis_since(at, now)),
             last_event_ms_ago: self.last_event.map(|at| millis_since(at, now)),
             last_signal_ms_ago: self.last_signal.map(|at| millis_since(at, now)),
             last_heartbeat_ms_ago: self.heartbeat_age(now).map(millis),
@@ -103,6 +168,35 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_canary_proves_what_it_did_when_it_came_and_grows_old_from_then_on() {
+        let start = Instant::now();
+        let (wall, second) = (Timestamp::from_unix_secs(1_000), Duration::from_secs(1));
+        let mut canary = CanaryHealth::default();
+        assert!(canary.status(true, start).is_none(), "none is expected");
+        canary.terms = Some(Canary::every(10 * second).within(2 * second));
+        let is_overdue = |canary: &CanaryHealth, at| canary.status(true, at).unwrap().is_overdue;
+        assert!(is_overdue(&canary, start), "none has come");
+        canary.arrived(Timestamp::from_unix_secs(999), wall, start);
+        let status = canary.status(true, start + 11 * second).unwrap();
+        assert_eq!(
+            (status.last_proof_ms_ago, status.last_delay_ms),
+            (Some(12_000), Some(1_000))
+        );
+        assert!(!status.is_overdue);
+        let late = start + Duration::from_millis(11_001);
+        assert!(is_overdue(&canary, late));
+        // Read again, from a log that is replayed.
+        canary.arrived(Timestamp::from_unix_secs(999), Timestamp::from_unix_secs(1_011), late);
+        assert!(is_overdue(&canary, late));
+        // From a clock that is far ahead: it is new when it comes, and no longer.
+        canary.arrived(Timestamp::from_unix_secs(9_999), Timestamp::from_unix_secs(1_011), late);
+        assert!(!is_overdue(&canary, late));
+        assert!(is_overdue(&canary, late + 13 * second));
+        // In force is what counts.
+        assert!(canary.status(false, late).unwrap().is_overdue);
+    }
 
     #[test]
     fn a_heartbeat_that_is_read_again_counts_from_when_it_was_sent() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
+use crate::canary::Canary;
 use crate::domain::Domain;
 use crate::flight::Flight;
 use crate::gate::Gate;
@@ -99,6 +100,13 @@ impl<I, R> RevocationLayer<I, R> {
     #[must_use]
     pub fn with_capacity(self, keys: NonZeroUsize) -> Self {
         self.with_policy(|domain| domain.capacity = keys)
+    }
+
+    /// Which proofs to expect that a revocation at the issuer is enforced here. Defaults to none.
+    #[must_use]
+    pub fn with_canary(self, canary: Canary) -> Self {
+        self.domain.health().canary.terms = Some(canary);
+        self
     }
 
     /// What to do with requests that present no credential. Defaults to [`Anonymous::Pass`].

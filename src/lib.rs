@@ -12,6 +12,11 @@ mod body;
 mod grpc;
 pub mod identify;
 
+// For operators.
+#[cfg(feature = "metrics")]
+pub mod metrics;
+pub mod probe;
+
 // Write side.
 #[cfg(feature = "source")]
 pub mod source;
@@ -41,7 +46,9 @@ mod settings;
 // State.
 mod domain;
 mod keep;
+mod observe;
 mod counters;
+mod concerns;
 mod health;
 pub mod status;
 mod store;
@@ -63,6 +70,7 @@ mod policy;
 mod decode;
 mod refusal;
 mod verdict;
+pub mod canary;
 mod event;
 mod credential;
 mod key;
@@ -71,6 +79,7 @@ mod timestamp;
 
 pub use admission::{ApplyError, InstallError};
 pub use body::{ResponseBody, StreamCut};
+pub use canary::Canary;
 pub use credential::{Credential, Identity};
 pub use decode::{Decode, DecodeError, Decoded, Disposition};
 pub use event::{Effect, Event, Reason, Reinstatement, Revocation};
@@ -88,6 +97,6 @@ pub use sink::EventSink;
 pub use snapshot::{Snapshot, SnapshotBuilder};
 
 #[doc(inline)]
-pub use status::{FeedState, Status};
+pub use status::{Concern, ConcernCode, FeedState, Status};
 pub use timestamp::Timestamp;
 pub use verdict::{Freshness, RevocationStatus, Revoked, Source, Unknown, Verdict};

@@ -39,6 +39,11 @@ impl Overlay {
         self.tables.iter().map(Table::len).sum()
     }
 
+    /// How many bytes of memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tables.iter().map(Table::bytes).sum()
+    }
+
     /// All that is known.
     #[cfg(feature = "journal")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Mark)> {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::admission::{Admitted, ApplyError, InstallError};
 use crate::credential::Credential;
-use crate::decode::{Decode, DecodeError, Decoded, Disposition};
+use crate::decode::{Decode, DecodeError, Decoded, Disposition, Ended};
 use crate::domain::{Domain, words};
 use crate::event::Event;
 use crate::flight::Flight;
@@ -120,11 +120,11 @@ impl EventSink {
     /// accordingly: nothing is dropped without a trace. With a journal it blocks for a write to disk, so tasks use
     /// [`ingest_async`](Self::ingest_async).
     pub fn ingest(&self, decode: &impl Decode, message: &[u8]) -> Disposition {
-        let disposition = match self.take_in(decode, message) {
-            Ok(pending) => disposition(pending.wait()),
-            Err(disposition) => disposition,
+        let ended = match self.take_in(decode, message) {
+            Ok(pending) => ended(pending.wait()),
+            Err(ended) => ended,
         };
-        self.disposed(disposition, message)
+        self.disposed(ended, message)
     }
 
     /// What [`ingest`](Self::ingest) does, without blocking; see [`apply_async`](Self::apply_async).
@@ -137,11 +137,11 @@ impl EventSink {
     ///
     /// With a journal, outside a tokio runtime with its clock enabled.
     pub async fn ingest_async(&self, decode: &impl Decode, message: &[u8]) -> Disposition {
-        let disposition = match self.take_in(decode, message) {
-            Ok(pending) => disposition(pending.durable().await),
-            Err(disposition) => disposition,
+        let ended = match self.take_in(decode, message) {
+            Ok(pending) => ended(pending.durable().await),
+            Err(ended) => ended,
         };
-        self.disposed(disposition, message)
+        self.disposed(ended, message)
     }
 
     /// Installs a newer revocation list in place of the installed one.
@@ -235,17 +235,9 @@ impl EventSink {
     /// Says how the event feed is. Decides the poller's pace; shown in [`status`](Self::status). A feed that comes
     /// [live](FeedState::Live) may have missed events, so the list is fetched at once.
     pub fn set_feed(&self, state: FeedState) {
-        let changed = self.domain.feed.send_if_modified(|known| {
-            let changed = *known != state;
-            *known = state;
-            changed
-        });
-        if changed {
-            tracing::info!(?state, "event feed changed");
-            if state == FeedState::Live {
-                // Asked for here, since the poller sees only the latest state: not one that was down and is back already.
-                self.refresh();
-            }
+        if self.domain.set_feed(state) && state == FeedState::Live {
+            // Asked for here, since the poller sees only the latest state: not one that was down and is back already.
+            self.refresh();
         }
         if state == FeedState::Live {
             self.domain.caught_up();
@@ -255,13 +247,7 @@ impl EventSink {
     /// Says how the feed is that the crate's own loop drives: it knows by itself when to ask for a list.
     #[cfg(feature = "source")]
     pub(crate) fn note_feed(&self, state: FeedState) {
-        let is_news = self
-            .domain
-            .feed
-            .send_if_modified(|known| std::mem::replace(known, state) != state);
-        if is_news {
-            tracing::info!(?state, "event feed changed");
-        }
+        self.domain.set_feed(state);
     }
 
     /// What is known of `credential` now, for work that is not a request, such as a job or a message. What an unknown credential means is the caller's to decide. Counted nowhere.
@@ -299,7 +285,7 @@ impl EventSink {
         self.domain.is_ready()
     }
 
-    #[cfg(any(feature = "crl-poll", feature = "journal", feature = "source"))]
+    #[cfg(any(feature = "crl-poll", feature = "journal", feature = "metrics", feature = "source"))]
     pub(crate) const fn domain(&self) -> &Arc<Domain> {
         &self.domain
     }
@@ -335,14 +321,12 @@ impl EventSink {
             Err(ApplyError::AtCapacity { refused } | ApplyError::FromFuture { refused, .. }) => refused,
             Ok(()) | Err(ApplyError::NotDurable { .. }) => 0,
         };
-        if refused < events.len() {
-            self.domain.applied();
-        }
+        self.domain.applied(events, refused);
         Pending::new(merged, ticket)
     }
 
     /// What a message says is in force, or what is to be done with it instead.
-    pub(crate) fn take_in(&self, decode: &impl Decode, message: &[u8]) -> Result<Pending, Disposition> {
+    pub(crate) fn take_in(&self, decode: &impl Decode, message: &[u8]) -> Result<Pending, Ended> {
         self.taken_in(decode.decode(message), |events| self.put_in_force(&events))
     }
 
@@ -350,20 +334,20 @@ impl EventSink {
         &self,
         decoded: Result<Decoded, DecodeError>,
         put_in_force: impl FnOnce(Vec<Event>) -> Pending,
-    ) -> Result<Pending, Disposition> {
+    ) -> Result<Pending, Ended> {
         match decoded {
             Ok(Decoded::Events(events)) => Ok(put_in_force(events)),
-            Ok(Decoded::Ignored(reason)) => Err(Disposition::Ignored(reason)),
+            Ok(Decoded::Ignored(reason)) => Err(Ended::ignored(reason)),
             Ok(Decoded::Heartbeat(at)) => {
                 let mut health = self.domain.health();
                 health.feed.heartbeat(at, Timestamp::now(), Instant::now());
-                Err(Disposition::Applied)
+                Err(Ended::applied())
             }
             Ok(Decoded::Refresh) => {
                 self.refresh();
-                Err(Disposition::Applied)
+                Err(Ended::applied())
             }
-            Err(error) => Err(Disposition::DeadLetter(words(&error))),
+            Err(error) => Err(Ended::dead_letter(error.field(), words(&error))),
         }
     }
 
@@ -373,7 +357,7 @@ impl EventSink {
         &self,
         decode: &impl Decode,
         messages: impl Iterator<Item = &'m [u8]> + Clone,
-    ) -> Vec<Result<Pending, Disposition>> {
+    ) -> Vec<Result<Pending, Ended>> {
         // A journal answers for each message by itself, and writes those of a time at once anyway.
         if self.domain.journal.get().is_none() {
             let decoded: Vec<_> = messages.clone().map(|message| decode.decode(message)).collect();
@@ -384,9 +368,7 @@ impl EventSink {
             let events: Vec<Event> = decoded.iter().flat_map(of).collect();
             let arrival = Timestamp::now();
             if events.is_empty() || self.domain.store.merge(&events, arrival).is_ok() {
-                if !events.is_empty() {
-                    self.domain.applied();
-                }
+                self.domain.applied(&events, 0);
                 return decoded
                     .into_iter()
                     .map(|decoded| self.taken_in(decoded, |_| Pending::done()))
@@ -397,8 +379,9 @@ impl EventSink {
         messages.map(|message| self.take_in(decode, message)).collect()
     }
 
-    pub(crate) fn disposed(&self, disposition: Disposition, message: &[u8]) -> Disposition {
-        self.domain.counters.disposed(&disposition);
+    pub(crate) fn disposed(&self, ended: Ended, message: &[u8]) -> Disposition {
+        self.domain.counters.disposed(&ended);
+        let disposition = ended.disposition;
         if let Disposition::DeadLetter(reason) = &disposition {
             self.domain.dead_lettered(reason);
         }
@@ -411,13 +394,13 @@ impl EventSink {
     }
 }
 
-pub(crate) fn disposition(applied: Result<(), ApplyError>) -> Disposition {
+/// What became of a message whose events were put in force as far as this says.
+pub(crate) fn ended(applied: Result<(), ApplyError>) -> Ended {
     match applied {
-        Ok(()) => Disposition::Applied,
-        Err(error @ (ApplyError::AtCapacity { .. } | ApplyError::NotDurable { .. })) => {
-            Disposition::Retry(words(&error))
-        }
-        Err(error @ ApplyError::FromFuture { .. }) => Disposition::DeadLetter(words(&error)),
+        Ok(()) => Ended::applied(),
+        Err(error @ ApplyError::AtCapacity { .. }) => Ended::retry("at-capacity", words(&error)),
+        Err(error @ ApplyError::NotDurable { .. }) => Ended::retry("not-durable", words(&error)),
+        Err(error @ ApplyError::FromFuture { .. }) => Ended::dead_letter("from-future", words(&error)),
     }
 }
 
@@ -451,7 +434,8 @@ mod tests {
         let taken = sink.take_in_all(&decode, messages.into_iter());
         assert_eq!(version(&sink), before + 1);
         assert!(taken[0].is_ok() && taken[2].is_ok());
-        assert!(matches!(taken[1], Err(Disposition::Ignored(_))));
+        let ignored = taken[1].as_ref().err().map(|ended| &ended.disposition);
+        assert!(matches!(ignored, Some(Disposition::Ignored(_))));
         for id in ["a", "b"] {
             assert!(
                 matches!(sink.decide(&Key::token(id).into()), Verdict::Revoked(_)),

@@ -50,6 +50,12 @@ impl Snapshot {
         self.tables.iter().map(Table::len).sum::<usize>() + issuer_wide
     }
 
+    /// How many bytes of memory the list takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.tables.iter().map(Table::bytes).sum()
+    }
+
     /// When the list was issued; `None` for the empty list of an issuer that has signed none yet.
     #[must_use]
     pub const fn issued_at(&self) -> Option<Timestamp> {

@@ -12,6 +12,8 @@ use crate::verdict::Freshness;
 pub struct Status {
     /// Whether requests are answered by what is known: false if the policy refuses everyone for want of a fresh list.
     pub ready: bool,
+    /// What is not as it should be, in words, the gravest first. Empty if all is well.
+    pub concerns: Vec<Concern>,
     /// `fresh`, `no-snapshot` or `stale`.
     #[serde(serialize_with = "freshness")]
     pub freshness: Freshness,
@@ -33,8 +35,76 @@ pub struct Status {
     pub would_refuse: u64,
     /// Work that was admitted and is under way.
     pub in_flight: InFlightStatus,
+    /// Proofs that a revocation at the issuer is enforced here; `None` if none are
+    /// [expected](crate::RevocationLayer::with_canary).
+    pub canary: Option<CanaryStatus>,
     /// What keeps all this beyond the life of the process; `None` without a journal.
     pub journal: Option<JournalStatus>,
+}
+
+/// One thing that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Concern {
+    /// Which, for programs.
+    pub code: ConcernCode,
+    /// A sentence or two for people: what is the matter, since when, why as far as it is known, and what comes of it. No ids.
+    pub words: String,
+}
+
+/// What may not be as it should be, the gravest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ConcernCode {
+    /// What earlier processes were told is lost, and no signed list has made up for it yet.
+    JournalLost,
+    /// No list was ever installed.
+    NoList,
+    /// The list is older than the policy's `max_age`.
+    ListStale,
+    /// There are no signing keys to verify lists and tokens with.
+    NoSigningKeys,
+    /// The event feed is disconnected, or nobody reads it any more.
+    FeedDown,
+    /// No canary came through in time.
+    CanaryOverdue,
+    /// Messages may have been missed, and no list was fetched since.
+    FeedGap,
+    /// Events cannot be made durable.
+    JournalNotDurable,
+    /// Events hold 90 % or more of the keys that they may.
+    OverlayFull,
+    /// Polls fail. The list is young enough still.
+    ListAging,
+    /// The signing keys could not be fetched anew.
+    SigningKeysAging,
+    /// The event feed is being connected.
+    FeedConnecting,
+    /// Older events are still coming in.
+    FeedCatchingUp,
+}
+
+impl ConcernCode {
+    /// Its name in JSON: `list-stale`, ….
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::JournalLost => "journal-lost",
+            Self::NoList => "no-list",
+            Self::ListStale => "list-stale",
+            Self::NoSigningKeys => "no-signing-keys",
+            Self::FeedDown => "feed-down",
+            Self::CanaryOverdue => "canary-overdue",
+            Self::FeedGap => "feed-gap",
+            Self::JournalNotDurable => "journal-not-durable",
+            Self::OverlayFull => "overlay-full",
+            Self::ListAging => "list-aging",
+            Self::SigningKeysAging => "signing-keys-aging",
+            Self::FeedConnecting => "feed-connecting",
+            Self::FeedCatchingUp => "feed-catching-up",
+        }
+    }
 }
 
 /// The installed list.
@@ -43,8 +113,12 @@ pub struct Status {
 pub struct SnapshotStatus {
     /// How many keys it carries.
     pub entries: usize,
+    /// How many bytes of memory it takes.
+    pub bytes: usize,
     /// How long ago it was fetched or confirmed.
     pub age_ms: u64,
+    /// How old it may become before the stale policy decides.
+    pub max_age_ms: u64,
     /// When it was issued, in seconds since the epoch; `None` for the empty list of an issuer that signed none yet.
     pub iat: Option<u64>,
 }
@@ -59,6 +133,20 @@ pub struct PollStatus {
     pub last_error: Option<String>,
     /// How many polls failed since the last success.
     pub failures: u64,
+    /// The keys that the issuer signs with; `None` where no poller runs.
+    pub signing_keys: Option<SigningKeysStatus>,
+}
+
+/// The issuer's signing keys.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct SigningKeysStatus {
+    /// How many are known.
+    pub count: usize,
+    /// How long ago they were last fetched; `None` before that, also if an earlier process left some.
+    pub fetched_ms_ago: Option<u64>,
+    /// Why they could last not be fetched; `None` once they were.
+    pub last_error: Option<String>,
 }
 
 /// What events have said.
@@ -69,6 +157,10 @@ pub struct OverlayStatus {
     pub entries: usize,
     /// How many may be.
     pub capacity: usize,
+    /// How many bytes of memory they take: they are held twice.
+    pub bytes: usize,
+    /// How many events were put in force since the start, those included that said nothing new.
+    pub applied: u64,
 }
 
 /// The event feed.
@@ -81,6 +173,8 @@ pub struct FeedStatus {
     pub source: Option<String>,
     /// What its consumer last said of it.
     pub state: FeedState,
+    /// For how long it has been so; `None` before anything was said of it.
+    pub state_for_ms: Option<u64>,
     /// How long ago the last event was applied.
     pub last_event_ms_ago: Option<u64>,
     /// How long ago the broker last gave a sign of life.
@@ -132,6 +226,30 @@ pub enum FeedState {
     Down,
 }
 
+impl FeedState {
+    /// All of them.
+    #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only metrics name them all"))]
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Unknown,
+        Self::Connecting,
+        Self::CatchingUp,
+        Self::Live,
+        Self::Down,
+    ];
+
+    /// Its name in JSON: `unknown`, `connecting`, `catching-up`, `live` or `down`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Connecting => "connecting",
+            Self::CatchingUp => "catching-up",
+            Self::Live => "live",
+            Self::Down => "down",
+        }
+    }
+}
+
 /// Messages by what became of them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -167,6 +285,10 @@ pub struct VerdictCounts {
     pub anonymous: u64,
     /// Revoked.
     pub revoked: u64,
+    /// Of these, those that an event alone refuses.
+    pub revoked_by_event: u64,
+    /// And those that the list refuses.
+    pub revoked_by_list: u64,
     /// Nothing known against the credential, but not fresh.
     pub unknown: u64,
     /// A credential that could not be read.
@@ -186,6 +308,22 @@ pub struct InFlightStatus {
     pub cut: u64,
     /// How much of it a layer in observe-only mode would have ended.
     pub would_cut: u64,
+}
+
+/// Proofs that a revocation at the issuer is enforced here.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct CanaryStatus {
+    /// How often the issuer is to revoke its canary.
+    pub every_ms: u64,
+    /// How long after that it is to be refused here.
+    pub within_ms: u64,
+    /// How long ago the issuer revoked the newest that is refused here, by its own clock; `None` before the first.
+    pub last_proof_ms_ago: Option<u64>,
+    /// How long that took to be enforced here, by both clocks.
+    pub last_delay_ms: Option<u64>,
+    /// Whether the next one should be refused by now, and is not.
+    pub is_overdue: bool,
 }
 
 /// The journal.

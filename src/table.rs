@@ -24,6 +24,11 @@ impl<V> Table<V> {
         self.entries.len()
     }
 
+    /// How many bytes of memory it takes, those included that are kept free.
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<(Fingerprint, V)>() + self.index.allocation_size()
+    }
+
     /// The value of `key`. Costs nothing but a comparison if the table is empty.
     pub(crate) fn get(&self, key: Fingerprint) -> Option<&V> {
         if self.entries.is_empty() {

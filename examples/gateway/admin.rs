@@ -7,25 +7,30 @@ use std::time::Duration;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::ORIGIN;
+use axum::http::header::{CONTENT_TYPE, HeaderName, ORIGIN};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use serde_json::json;
-use tower_revocation::crl::KeyHandle;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
-use tower_revocation::status::JournalStart;
+use tower_revocation::probe::{Healthz, Need, Readyz};
 use tower_revocation::{Disposition, EventSink};
 
+use crate::metrics::Metrics;
+
 /// The routes.
-pub(crate) fn router(sink: EventSink, keys: KeyHandle) -> Router {
+pub(crate) fn router(sink: EventSink, needs: impl Iterator<Item = Need>, metrics: Metrics) -> Router {
+    // Whoever is admitted has a token that was verified.
+    let readyz = Readyz::new(sink.clone()).with_need(Need::SigningKeys);
+    let readyz = needs.fold(readyz, Readyz::with_need);
     let events = post(take_in).layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES));
     Router::new()
         .route("/status", get(status))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(move |sink| ready(sink, keys.clone())))
+        .route("/metrics", get(move || async move { (METRICS_TYPE, metrics.render()) }))
+        .route_service("/healthz", Healthz::new())
+        .route_service("/readyz", readyz)
         .route("/events", events)
         .route("/refresh", post(refresh))
         .with_state(sink)
@@ -42,43 +47,6 @@ async fn refuse_browsers(request: Request, next: Next) -> Response {
 
 async fn status(State(sink): State<EventSink>) -> Response {
     Json(sink.status()).into_response()
-}
-
-/// Ready unless everyone would be refused: by the policy, or because no token can be verified. Says as well how far the start
-/// has come: what was found of earlier processes, whether the list is fetched, and whether older events are still coming in.
-async fn ready(State(sink): State<EventSink>, keys: KeyHandle) -> Response {
-    let (code, verdict) = if !sink.is_ready() {
-        (StatusCode::SERVICE_UNAVAILABLE, "no fresh revocation list")
-    } else if keys.current().is_empty() {
-        (StatusCode::SERVICE_UNAVAILABLE, "no signing keys")
-    } else {
-        (StatusCode::OK, "ready")
-    };
-    let status = sink.status();
-    let journal = match &status.journal {
-        None => "none".to_owned(),
-        Some(journal) => {
-            let durable = if journal.durable { "" } else { ", cannot be written" };
-            match journal.start {
-                JournalStart::New => format!("new{durable}"),
-                JournalStart::Restored => format!("restored, {} entries{durable}", journal.restored_entries),
-                _ => format!("lost{durable}"),
-            }
-        }
-    };
-    let is_restored = status.journal.as_ref().is_some_and(|journal| journal.restored_list);
-    let list = match (&status.snapshot, status.poll.last_success_ms_ago) {
-        (None, _) => "none",
-        (Some(_), None) if is_restored => "restored",
-        _ => "fetched",
-    };
-    let feed = serde_json::to_value(status.feed.state).unwrap_or_default();
-    let feed = feed.as_str().unwrap_or_default();
-    (
-        code,
-        format!("{verdict}\njournal: {journal}\nlist: {list}\nfeed: {feed}\n"),
-    )
-        .into_response()
 }
 
 /// Takes in one raw message, as a queue would deliver it.
@@ -108,6 +76,9 @@ async fn refresh(State(sink): State<EventSink>) -> Response {
     };
     (code, Json(sink.status())).into_response()
 }
+
+/// Prometheus' text format.
+const METRICS_TYPE: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
 
 /// Real messages have a few hundred bytes.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;

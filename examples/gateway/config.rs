@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueEnum};
 use tower_revocation::StalePolicy;
+use tower_revocation::probe::Need;
 
 use crate::base::Base;
 use crate::duration::duration;
@@ -62,7 +63,17 @@ pub(crate) struct Config {
     #[arg(long, env = "GATEWAY_HEARTBEAT", value_name = "DUR", value_parser = duration)]
     pub(crate) heartbeat: Option<Duration>,
 
-    /// Where to serve /status, /healthz, /readyz, /events and /refresh; whoever gets here can revoke, so keep it private
+    /// Expect a canary: a key that nobody holds, revoked so often by the registry, and refused here soon after. An embedded
+    /// registry revokes it by itself [default: none, but with no arguments at all every 5s]
+    #[arg(long, env = "GATEWAY_CANARY", value_name = "DUR", value_parser = duration)]
+    canary: Option<Duration>,
+
+    /// What /readyz needs besides a fresh list and signing keys, separated by commas: feed (a live queue), canary (one that is
+    /// refused, and not too old). What all gateways lack at a time takes them all out of service
+    #[arg(long, env = "GATEWAY_READY_NEEDS", value_name = "WHAT", value_delimiter = ',')]
+    pub(crate) ready_needs: Vec<ReadyNeed>,
+
+    /// Where to serve /status, /metrics, /healthz, /readyz, /events and /refresh; whoever gets here can revoke, so keep it private
     /// [default: 127.0.0.1:8081, or a free port if that is taken]
     #[arg(long, env = "GATEWAY_ADMIN", value_name = "ADDR")]
     pub(crate) admin: Option<SocketAddr>,
@@ -115,6 +126,11 @@ impl Config {
         }
     }
 
+    /// How often the registry revokes its canary.
+    pub(crate) fn canary(&self) -> Option<Duration> {
+        self.canary.or_else(|| is_untold().then_some(UNTOLD_CANARY))
+    }
+
     /// The host that an embedded registry names in its agents' DIDs.
     pub(crate) fn did_authority(&self) -> Option<String> {
         did_authority(&self.issuer())
@@ -155,6 +171,12 @@ impl Config {
                     .into(),
             );
         }
+        if self.ready_needs.contains(&ReadyNeed::Canary) && self.canary().is_none() {
+            return Err("--ready-needs canary: say by --canary how often the registry revokes one".into());
+        }
+        if self.ready_needs.contains(&ReadyNeed::Feed) && self.reader().is_none() {
+            return Err("--ready-needs feed: say by --queue what feed there is".into());
+        }
         if self.registry.is_none() && self.did_authority().is_none() {
             let issuer = self.issuer();
             return Err(format!(
@@ -182,12 +204,35 @@ impl From<Stale> for StalePolicy {
     }
 }
 
+/// What /readyz may need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReadyNeed {
+    Canary,
+    Feed,
+}
+
+impl From<ReadyNeed> for Need {
+    fn from(need: ReadyNeed) -> Self {
+        match need {
+            ReadyNeed::Canary => Self::Canary,
+            ReadyNeed::Feed => Self::Feed,
+        }
+    }
+}
+
 /// What to do if the state directory is of no use.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum StateDamaged {
     Refuse,
     StartEmpty,
 }
+
+/// Whether the gateway is to show itself: nothing was asked of it.
+pub(crate) fn is_untold() -> bool {
+    std::env::args_os().len() == 1
+}
+
+const UNTOLD_CANARY: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Durations are a whole number and a unit: 500ms, 30s, 15m, 1h, 7d.
@@ -208,6 +253,8 @@ Examples:
       With everything it knows kept across restarts: the list is in force before the registry is asked
   gateway --registry http://registry.internal --queue nats://nats.internal:4222/REVOCATIONS.agents
       One of several gateways, each of which hears of every revocation
+  gateway --registry http://registry.internal --queue nats://nats.internal:4222/REVOCATIONS.agents --canary 15s
+      With a proof every 15s that what the registry revokes is refused here
   gateway --measure 200
       How long a revocation takes (build with --release)
 

@@ -22,6 +22,7 @@ mod duration;
 mod envelope;
 mod hop;
 mod measure;
+mod metrics;
 mod proxy;
 mod queue;
 mod refusal;
@@ -42,13 +43,16 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeyHandle, Poller};
+use tower_revocation::format::canary;
 use tower_revocation::journal::Journal;
-use tower_revocation::{Anonymous, EventSink, FeedState, GuardExtension, RevocationLayer, identify};
+use tower_revocation::probe::Need;
+use tower_revocation::{Anonymous, Canary, EventSink, FeedState, GuardExtension, RevocationLayer, identify};
 
 use crate::auth::{Agent, Authenticator};
 use crate::base::Base;
 use crate::caller::Doors;
 use crate::config::{Config, StateDamaged};
+use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 use crate::queue::{Address, Feed, Publisher};
 use crate::refusal::AsUpstream;
@@ -136,10 +140,20 @@ async fn run(config: Config) -> Result<(), Failure> {
         .with_anonymous(Anonymous::Challenge)
         // For tunnels, which outlive the response that opens them.
         .with_guard_extension(GuardExtension::Insert);
+    let layer = match config.canary() {
+        Some(every) => layer.with_canary(Canary::every(every)),
+        None => layer,
+    };
+    // Before anything is counted.
+    let metrics = Metrics::install(&sink)?;
     if let Some(journal) = journal {
         sink.keep_in(journal)?;
     }
     let keys = poll(&config, &registry, &sink)?;
+    if let (Some(every), Some(_)) = (config.canary(), &embedded) {
+        let publisher = publisher.clone();
+        tokio::spawn(async move { publisher.repeat(every, canary).await });
+    }
     let mut feed = Feed::start(reader, publisher, sink.clone());
 
     // The last one added is the first to see a request.
@@ -153,7 +167,8 @@ async fn run(config: Config) -> Result<(), Failure> {
         ))
         .layer(middleware::from_fn(envelope::identify));
     servers.serve(gateway, app);
-    servers.serve(admin, admin::router(sink.clone(), keys));
+    let needs = config.ready_needs.iter().copied().map(Need::from);
+    servers.serve(admin, admin::router(sink.clone(), needs, metrics));
     terminal.say(format_args!("listening http://{gateway_address}"));
     terminal.say(format_args!("admin http://{admin_address}"));
 
@@ -163,7 +178,7 @@ async fn run(config: Config) -> Result<(), Failure> {
         registry,
         registry_inside,
     });
-    let is_untold = std::env::args_os().len() == 1 && config.upstream.is_none();
+    let is_untold = config::is_untold() && config.upstream.is_none();
     let work = async {
         match (doors, config.measure) {
             (Some(doors), Some(agents)) => {

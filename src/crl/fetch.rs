@@ -196,6 +196,24 @@ pub(crate) enum Problem {
 }
 
 impl FetchError {
+    /// What went wrong, in a word that may be counted by.
+    pub(crate) const fn code(&self) -> &'static str {
+        match &self.problem {
+            Problem::Body(_) => "body",
+            Problem::Client(_) => "client",
+            Problem::Install(InstallError::Rollback { .. }) => "rollback",
+            Problem::Install(_) => "install",
+            Problem::List(ListError::UnknownKey { .. }) => "unknown-key",
+            Problem::List(ListError::Invalid { .. }) => "invalid",
+            Problem::Lost(_) => "lost",
+            Problem::NotKept(_) => "not-kept",
+            Problem::NothingToModify => "nothing-to-modify",
+            Problem::Status { .. } => "status",
+            Problem::Timeout(_) => "timeout",
+            Problem::TooLarge(_) => "too-large",
+        }
+    }
+
     /// How long the server asked to be left alone.
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self.problem {

@@ -18,6 +18,7 @@ use crate::crl::list::{ListError, ListFormat};
 use crate::crl::ring::KeyHandle;
 use crate::domain::words;
 use crate::keep::Fetched;
+use crate::observe::Polled;
 use crate::sink::EventSink;
 use crate::status::FeedState;
 use crate::timestamp::Timestamp;
@@ -163,6 +164,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
     ///
     /// Outside a tokio runtime with its clock enabled.
     pub async fn run(mut self) -> Infallible {
+        self.sink.domain().signing_keys(|_| ());
         let mut signals = Signals::of(&self);
         let mut backoff = self.backoff();
         self.restore_first().await;
@@ -170,8 +172,15 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             let started = Instant::now();
             let request = *signals.requested.borrow_and_update();
             let mut earliest = started + FETCH_GAP;
-            let next = match self.poll().await {
-                Ok(()) => {
+            let polled = self.poll().await;
+            if let Some(observer) = self.sink.domain().observer.get() {
+                let outcome = polled
+                    .as_ref()
+                    .map_or_else(|error| Polled::Failed(error.code()), |done| *done);
+                observer.polled(outcome, started.elapsed());
+            }
+            let next = match polled {
+                Ok(_done) => {
                     backoff = self.backoff();
                     earliest.max(Instant::now() + self.pace())
                 }
@@ -229,7 +238,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         }
     }
 
-    async fn poll(&mut self) -> Result<(), FetchError> {
+    async fn poll(&mut self) -> Result<Polled, FetchError> {
         if self.keys_fetched_at.is_none_or(|at| at.elapsed() >= KEYS_MAX_AGE) {
             let fetched = self.fetch_keys().await;
             // Old keys are better than none: what they verify still has to be the issuer's.
@@ -247,7 +256,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             Answer::Document { body, validator } => {
                 self.install(body).await?;
                 self.validator = validator;
-                Ok(())
+                Ok(Polled::Installed)
             }
             Answer::NotModified if !is_conditional => Err(self.failed(Problem::NothingToModify)),
             Answer::NotModified => {
@@ -260,11 +269,12 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                     // Nothing waits for it: if it fails, a restart takes the list to be older than it is.
                     drop(journal.lists().keep_confirmed(Timestamp::now()));
                 }
-                confirmed
+                confirmed.map(|()| Polled::Confirmed)
             }
             Answer::Other { status, body, .. } if self.format.is_none_yet(status, &body) => self
                 .sink
                 .install_none()
+                .map(|()| Polled::NoneYet)
                 .map_err(|error| self.failed(Problem::Install(error))),
             Answer::Other {
                 status, retry_after, ..
@@ -326,6 +336,18 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
     }
 
     async fn fetch_keys(&mut self) -> Result<(), FetchError> {
+        let fetched = self.try_fetch_keys().await;
+        let count = self.keys.borrow().len();
+        let last_error = fetched.as_ref().err().map(|error| words(error).into_owned());
+        self.sink.domain().signing_keys(|keys| {
+            keys.count = count;
+            keys.fetched = self.keys_fetched_at;
+            keys.last_error = last_error;
+        });
+        fetched
+    }
+
+    async fn try_fetch_keys(&mut self) -> Result<(), FetchError> {
         self.keys_tried_at = Some(Instant::now());
         let failed = |problem| FetchError {
             uri: self.keys_uri.clone(),

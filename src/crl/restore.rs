@@ -44,8 +44,10 @@ impl<C, F: ListFormat> Poller<C, F> {
     pub(super) fn adopt(&mut self, restored: Restored) -> Result<(), RestoreError> {
         self.is_restored = true;
         if let Some((keys, document)) = restored.keys {
+            let count = keys.len();
             self.keys.send_replace(Arc::new(keys));
             self.keys_document = Some(document);
+            self.sink.domain().signing_keys(|known| known.count = count);
         }
         restored.problem.map_or(Ok(()), |problem| Err(RestoreError { problem }))
     }

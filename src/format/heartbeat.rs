@@ -1,9 +1,7 @@
 //! An issuer's heartbeat, beside its events.
 
-use serde::{Deserialize, Serialize};
-
 use crate::decode::{Decode, DecodeError, Decoded};
-use crate::format::object::Object;
+use crate::format::signal;
 use crate::timestamp::Timestamp;
 
 /// Reads [heartbeats](heartbeat) in a feed, and leaves all other messages to the decoder of the issuer's events.
@@ -43,10 +41,9 @@ impl<D> Heartbeats<D> {
 
 impl<D: Decode> Decode for Heartbeats<D> {
     fn decode(&self, message: &[u8]) -> Result<Decoded, DecodeError> {
-        match read(message) {
+        match signal::read(HEARTBEAT_TYPE, message) {
             None => self.0.decode(message),
-            Some(Message { at_ms: Some(at), .. }) => Ok(Decoded::Heartbeat(Timestamp::from_unix_millis(at))),
-            Some(_) => Err(DecodeError::new("at_ms", "is missing or not a whole number")),
+            Some(at) => Ok(Decoded::Heartbeat(at?)),
         }
     }
 }
@@ -55,40 +52,11 @@ impl<D: Decode> Decode for Heartbeats<D> {
 /// milliseconds since the epoch.
 #[must_use]
 pub fn heartbeat(at: Timestamp) -> Vec<u8> {
-    let message = Message {
-        kind: HEARTBEAT_TYPE,
-        at_ms: Some(at.as_unix_millis()),
-    };
-    serde_json::to_vec(&message).expect("a string and a number serialize")
+    signal::write(HEARTBEAT_TYPE, at)
 }
 
 /// The `type` of a heartbeat.
 pub const HEARTBEAT_TYPE: &str = "revocation.heartbeat";
-
-#[derive(Deserialize, Serialize)]
-struct Message<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(default, deserialize_with = "whole")]
-    at_ms: Option<u64>,
-}
-
-/// The heartbeat that a message is, if it is one. Other messages are hardly looked at.
-fn read(message: &[u8]) -> Option<Message<'_>> {
-    if message.len() > LONGEST_HEARTBEAT {
-        return None;
-    }
-    let Object::<Message<'_>>(heartbeat) = serde_json::from_slice(message).ok()?;
-    (heartbeat.kind == HEARTBEAT_TYPE).then_some(heartbeat)
-}
-
-/// A whole number, or nothing.
-fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    Ok(serde_json::Value::deserialize(deserializer)?.as_u64())
-}
-
-/// In bytes: room for a few more members.
-const LONGEST_HEARTBEAT: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -109,7 +77,7 @@ mod tests {
         let with_more = br#"{"from":"issuer-2","at_ms":1767225600250,"type":"revocation.heartbeat"}"#;
         assert_eq!(decode(with_more).unwrap(), Decoded::Heartbeat(at));
         let mut longest = with_more.to_vec();
-        longest.resize(LONGEST_HEARTBEAT, b' ');
+        longest.resize(signal::LONGEST, b' ');
         assert_eq!(decode(&longest).unwrap(), Decoded::Heartbeat(at));
         longest.push(b' ');
         assert_eq!(decode(&longest).unwrap(), Decoded::Ignored("other".into()));

@@ -1,10 +1,13 @@
 //! Formats of queue messages that this crate reads.
 
+mod canary;
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;
 mod heartbeat;
 #[cfg(feature = "clawdentity")]
 pub(crate) mod json;
 pub(crate) mod object;
+pub(crate) mod signal;
 
+pub use canary::{CANARY_TYPE, Canaries, canary};
 pub use heartbeat::{HEARTBEAT_TYPE, Heartbeats, heartbeat};

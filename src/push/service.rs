@@ -19,13 +19,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
 use crate::admission::ApplyError;
-use crate::decode::{Decode, Disposition};
+use crate::decode::{Decode, Disposition, Ended};
 use crate::keep::LONGEST_WAIT;
 use crate::push::answer::{self, Form, Rejection};
 use crate::push::batch::Messages;
 use crate::push::secret::{Claim, Secret};
 use crate::push::terms::Terms;
-use crate::sink::{EventSink, disposition};
+use crate::sink::{EventSink, ended};
 use crate::whole::{BELIEVED, Unread, whole};
 
 /// Takes in events that are pushed over HTTP. A cheap clone; see the [module](super) for what it asks and answers.
@@ -130,7 +130,8 @@ impl<D: Decode> Push<D> {
             Messages::One => (self.take_in(&[&body]).await, Form::One),
             Messages::Batch(messages) => (self.take_in(&messages).await, Form::Batch),
             Messages::Unreadable(error) => {
-                let dead = Disposition::DeadLetter(format!("batch is not a JSON array: {error}").into());
+                let words = format!("batch is not a JSON array: {error}");
+                let dead = Ended::dead_letter("batch", words.into());
                 (vec![self.disposed(dead, &body)], Form::One)
             }
         };
@@ -154,21 +155,21 @@ impl<D: Decode> Push<D> {
         let deadline = Instant::now() + LONGEST_WAIT;
         let mut dispositions = Vec::with_capacity(taken_in.len());
         for (message, taken_in) in taken_in {
-            let disposition = match taken_in {
-                Ok(pending) => disposition(timeout_at(deadline, pending.durable()).await.unwrap_or_else(|_late| {
+            let ended = match taken_in {
+                Ok(pending) => ended(timeout_at(deadline, pending.durable()).await.unwrap_or_else(|_late| {
                     let problem = "the disk did not answer in time".into();
                     Err(ApplyError::NotDurable { problem })
                 })),
-                Err(disposition) => disposition,
+                Err(ended) => ended,
             };
-            dispositions.push(self.disposed(disposition, message));
+            dispositions.push(self.disposed(ended, message));
         }
         dispositions
     }
 
     /// Notes what became of a message.
-    fn disposed(&self, disposition: Disposition, message: &[u8]) -> Disposition {
-        let disposition = self.sink.disposed(disposition, message);
+    fn disposed(&self, ended: Ended, message: &[u8]) -> Disposition {
+        let disposition = self.sink.disposed(ended, message);
         if let (Some(hook), Disposition::DeadLetter(reason)) = (&self.terms.hook, &disposition) {
             hook(message, reason);
         }

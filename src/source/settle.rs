@@ -8,11 +8,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
 
 use crate::admission::ApplyError;
-use crate::decode::{Decode, Disposition};
+use crate::decode::{Decode, Disposition, Ended};
 use crate::domain::words;
 use crate::health::FeedHealth;
 use crate::pending::Pending;
-use crate::sink::{EventSink, disposition};
+use crate::sink::{EventSink, ended};
 use crate::source::dead_letter::DeadLetter;
 use crate::source::event_source::{Delivery, Retry};
 use crate::source::position::Position;
@@ -49,18 +49,18 @@ impl<D> Desk<D> {
 
 impl<D: Decode> Desk<D> {
     /// Puts in force what the messages say, together.
-    pub(super) fn take_in_all(&self, deliveries: &[impl Delivery]) -> Vec<Result<Pending, Disposition>> {
+    pub(super) fn take_in_all(&self, deliveries: &[impl Delivery]) -> Vec<Result<Pending, Ended>> {
         let messages = deliveries.iter().map(Delivery::payload);
         self.sink.take_in_all(&self.decode, messages)
     }
 
     /// Puts in force what the message says.
-    fn take_in(&self, delivery: &impl Delivery) -> Result<Pending, Disposition> {
+    fn take_in(&self, delivery: &impl Delivery) -> Result<Pending, Ended> {
         self.sink.take_in(&self.decode, delivery.payload())
     }
 
     /// Waits until what was taken in is durable, and tells the broker what became of the message; as often as it takes.
-    pub(super) async fn settle<M: Delivery>(&self, mut delivery: M, taken_in: Result<Pending, Disposition>) -> Settled {
+    pub(super) async fn settle<M: Delivery>(&self, mut delivery: M, taken_in: Result<Pending, Ended>) -> Settled {
         let attempts = delivery.attempts().max(1);
         let outcome = durable(taken_in).await;
         match self.judged(outcome, attempts, delivery.payload()) {
@@ -102,13 +102,17 @@ impl<D: Decode> Desk<D> {
     /// What became of a message at this attempt. What was tried often enough is a dead letter; but for what is in force and waits
     /// for a disk: there is nothing wrong with it, and the broker keeps it as long as nobody acknowledges it.
     fn judged(&self, outcome: Outcome, attempts: u32, payload: &[u8]) -> Disposition {
-        let disposition = match outcome {
-            Outcome::Ended(Disposition::Retry(reason)) if attempts >= self.terms.attempts.get() => {
-                Disposition::DeadLetter(format!("given up after {attempts} attempts: {reason}").into())
+        let ended = match outcome {
+            Outcome::Ended(Ended {
+                disposition: Disposition::Retry(reason),
+                ..
+            }) if attempts >= self.terms.attempts.get() => {
+                let words = format!("given up after {attempts} attempts: {reason}");
+                Ended::dead_letter("given-up", words.into())
             }
-            Outcome::Ended(disposition) | Outcome::NotDurable(disposition) => disposition,
+            Outcome::Ended(ended) | Outcome::NotDurable(ended) => ended,
         };
-        self.sink.disposed(disposition, payload)
+        self.sink.disposed(ended, payload)
     }
 
     async fn put_aside(&self, mut delivery: impl Delivery, reason: String, attempts: u32) -> Settled {
@@ -154,19 +158,19 @@ async fn acknowledged(delivery: &mut impl Delivery) -> Settled {
 
 /// What became of an attempt.
 enum Outcome {
-    Ended(Disposition),
+    Ended(Ended),
     /// What the message says is in force, and on no disk.
-    NotDurable(Disposition),
+    NotDurable(Ended),
 }
 
 /// Waits until what is in force is durable.
-async fn durable(taken_in: Result<Pending, Disposition>) -> Outcome {
+async fn durable(taken_in: Result<Pending, Ended>) -> Outcome {
     match taken_in {
         Ok(pending) => match pending.durable().await {
-            failed @ Err(ApplyError::NotDurable { .. }) => Outcome::NotDurable(disposition(failed)),
-            applied => Outcome::Ended(disposition(applied)),
+            failed @ Err(ApplyError::NotDurable { .. }) => Outcome::NotDurable(ended(failed)),
+            applied => Outcome::Ended(ended(applied)),
         },
-        Err(disposition) => Outcome::Ended(disposition),
+        Err(ended) => Outcome::Ended(ended),
     }
 }
 

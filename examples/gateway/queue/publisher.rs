@@ -1,11 +1,13 @@
 //! The end of the queue that the registry publishes to.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tower_revocation::Timestamp;
 use tower_revocation::source::Memory;
 
 use crate::Failure;
@@ -83,6 +85,21 @@ impl Publisher {
                     self.shared.connection.lock().await.take();
                     sleep(PAUSE).await;
                 }
+            }
+        }
+    }
+}
+
+impl Publisher {
+    /// Publishes, so often, what `message` says at the time. What cannot be published by the next time is given up.
+    pub(crate) async fn repeat(&self, every: Duration, message: impl Fn(Timestamp) -> Vec<u8>) -> Infallible {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let published = timeout(every, self.publish(&message(Timestamp::now()))).await;
+            if let Err(error) = published.unwrap_or_else(|late| Err(late.into())) {
+                tracing::warn!(%error, "heartbeat or canary was not published");
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tower_revocation::format::Heartbeats;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
+use tower_revocation::format::{Canaries, Heartbeats};
 use tower_revocation::source::{self, EventSource};
 use tower_revocation::{EventSink, FeedState};
 
@@ -77,7 +77,7 @@ impl Reader {
     }
 
     async fn drive(&self, source: impl EventSource, sink: EventSink, told_to_end: impl Future<Output = ()>) {
-        let decode = Heartbeats::beside(ClawdentityEvents::new());
+        let decode = Canaries::beside(Heartbeats::beside(ClawdentityEvents::new()));
         let mut feed = source::drive(source, decode, sink).with_replica(self.replica());
         if let Some(within) = self.heartbeat {
             feed = feed.with_heartbeat(within);

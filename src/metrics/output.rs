@@ -1,0 +1,62 @@
+//! Writing to whatever recorder the host has installed.
+
+use metrics::{Key, Label, Level, Metadata, Recorder};
+
+use crate::metrics::catalogue::{CATALOGUE, Kind};
+
+/// The recorder, and the labels that everything gets.
+pub(super) struct Output<'a> {
+    pub(super) recorder: &'a dyn Recorder,
+    pub(super) labels: &'a [Label],
+}
+
+impl Output<'_> {
+    /// Tells the recorder what there will be.
+    pub(super) fn describe(recorder: &dyn Recorder) {
+        for described in CATALOGUE {
+            let (name, unit, help) = (described.name.into(), described.unit, described.help.into());
+            match described.kind {
+                Kind::Counter => recorder.describe_counter(name, unit, help),
+                Kind::Gauge => recorder.describe_gauge(name, unit, help),
+                Kind::Histogram => recorder.describe_histogram(name, unit, help),
+            }
+        }
+    }
+
+    /// Sets a counter to what was counted elsewhere.
+    pub(super) fn count(&self, name: &'static str, labels: &[(&'static str, &'static str)], value: u64) {
+        let key = key(name, self.labels, labels);
+        self.recorder.register_counter(&key, &METADATA).absolute(value);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "nobody reads the sixteenth digit")]
+    pub(super) fn gauge(&self, name: &'static str, value: u64) {
+        self.set(name, &[], value as f64);
+    }
+
+    /// 0 or 1.
+    pub(super) fn whether(&self, name: &'static str, labels: &[(&'static str, &'static str)], is_so: bool) {
+        self.set(name, labels, f64::from(u8::from(is_so)));
+    }
+
+    /// Nothing, if it is not known.
+    pub(super) fn time(&self, name: &'static str, secs: Option<f64>) {
+        if let Some(secs) = secs {
+            self.set(name, &[], secs);
+        }
+    }
+
+    fn set(&self, name: &'static str, labels: &[(&'static str, &'static str)], value: f64) {
+        let key = key(name, self.labels, labels);
+        self.recorder.register_gauge(&key, &METADATA).set(value);
+    }
+}
+
+/// The host's labels, and a metric's own.
+pub(super) fn key(name: &'static str, common: &[Label], own: &[(&'static str, &'static str)]) -> Key {
+    let own = own.iter().map(|&(name, value)| Label::from_static_parts(name, value));
+    let labels: Vec<Label> = common.iter().cloned().chain(own).collect();
+    Key::from_parts(name, labels)
+}
+
+pub(super) const METADATA: Metadata<'static> = Metadata::new("tower_revocation", Level::INFO, None);
