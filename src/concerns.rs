@@ -201,7 +201,8 @@ struct Time(u64);
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            ms @ 0..10_000 => write!(f, "{}.{} s", ms / 1000, ms % 1000 / 100),
+            0..1_000 => f.write_str("less than a second"),
+            ms @ 1_000..10_000 => write!(f, "{}.{} s", ms / 1000, ms % 1000 / 100),
             ms @ 10_000..120_000 => write!(f, "{} s", ms / 1000),
             ms @ 120_000..7_200_000 => write!(f, "{} min", ms / 60_000),
             ms @ 7_200_000..172_800_000 => write!(f, "{} h", ms / 3_600_000),
@@ -217,7 +218,7 @@ mod tests {
     #[test]
     fn times_are_said_as_people_say_them() {
         let shown = |ms| Time(ms).to_string();
-        assert_eq!(shown(0), "0.0 s");
+        assert_eq!(shown(0), "less than a second");
         assert_eq!(shown(1_250), "1.2 s");
         assert_eq!(shown(9_999), "9.9 s");
         assert_eq!(shown(10_000), "10 s");

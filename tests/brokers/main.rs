@@ -12,6 +12,7 @@ mod adapters;
 mod broker;
 mod fleet;
 mod link;
+mod readiness;
 mod replica;
 mod server;
 mod suite;
@@ -165,6 +166,32 @@ mod fleets {
         let queue = format!("kafka://{}/revocations", server.url());
         a_revocation_is_refused_by_all(&queue, "kafka (tansu)").await;
         nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
+    }
+}
+
+mod killed {
+    use crate::readiness::a_killed_broker_shows_within_2_s_by_policy_and_heals;
+    use crate::server::{NatsServer, RabbitServer, RedisServer};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nats() {
+        let mut server = NatsServer::start().await;
+        let queue = format!("{}/REVOCATIONS.agents", server.url());
+        a_killed_broker_shows_within_2_s_by_policy_and_heals(&mut server, &queue).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn redis() {
+        let mut server = RedisServer::start().await;
+        let queue = format!("{}/revocations", server.url());
+        a_killed_broker_shows_within_2_s_by_policy_and_heals(&mut server, &queue).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn rabbitmq() {
+        let mut server = RabbitServer::start().await;
+        let queue = format!("{}/stream/revocations", server.url());
+        a_killed_broker_shows_within_2_s_by_policy_and_heals(&mut server, &queue).await;
     }
 }
 

@@ -14,4 +14,5 @@ mod proxying;
 mod registry;
 mod restart;
 mod revocation;
+mod watching;
 mod web;

@@ -12,7 +12,9 @@ use tower_revocation::source::{
     Memory, MemorySource, Position, Retry, Signal, SourceError, Start,
 };
 use tower_revocation::status::FeedStatus;
-use tower_revocation::{DecodeError, Decoded, EventSink, FeedState, Key, Lists, Revocation, Snapshot, Timestamp};
+use tower_revocation::{
+    ConcernCode, DecodeError, Decoded, EventSink, FeedState, Key, Lists, Revocation, Snapshot, Timestamp,
+};
 
 use crate::support::{fresh_pair, status_of};
 
@@ -279,12 +281,21 @@ async fn a_log_that_was_wiped_or_trimmed_has_a_list_fetched_before_the_first_eve
             "the log was trimmed"
         };
         assert_eq!((gap.reason.as_str(), gap.is_open), (expected, true));
+        let concerns = sink.status().concerns;
+        let told = |code| concerns.iter().find(|concern| concern.code == code).unwrap();
+        assert!(told(ConcernCode::FeedGap).words.contains(expected), "{concerns:?}");
+        assert!(
+            told(ConcernCode::FeedCatchingUp)
+                .words
+                .starts_with("The feed memory:revocations has been catching up")
+        );
         assert_eq!(settles(&sink).await, 1, "no event before the list");
         assert_eq!(fetches.asked.available_permits(), 1);
         fetches.answers.add_permits(1);
         let status = until_live(&sink).await;
         assert!(!status.last_gap.unwrap().is_open);
         assert_eq!(sink.status().overlay.entries, 3);
+        assert_eq!(sink.status().concerns, []);
     }
 }
 

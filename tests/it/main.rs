@@ -5,6 +5,8 @@
 mod allocation;
 mod architecture;
 mod bytes_codec;
+#[cfg(feature = "source")]
+mod canary;
 #[cfg(feature = "clawdentity")]
 mod clawdentity_events;
 #[cfg(all(feature = "clawdentity", feature = "crl-poll"))]
@@ -29,9 +31,17 @@ mod freshness;
 mod identify;
 mod in_flight;
 mod layer;
+#[cfg(all(
+    feature = "clawdentity",
+    feature = "crl-poll",
+    feature = "metrics",
+    feature = "source"
+))]
+mod metrics;
 mod model;
 #[cfg(feature = "crl-poll")]
 mod poll;
+mod probe;
 #[cfg(feature = "http-push")]
 mod push;
 mod shows;

@@ -16,7 +16,8 @@ use tower_revocation::crl::{
 };
 use tower_revocation::status::FeedState;
 use tower_revocation::{
-    DEFAULT_MAX_AGE, Decoded, Disposition, EventSink, Key, Revocation, RevocationLayer, Snapshot, Timestamp,
+    ConcernCode, DEFAULT_MAX_AGE, Decoded, Disposition, EventSink, Key, Revocation, RevocationLayer, Snapshot,
+    Timestamp,
 };
 
 use crate::support::{by_header, fresh_pair, status_of};
@@ -603,8 +604,50 @@ async fn old_keys_do_while_new_ones_cannot_be_had() {
     tokio::time::sleep(KEYS_MAX_AGE).await;
     sink.refreshed().await;
     assert!(server.fetches("/keys", start).len() >= 2);
-    assert_eq!(sink.status().poll.last_error, None);
+    let status = sink.status();
+    assert_eq!(status.poll.last_error, None);
+    // But somebody has to hear of it.
+    let keys = status.poll.signing_keys.unwrap();
+    assert_eq!((keys.count, keys.fetched_ms_ago), (1, Some(300_000)));
+    let error = "http://registry/keys: request failed: connection refused";
+    assert_eq!(keys.last_error.as_deref(), Some(error));
+    let [concern] = &status.concerns[..] else {
+        panic!("one: {:?}", status.concerns)
+    };
+    assert_eq!(concern.code, ConcernCode::SigningKeysAging);
+    assert!(
+        concern.words.contains("were last fetched 5 min ago") && concern.words.ends_with(error),
+        "{concern:?}"
+    );
     assert_eq!(status_of(&layer, "mallory").await, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_amiss_is_told_before_anybody_is_refused_and_no_longer_than_it_is() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("k1").will_list("k1:100:").will(Answer::Fail);
+    server.0.lock().unwrap().keys_are_away = true;
+    poller(&server, &sink);
+    let codes = |sink: &EventSink| -> Vec<_> { sink.status().concerns.iter().map(|it| it.code).collect() };
+    assert_eq!(codes(&sink), [ConcernCode::NoList]);
+    sink.refreshed().await;
+    assert_eq!(codes(&sink), [ConcernCode::NoList, ConcernCode::NoSigningKeys]);
+    server.0.lock().unwrap().keys_are_away = false;
+    until("all is well", || codes(&sink).is_empty()).await;
+    assert_eq!(sink.status().poll.signing_keys.unwrap().last_error, None);
+    until("polls fail", || sink.status().poll.failures == 3).await;
+    let concerns = sink.status().concerns;
+    assert_eq!(codes(&sink), [ConcernCode::ListAging]);
+    let words = &concerns[0].words;
+    assert!(
+        words.contains("good for another") && words.contains("The last 3 polls failed: http://registry/list"),
+        "{words}"
+    );
+    until("too old", || !sink.is_ready()).await;
+    assert_eq!(
+        codes(&sink),
+        [ConcernCode::ListStale, ConcernCode::SigningKeysAging][..1]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -171,17 +171,25 @@ async fn status_has_the_shape_that_operators_rely_on() {
     let mut status = serde_json::to_value(sink.status()).unwrap();
     let iat = status["snapshot"]["iat"].take().as_u64().unwrap();
     assert!(Timestamp::now().as_unix_secs() - iat < 60);
+    // As much as the tables happen to take.
+    let bytes = status["overlay"]["bytes"].clone();
+    assert!(bytes.as_u64().unwrap() > 0);
     assert_eq!(
         status,
         json!({
             "ready": true,
+            "concerns": [{
+                "code": "feed-catching-up",
+                "words": "The feed of events has been catching up for 1.5 s: older revocations are still coming in."
+            }],
             "freshness": "fresh",
-            "snapshot": {"entries": 0, "age_ms": 1500, "iat": null},
-            "poll": {"last_success_ms_ago": 1500, "last_error": null, "failures": 0},
-            "overlay": {"entries": 1, "capacity": 1_000_000},
+            "snapshot": {"entries": 0, "bytes": 0, "age_ms": 1500, "max_age_ms": 3_600_000, "iat": null},
+            "poll": {"last_success_ms_ago": 1500, "last_error": null, "failures": 0, "signing_keys": null},
+            "overlay": {"entries": 1, "capacity": 1_000_000, "bytes": bytes, "applied": 1},
             "feed": {
                 "source": null,
                 "state": "catching-up",
+                "state_for_ms": 1500,
                 "last_event_ms_ago": 1500,
                 "last_signal_ms_ago": null,
                 "last_heartbeat_ms_ago": null,
@@ -194,9 +202,10 @@ async fn status_has_the_shape_that_operators_rely_on() {
             },
             "dispositions": {"applied": 0, "ignored": 0, "retry": 0, "dead-letter": 0},
             "last_dead_letter": null,
-            "verdicts": {"admit": 1, "anonymous": 0, "revoked": 0, "unknown": 0, "unreadable": 0},
+            "verdicts": {"admit": 1, "anonymous": 0, "revoked": 0, "revoked_by_event": 0, "revoked_by_list": 0, "unknown": 0, "unreadable": 0},
             "would_refuse": 0,
             "in_flight": {"waiting": 0, "woken": 0, "cut": 0, "would_cut": 0},
+            "canary": null,
             "journal": null,
         })
     );

@@ -12,7 +12,7 @@ use tower_revocation::crl::{KeySet, ListError, ListFormat, PublicKey};
 use tower_revocation::journal::Journal;
 use tower_revocation::status::JournalStart;
 use tower_revocation::{
-    DEFAULT_MAX_AGE, Freshness, Lists, Revocation, Snapshot, StalePolicy, Timestamp, Unknown, Verdict,
+    ConcernCode, DEFAULT_MAX_AGE, Freshness, Lists, Revocation, Snapshot, StalePolicy, Timestamp, Unknown, Verdict,
 };
 
 use crate::registry::{A, B, C, ISSUER, Registry, list, token};
@@ -264,6 +264,11 @@ async fn is_refused_if_it_is_not_what_was_signed() {
         assert!(error.starts_with(path.to_str().unwrap()), "{name}: {error}");
         assert_ne!(process.decide(token(A)), Verdict::Admit, "{name}");
         assert!(!process.sink.is_ready(), "{name}: it fails closed under any policy");
+        assert_eq!(
+            process.sink.status().concerns[0].code,
+            ConcernCode::JournalLost,
+            "{name}"
+        );
         drop(process);
 
         let process = Process::with(Journal::open_or_start_empty(directory.path()).unwrap(), policy);

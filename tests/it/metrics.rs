@@ -1,0 +1,391 @@
+//! What recorders are told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use metrics_util::MetricKind;
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use tower_revocation::metrics::Exporter;
+use tower_revocation::{
+    Canary, DecodeError, Decoded, Disposition, Enforcement, EventSink, FeedState, Key, Revocation, Snapshot, Timestamp,
+    canary as the_canary,
+};
+
+use crate::support::{fresh_pair, list_of_now, presenting, send, status_of};
+
+/// An id that is to be found nowhere.
+const ID: &str = "did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN";
+
+/// A recorder of this test's own, and what it was told.
+struct Told {
+    recorder: DebuggingRecorder,
+    snapshotter: Snapshotter,
+}
+
+impl Told {
+    fn new() -> Self {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        Self { recorder, snapshotter }
+    }
+
+    /// Runs something whose metrics go here.
+    fn by<T>(&self, run: impl FnOnce() -> T) -> T {
+        metrics::with_local_recorder(&self.recorder, run)
+    }
+
+    /// What it was told since this was last asked.
+    fn values(&self) -> Values {
+        let told = self.snapshotter.snapshot().into_vec();
+        let named = told.into_iter().map(|(key, _, help, value)| {
+            let name = key.key().name().to_owned();
+            assert!(help.is_some(), "{name} was not described");
+            let ending = match key.kind() {
+                MetricKind::Counter => name.ends_with("_total"),
+                MetricKind::Gauge => !name.ends_with("_total"),
+                MetricKind::Histogram => name.ends_with("_seconds"),
+            };
+            assert!(ending, "{name} is not named as its kind is");
+            let labels: Vec<_> = key
+                .key()
+                .labels()
+                .map(|it| format!("{}={}", it.key(), it.value()))
+                .collect();
+            (format!("{name}{{{}}}", labels.join(",")), value)
+        });
+        Values(named.collect())
+    }
+}
+
+/// By `name{label=value,…}`.
+struct Values(BTreeMap<String, DebugValue>);
+
+impl Values {
+    fn count(&self, name: &str) -> u64 {
+        match self.0.get(name) {
+            Some(DebugValue::Counter(count)) => *count,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    fn gauge(&self, name: &str) -> f64 {
+        match self.0.get(name) {
+            Some(DebugValue::Gauge(value)) => value.into_inner(),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    fn times(&self, name: &str) -> Vec<f64> {
+        match self.0.get(name) {
+            Some(DebugValue::Histogram(values)) => values.iter().map(|value| value.into_inner()).collect(),
+            None => Vec::new(),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
+    match message {
+        b"own words" => Ok(Decoded::Ignored("not ours".into())),
+        [b'?', about @ ..] => Ok(Decoded::Ignored(format!("not about {}", about.len()).into())),
+        [b'!', at @ ..] => Err(DecodeError::new(
+            if at.is_empty() { "data.id" } else { "body" },
+            "is missing",
+        )),
+        id => Ok(Revocation::of(Key::subject(&String::from_utf8_lossy(id))).into()),
+    }
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_verdict_and_source() {
+    let told = Told::new();
+    let (layer, sink) = fresh_pair();
+    let exporter = told.by(|| Exporter::new(sink.clone()));
+    let listed = Snapshot::builder(Timestamp::now().saturating_add(Duration::from_secs(1)))
+        .with_entry(&Revocation::of(Key::subject("listed")));
+    sink.install(listed.build()).unwrap();
+    sink.apply(Revocation::of(Key::subject("told"))).unwrap();
+    for (subject, times) in [("alice", 4), ("listed", 3), ("told", 2)] {
+        for _ in 0..times {
+            status_of(&layer, subject).await;
+        }
+    }
+    send(&layer, http::Request::new(String::new())).await;
+    let observing = layer.with_enforcement(Enforcement::Observe);
+    assert_eq!(status_of(&observing, "told").await, 200);
+    told.by(|| exporter.export());
+    let values = told.values();
+    let of = |verdict, source| {
+        values.count(&format!(
+            "revocation_decisions_total{{verdict={verdict},source={source}}}"
+        ))
+    };
+    assert_eq!(of("admit", "none"), 4);
+    assert_eq!(of("revoked", "list"), 3);
+    assert_eq!(of("revoked", "event"), 3);
+    assert_eq!(of("anonymous", "none"), 1);
+    assert_eq!(of("unknown", "none"), 0);
+    assert_eq!(of("unreadable", "none"), 0);
+    assert_eq!(values.count("revocation_would_refuse_total{}"), 1);
+    let verdicts = sink.status().verdicts;
+    assert_eq!(
+        (verdicts.revoked, verdicts.revoked_by_event, verdicts.revoked_by_list),
+        (6, 3, 3)
+    );
+
+    // They go on, and never back.
+    status_of(&observing, "alice").await;
+    told.by(|| exporter.export());
+    let admitted = "revocation_decisions_total{verdict=admit,source=none}";
+    assert_eq!(told.values().count(admitted), 5);
+}
+
+#[tokio::test]
+async fn messages_are_counted_by_reasons_that_no_message_makes_up() {
+    let told = Told::new();
+    let (layer, sink) = fresh_pair();
+    let layer = layer.with_capacity(std::num::NonZeroUsize::MIN);
+    let exporter = told.by(|| Exporter::new(sink.clone()));
+    let messages: [&[u8]; 9] = [
+        b"alice",
+        b"own words",
+        b"?a",
+        b"?bb",
+        b"!",
+        b"!x",
+        b"!xx",
+        b"bob",
+        b"alice",
+    ];
+    for message in messages {
+        let _: Disposition = sink.ingest(&decode, message);
+    }
+    told.by(|| exporter.export());
+    let values = told.values();
+    let of = |disposition, reason| {
+        values.count(&format!(
+            "revocation_messages_total{{disposition={disposition},reason={reason}}}"
+        ))
+    };
+    assert_eq!(of("applied", "none"), 2);
+    assert_eq!(of("ignored", "not ours"), 1);
+    assert_eq!(of("ignored", "other"), 2);
+    assert_eq!(of("dead-letter", "data.id"), 1);
+    assert_eq!(of("dead-letter", "body"), 2);
+    assert_eq!(of("retry", "at-capacity"), 1);
+    assert_eq!(values.count("revocation_events_applied_total{}"), 2);
+    drop(layer);
+}
+
+/// A decoder whose names of fields never end.
+#[test]
+fn no_decoder_makes_labels_without_end() {
+    let told = Told::new();
+    let (_layer, sink) = fresh_pair();
+    let exporter = told.by(|| Exporter::new(sink.clone()));
+    let decode = |message: &[u8]| -> Result<Decoded, DecodeError> {
+        let field = String::from_utf8_lossy(message).into_owned();
+        Err(DecodeError::new(Box::leak(field.into_boxed_str()), "is made up"))
+    };
+    for number in 0..200 {
+        let _: Disposition = sink.ingest(&decode, format!("field-{number}").as_bytes());
+    }
+    told.by(|| exporter.export());
+    let Values(values) = told.values();
+    let reasons = values.keys().filter(|name| name.contains("disposition=dead-letter"));
+    assert_eq!(reasons.count(), 65);
+    let other = "revocation_messages_total{disposition=dead-letter,reason=other}";
+    assert!(matches!(values[other], DebugValue::Counter(136)), "{:?}", values[other]);
+}
+
+#[test]
+fn the_time_from_the_issuer_to_here_is_recorded_as_it_happens_and_apart_while_catching_up() {
+    let told = Told::new();
+    let (_layer, sink) = fresh_pair();
+    let _exporter = told.by(|| Exporter::new(sink.clone()));
+    let ago = |secs| Timestamp::now().saturating_sub(Duration::from_secs(secs));
+    let apply = |id: &str, secs| {
+        told.by(|| sink.apply(Revocation::of(Key::subject(id)).at(ago(secs))))
+            .unwrap()
+    };
+    let times = |phase: &str| {
+        told.values()
+            .times(&format!("revocation_enforcement_delay_seconds{{phase={phase}}}"))
+    };
+    apply("a", 3);
+    let [delay] = times("live")[..] else { panic!("one") };
+    assert!((3.0..4.0).contains(&delay), "{delay}");
+    // From a clock that is ahead.
+    told.by(|| {
+        sink.apply(Revocation::of(Key::subject("b")).at(Timestamp::now().saturating_add(Duration::from_secs(9))))
+    })
+    .unwrap();
+    assert_eq!(times("live"), [0.0]);
+    for state in [FeedState::Connecting, FeedState::CatchingUp, FeedState::Down] {
+        told.by(|| sink.set_feed(state));
+        apply("c", 100);
+        assert_eq!(times("catch-up").len(), 1, "{state:?}");
+    }
+    sink.set_feed(FeedState::Live);
+    told.by(|| sink.apply_all(["d", "e"].map(|id| Revocation::of(Key::subject(id)).at(ago(1)))))
+        .unwrap();
+    // One that does not say when it happened.
+    told.by(|| sink.apply(Revocation::of(Key::subject("f")))).unwrap();
+    assert_eq!(times("live").len(), 2);
+}
+
+/// So that an exporter that is stuck cannot make anything look fresh.
+#[tokio::test(start_paused = true)]
+async fn ages_are_times_that_stand_still_while_nothing_happens() {
+    let told = Told::new();
+    let (layer, sink) = fresh_pair();
+    let _layer = layer.with_canary(Canary::every(Duration::from_secs(10)));
+    let exporter = told.by(|| Exporter::new(sink.clone()));
+    sink.apply(the_canary::revocation(Timestamp::now())).unwrap();
+    let export = || told.by(|| exporter.export());
+    let names = [
+        "revocation_snapshot_refreshed_timestamp_seconds{}",
+        "revocation_canary_proof_timestamp_seconds{}",
+        "revocation_feed_event_timestamp_seconds{}",
+    ];
+    export();
+    let values = told.values();
+    let before = names.map(|name| values.gauge(name));
+    let now = Timestamp::now().as_unix_secs() as f64;
+    assert!(
+        before.iter().all(|at| (now - 5.0..now + 2.0).contains(at)),
+        "{before:?}"
+    );
+    // The wall clock goes on by itself meanwhile; the difference is what counts.
+    tokio::time::advance(Duration::from_secs(50)).await;
+    export();
+    let values = told.values();
+    let after = names.map(|name| values.gauge(name));
+    let wall = Timestamp::now().as_unix_secs() as f64 - now;
+    for (before, after) in before.iter().zip(after) {
+        let aged = before - after;
+        assert!((49.0 - wall..51.0).contains(&aged), "{aged}: older by what passed");
+    }
+    assert_eq!(values.gauge("revocation_canary_overdue{}"), 1.0);
+}
+
+#[tokio::test]
+async fn names_are_those_that_are_documented_and_no_label_names_anybody() {
+    let told = Told::new();
+    let everything = full_domain(&told).await;
+    let documented = documented();
+    let mut names = BTreeSet::new();
+    for shown in everything.keys() {
+        assert!(
+            !shown.contains(ID) && !shown.contains("01KDVDNA03XJ61A46WBY7B0EGN"),
+            "{shown}"
+        );
+        names.insert(shown.split('{').next().unwrap().to_owned());
+    }
+    assert_eq!(names, documented);
+}
+
+/// The first column of the table in the module's documentation.
+fn documented() -> BTreeSet<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/metrics/mod.rs");
+    let text = std::fs::read_to_string(path).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("//! | `revocation_"));
+    rows.map(|row| format!("revocation_{}", row.split('`').next().unwrap()))
+        .collect()
+}
+
+/// What a domain tells that has everything: a journal, a feed that fails and lags, lists, a canary, and an id in all of it.
+async fn full_domain(told: &Told) -> BTreeMap<String, DebugValue> {
+    use std::future::{Ready, ready};
+
+    use bytes::Bytes;
+    use http::{Request, Response, StatusCode, Uri};
+    use http_body_util::{Empty, Full};
+    use tower::service_fn;
+    use tower_revocation::crl::Poller;
+    use tower_revocation::crl::clawdentity::ClawdentityList;
+    use tower_revocation::source::{self, Memory};
+
+    let (layer, sink) = fresh_pair();
+    let layer = layer.with_canary(Canary::every(Duration::from_secs(10)));
+    let exporter = told.by(|| Exporter::labelled(sink.clone(), "issuer", "one"));
+    let _guard = metrics::set_default_local_recorder(&told.recorder);
+    let log = Memory::new("revocations");
+    log.publish(tower_revocation::format::heartbeat(Timestamp::now()));
+    log.publish(ID);
+    let heartbeats = tower_revocation::format::Heartbeats::beside(decode as fn(&[u8]) -> _);
+    tokio::spawn(source::drive(log.source(), heartbeats, sink.clone()).run());
+    // An issuer that has revoked nothing.
+    let client = service_fn(
+        |request: Request<Empty<Bytes>>| -> Ready<Result<_, std::convert::Infallible>> {
+            let keys = include_str!("../vectors/clawdentity/keys/claw-keys.json");
+            let (status, body) = match request.uri().path() {
+                "/keys" => (StatusCode::OK, keys),
+                _ => (StatusCode::NOT_FOUND, r#"{"error":{"code":"CRL_NOT_FOUND"}}"#),
+            };
+            let response = Response::builder()
+                .status(status)
+                .body(Full::new(Bytes::from_static(body.as_bytes())));
+            ready(Ok(response.unwrap()))
+        },
+    );
+    let format = ClawdentityList::new("https://registry.example.com");
+    let uri = |path: &str| format!("http://{ID}.example{path}").parse::<Uri>();
+    let at = |path| uri(path).unwrap_or_else(|_| Uri::try_from(format!("http://example.com{path}?{ID}")).unwrap());
+    tokio::spawn(Poller::new(client, format, at("/list"), at("/keys"), sink.clone()).run());
+    sink.apply(the_canary::revocation(Timestamp::now())).unwrap();
+    sink.apply(Revocation::of(Key::subject(ID)).at(Timestamp::now()))
+        .unwrap();
+    let _: Disposition = sink.ingest(&decode, format!("?{ID}").as_bytes());
+    let _: Disposition = sink.ingest(&decode, format!("!{ID}").as_bytes());
+    assert_eq!(status_of(&layer, ID).await, 401);
+    send(&layer, presenting(ID)).await;
+    until(&sink, |sink| {
+        let status = sink.status();
+        status.poll.signing_keys.is_some_and(|keys| keys.count > 0)
+            && status.feed.last_heartbeat_ms_ago.is_some()
+            && status.feed.lag.is_some()
+            && (status.poll.failures > 0 || status.poll.last_success_ms_ago.is_some())
+    })
+    .await;
+    exporter.export();
+    let Values(mut everything) = told.values();
+    // A journal takes a process of its own (its secrets come before any key): its part is tested there.
+    for name in ["durable", "entries", "bytes", "failures_total"] {
+        everything.insert(format!("revocation_journal_{name}{{}}"), DebugValue::Counter(0));
+    }
+    for shown in everything.keys().filter(|name| !name.contains("_journal_")) {
+        assert!(shown.contains("{issuer=one"), "{shown}");
+    }
+    everything
+}
+
+async fn until(sink: &EventSink, condition: impl Fn(&EventSink) -> bool) {
+    let poll = async {
+        while !condition(sink) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(60), poll).await;
+    assert!(in_time.is_ok(), "{:?}", sink.status());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_writes_so_often_by_itself() {
+    let told = Told::new();
+    let (_layer, sink) = fresh_pair();
+    let exporter = told
+        .by(|| Exporter::new(sink.clone()))
+        .with_interval(Duration::from_secs(3));
+    let _guard = metrics::set_default_local_recorder(&told.recorder);
+    let running = tokio::spawn(exporter.run());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(told.values().gauge("revocation_ready{}"), 1.0);
+    sink.apply(Revocation::of(Key::subject("alice"))).unwrap();
+    tokio::time::sleep(Duration::from_millis(2_900)).await;
+    assert_eq!(told.values().gauge("revocation_overlay_entries{}"), 0.0);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(told.values().gauge("revocation_overlay_entries{}"), 1.0);
+    running.abort();
+    drop(list_of_now());
+}
