@@ -21,7 +21,7 @@ use crate::policy::{Lists, Policy, StalePolicy};
 use crate::refusal::{DEFAULT_RETRY_AFTER, Refusal};
 use crate::state::State;
 use crate::status::{
-    DispositionCounts, FeedState, InFlightStatus, OverlayStatus, SnapshotStatus, Status, VerdictCounts,
+    CanaryStatus, DispositionCounts, FeedState, InFlightStatus, OverlayStatus, SnapshotStatus, Status, VerdictCounts,
 };
 use crate::store::Store;
 use crate::timestamp::Timestamp;
@@ -43,6 +43,8 @@ pub(crate) struct Domain {
     health: Mutex<Health>,
     /// Whether the last request found the list not fresh: only to log the change.
     was_stale: AtomicBool,
+    /// Whether whoever asked last found the canary overdue: the same.
+    was_overdue: AtomicBool,
 }
 
 impl Domain {
@@ -57,6 +59,7 @@ impl Domain {
             observer: OnceLock::new(),
             health: Mutex::default(),
             was_stale: AtomicBool::new(false),
+            was_overdue: AtomicBool::new(false),
         }
     }
 
@@ -221,16 +224,16 @@ impl Domain {
             journal,
         };
         drop(health);
+        if let Some(canary) = &status.canary {
+            self.log_canary(canary);
+        }
         status.concerns = concerns(&status, &policy, is_lost);
         status
     }
 
     /// Whether the newest canary is refused just now, by the decision that requests get.
     fn is_canary_refused(&self) -> bool {
-        let newest = {
-            let health = self.health();
-            health.canary.terms.and(health.canary.newest())
-        };
+        let newest = self.health().canary.newest();
         newest.is_some_and(|at| {
             let presented = Credential::from(canary::key()).with_issued_at(at);
             matches!(self.store.decide(&presented).verdict, Verdict::Revoked(_))
@@ -300,6 +303,20 @@ impl Domain {
             (true, StalePolicy::FailOpen) => {
                 tracing::warn!("no fresh revocation list: admitting credentials that may be revoked");
             }
+        }
+    }
+
+    /// Logs when proofs stop, and when they come again. Before the first there is nothing to miss.
+    fn log_canary(&self, canary: &CanaryStatus) {
+        let is_missed = canary.is_overdue && canary.last_proof_ms_ago.is_some();
+        if self.was_overdue.swap(is_missed, Ordering::Relaxed) == is_missed {
+            return;
+        }
+        let age_ms = canary.last_proof_ms_ago;
+        if is_missed {
+            tracing::error!(age_ms, "canary is overdue: revocations may be getting lost");
+        } else {
+            tracing::info!(age_ms, "canary is refused again");
         }
     }
 

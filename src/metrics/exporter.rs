@@ -43,7 +43,7 @@ impl Exporter {
 
     /// Writes all counters and gauges as they are now.
     ///
-    /// For recorders that are read, such as Prometheus': call it right before they are. Costs some ten microseconds.
+    /// For recorders that are read, such as Prometheus': call it right before they are. Costs a few microseconds.
     pub fn export(&self) {
         let status = self.sink.status();
         with_recorder(|recorder| {
