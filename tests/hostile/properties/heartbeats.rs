@@ -1,6 +1,7 @@
-//! Heartbeats beside events.
+//! Heartbeats and canaries beside events.
 
-use tower_revocation::format::{HEARTBEAT_TYPE, Heartbeats, heartbeat};
+use tower_revocation::canary::revocation;
+use tower_revocation::format::{CANARY_TYPE, Canaries, HEARTBEAT_TYPE, Heartbeats, canary, heartbeat};
 use tower_revocation::{Decode, DecodeError, Decoded, Disposition, Timestamp};
 
 use super::tree::Tree;
@@ -34,12 +35,38 @@ pub(crate) fn check(input: &[u8]) {
         }
     }
     world::assert_still_blocked(&sink);
+    check_canary(input);
+}
+
+/// The same of a canary, which is an event.
+fn check_canary(input: &[u8]) {
+    let decode = Canaries::beside(|_: &[u8]| Ok::<_, DecodeError>(Decoded::Ignored("other".into())));
+    let message = Tree::read(input);
+    let is_recognized = |message: &Tree| message.get("type").and_then(Tree::text) == Some(CANARY_TYPE);
+    let stated = |message: &Tree| message.get("at_ms").and_then(Tree::integer);
+    match decode.decode(input) {
+        Ok(decoded @ Decoded::Events(_)) => {
+            let sink = world::domain();
+            assert_eq!(world::ingest(&sink, &decode, input), Disposition::Applied);
+            world::assert_still_blocked(&sink);
+            if let Some(message) = message {
+                assert!(is_recognized(&message));
+                let at = stated(&message).map(Timestamp::from_unix_millis).expect("it says when");
+                assert_eq!(decoded, Decoded::from(revocation(at)));
+                assert_eq!(decode.decode(&canary(at)).ok(), Some(decoded));
+            }
+        }
+        Ok(decoded) => assert_eq!(decoded, Decoded::Ignored("other".into())),
+        Err(error) => assert_eq!(error.field(), "at_ms"),
+    }
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = vec![
         heartbeat(Timestamp::from_unix_millis(1_767_225_600_250)),
         heartbeat(Timestamp::from_unix_millis(u64::MAX)),
+        canary(Timestamp::from_unix_millis(1_767_225_600_250)),
+        canary(Timestamp::from_unix_millis(u64::MAX)),
     ];
     for more in [
         r#"{"type":"revocation.heartbeat"}"#,
