@@ -96,7 +96,7 @@ mod snapshot;
 mod source;
 #[path = "../../src/state.rs"]
 mod state;
-#[path = "../../src/status.rs"]
+#[path = "../../src/status/mod.rs"]
 mod status;
 mod steps;
 #[path = "../../src/store.rs"]

@@ -1,0 +1,55 @@
+//! All of it.
+
+use serde::Serialize;
+
+use crate::status::{
+    CanaryStatus, Concern, DeadLetterStatus, DispositionCounts, FeedStatus, InFlightStatus, JournalStatus,
+    OverlayStatus, PollStatus, SnapshotStatus, VerdictCounts,
+};
+use crate::verdict::Freshness;
+
+/// What a trust domain knows about itself: enough to tell why a list or a message was refused.
+///
+/// Serializes to the JSON that is shown to operators. Ages are in milliseconds, as of the moment the status was taken.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether requests are answered by what is known: false if the policy refuses everyone for want of a fresh list.
+    pub ready: bool,
+    /// What is not as it should be, in words, the gravest first. Empty if all is well.
+    pub concerns: Vec<Concern>,
+    /// `fresh`, `no-snapshot` or `stale`.
+    #[serde(serialize_with = "freshness")]
+    pub freshness: Freshness,
+    /// The installed list; `None` before the first.
+    pub snapshot: Option<SnapshotStatus>,
+    /// The poller.
+    pub poll: PollStatus,
+    /// What events have said.
+    pub overlay: OverlayStatus,
+    /// The event feed.
+    pub feed: FeedStatus,
+    /// Messages by what became of them.
+    pub dispositions: DispositionCounts,
+    /// The latest dead letter.
+    pub last_dead_letter: Option<DeadLetterStatus>,
+    /// Requests by what was decided.
+    pub verdicts: VerdictCounts,
+    /// Requests that a layer in observe-only mode admitted and would have refused.
+    pub would_refuse: u64,
+    /// Work that was admitted and is under way.
+    pub in_flight: InFlightStatus,
+    /// Proofs that a revocation at the issuer is enforced here; `None` if none are
+    /// [expected](crate::RevocationLayer::with_canary).
+    pub canary: Option<CanaryStatus>,
+    /// What keeps all this beyond the life of the process; `None` without a journal.
+    pub journal: Option<JournalStatus>,
+}
+
+fn freshness<S: serde::Serializer>(freshness: &Freshness, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match freshness {
+        Freshness::Fresh => "fresh",
+        Freshness::NoSnapshot => "no-snapshot",
+        Freshness::Stale => "stale",
+    })
+}

@@ -1,0 +1,28 @@
+//! Messages, and what became of them.
+
+use serde::Serialize;
+
+/// Messages by what became of them.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct DispositionCounts {
+    /// In force.
+    pub applied: u64,
+    /// None of our business.
+    pub ignored: u64,
+    /// To be delivered again.
+    pub retry: u64,
+    /// Put aside.
+    pub dead_letter: u64,
+}
+
+/// A dead letter.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct DeadLetterStatus {
+    /// Why it can never be applied.
+    pub reason: String,
+    /// How long ago it came.
+    pub ms_ago: u64,
+}

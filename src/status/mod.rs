@@ -1,0 +1,19 @@
+//! What a trust domain knows about itself, for operators.
+
+mod all;
+mod concern;
+mod events;
+mod feed;
+mod journal;
+mod list;
+mod message;
+mod work;
+
+pub use all::Status;
+pub use concern::{Concern, ConcernCode};
+pub use events::{CanaryStatus, OverlayStatus};
+pub use feed::{FeedState, FeedStatus, GapStatus};
+pub use journal::{JournalStart, JournalStatus};
+pub use list::{PollStatus, SigningKeysStatus, SnapshotStatus};
+pub use message::{DeadLetterStatus, DispositionCounts};
+pub use work::{InFlightStatus, VerdictCounts};
