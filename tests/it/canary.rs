@@ -61,6 +61,8 @@ async fn a_consumer_that_drops_events_in_silence_is_caught_and_heals() {
     let feed = source::drive(log.source(), decode, sink.clone()).with_resync(|_| async { Ok(()) });
     tokio::spawn(feed.run());
     assert!(is_overdue(&sink), "none has come");
+    let expected = sink.status().canary.unwrap();
+    assert_eq!((expected.every_ms, expected.within_ms), (10_000, 2_000));
 
     log.publish(Bytes::from(canary(Timestamp::now())));
     until("a proof", || !is_overdue(&sink)).await;

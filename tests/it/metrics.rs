@@ -234,6 +234,51 @@ fn the_time_from_the_issuer_to_here_is_recorded_as_it_happens_and_apart_while_ca
     assert_eq!(times("live").len(), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_so_is_one_and_what_is_not_is_zero() {
+    let told = Told::new();
+    let (layer, sink) = fresh_pair();
+    let exporter = told.by(|| Exporter::new(sink.clone()));
+    let export = || {
+        told.by(|| exporter.export());
+        told.values()
+    };
+    let states = ["unknown", "connecting", "catching-up", "live", "down"];
+    for (at, state) in [
+        FeedState::Unknown,
+        FeedState::Connecting,
+        FeedState::CatchingUp,
+        FeedState::Live,
+        FeedState::Down,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        sink.set_feed(state);
+        let values = export();
+        let shown = states.map(|state| values.gauge(&format!("revocation_feed_state{{state={state}}}")));
+        let expected: [f64; 5] = std::array::from_fn(|other| f64::from(u8::from(other == at)));
+        assert_eq!(shown, expected, "{state:?}");
+    }
+    let values = export();
+    assert_eq!(
+        (values.gauge("revocation_ready{}"), values.gauge("revocation_fresh{}")),
+        (1.0, 1.0)
+    );
+    tokio::time::advance(tower_revocation::DEFAULT_MAX_AGE + Duration::from_millis(1)).await;
+    let values = export();
+    assert_eq!(
+        (values.gauge("revocation_ready{}"), values.gauge("revocation_fresh{}")),
+        (0.0, 0.0)
+    );
+    let _layer = layer.with_stale_policy(tower_revocation::StalePolicy::FailOpen);
+    let values = export();
+    assert_eq!(
+        (values.gauge("revocation_ready{}"), values.gauge("revocation_fresh{}")),
+        (1.0, 0.0)
+    );
+}
+
 /// So that an exporter that is stuck cannot make anything look fresh.
 #[tokio::test(start_paused = true)]
 async fn ages_are_times_that_stand_still_while_nothing_happens() {

@@ -14,6 +14,7 @@ use tower_revocation::crl::{
     DEFAULT_FAST_PACE, DEFAULT_SLOW_PACE, FETCH_GAP, KEY_FETCH_GAP, KEYS_MAX_AGE, KeyHandle, KeySet, ListError,
     ListFormat, Poller, PublicKey,
 };
+use tower_revocation::probe::{Need, Readyz};
 use tower_revocation::status::FeedState;
 use tower_revocation::{
     ConcernCode, DEFAULT_MAX_AGE, Decoded, Disposition, EventSink, Key, Revocation, RevocationLayer, Snapshot,
@@ -628,12 +629,24 @@ async fn what_is_amiss_is_told_before_anybody_is_refused_and_no_longer_than_it_i
     let server = Server::new("k1").will_list("k1:100:").will(Answer::Fail);
     server.0.lock().unwrap().keys_are_away = true;
     poller(&server, &sink);
+    let readyz = || async {
+        let readyz = Readyz::new(sink.clone()).with_need(Need::SigningKeys);
+        let response = tower::ServiceExt::oneshot(readyz, Request::new(())).await.unwrap();
+        (response.status().as_u16(), response.into_body())
+    };
     let codes = |sink: &EventSink| -> Vec<_> { sink.status().concerns.iter().map(|it| it.code).collect() };
     assert_eq!(codes(&sink), [ConcernCode::NoList]);
     sink.refreshed().await;
     assert_eq!(codes(&sink), [ConcernCode::NoList, ConcernCode::NoSigningKeys]);
+    let (code, text) = readyz().await;
+    assert_eq!(code, 503);
+    assert!(
+        text.contains("\n- no-signing-keys: ") && !text.contains("\nalso\n"),
+        "{text}"
+    );
     server.0.lock().unwrap().keys_are_away = false;
     until("all is well", || codes(&sink).is_empty()).await;
+    assert_eq!(readyz().await.0, 200);
     assert_eq!(sink.status().poll.signing_keys.unwrap().last_error, None);
     until("polls fail", || sink.status().poll.failures == 3).await;
     let concerns = sink.status().concerns;
