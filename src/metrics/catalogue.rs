@@ -160,6 +160,11 @@ pub(super) const CATALOGUE: &[Description] = &[
         Unit::Seconds,
         "When the newest canary that is refused was revoked.",
     ),
+    gauge(
+        "revocation_canary_max_age_seconds",
+        Unit::Seconds,
+        "How old the newest proof may become.",
+    ),
     whether(
         "revocation_canary_overdue",
         "Whether the next canary should be refused by now.",

@@ -149,6 +149,8 @@ impl Exporter {
                 "revocation_canary_proof_timestamp_seconds",
                 ago(canary.last_proof_ms_ago),
             );
+            let oldest = Duration::from_millis(canary.every_ms.saturating_add(canary.within_ms));
+            output.time("revocation_canary_max_age_seconds", Some(oldest.as_secs_f64()));
             output.whether("revocation_canary_overdue", &[], canary.is_overdue);
         }
         if let Some(journal) = &status.journal {

@@ -63,6 +63,7 @@
 //! | `revocation_streams_cut_total` | counter | | Admitted work that a revocation ended. |
 //! | `revocation_streams_would_cut_total` | counter | | The same, where a layer only observes. |
 //! | `revocation_canary_proof_timestamp_seconds` | gauge, seconds | | When the issuer revoked the newest canary that is refused here. |
+//! | `revocation_canary_max_age_seconds` | gauge, seconds | | How old that may become: the period and the bound. |
 //! | `revocation_canary_overdue` | gauge, 0 or 1 | | Whether the next should be refused by now. |
 //! | `revocation_journal_durable` | gauge, 0 or 1 | | Whether events can be made durable. |
 //! | `revocation_journal_entries` | gauge | | Keys that are kept. |

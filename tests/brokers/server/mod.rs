@@ -18,6 +18,8 @@ pub(crate) use nats::NatsServer;
 #[allow(unused_imports, reason = "not all tests choose ports")]
 pub(crate) use port::free_port;
 pub(crate) use program::Program;
+#[allow(unused_imports, reason = "not all tests start programs of their own")]
+pub(crate) use program::installed;
 pub(crate) use rabbit::RabbitServer;
 pub(crate) use redis::RedisServer;
 pub(crate) use running::Running;

@@ -1,0 +1,108 @@
+//! What is exported, and the rules that go by it, before a real Prometheus.
+//!
+//! `cargo build --example gateway && cargo test --features full,brokers --test prometheus`. It takes the Debian package
+//! prometheus, which brings promtool as well; where a program is missing, the test that wants it fails and says so.
+
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod prometheus;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use http::Method;
+
+use crate::process::{Gateway, eventually};
+use crate::prometheus::Prometheus;
+use crate::server::{free_port, installed};
+use crate::web::call;
+
+/// Where the rules are.
+fn rules() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/prometheus"))
+}
+
+#[test]
+fn rules_and_configuration_are_sound_and_each_alert_fires_when_it_should() {
+    for arguments in [
+        ["check", "rules", "rules.yml"],
+        ["check", "config", "prometheus.yml"],
+        ["test", "rules", "rules.test.yml"],
+    ] {
+        let mut promtool = Command::new(installed("promtool", prometheus::REMEDY));
+        let output = promtool.args(arguments).current_dir(rules()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&said)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_of() {
+    let well = Gateway::start(&["--canary", "1s"]).await.ready().await;
+    let registry = format!("http://127.0.0.1:{}", free_port());
+    let lost = Gateway::start(&["--registry", &registry]).await;
+    let gone = format!("127.0.0.1:{}", free_port());
+    let name = |gateway: &Gateway| gateway.admin.strip_prefix("http://").unwrap().to_owned();
+    let (well_name, lost_name) = (name(&well), name(&lost));
+    let prometheus = Prometheus::start(&rules().join("rules.yml"), &[&well_name, &lost_name, &gone]).await;
+    let of_well = |metric: &str| metric.replace("{}", &format!("{{instance=\"{well_name}\"}}"));
+
+    let agent = well.register().await;
+    assert_eq!(well.ask(&agent.ait).await.status, 200);
+    well.revoke(&agent.id, "").await;
+    eventually(async || (well.ask(&agent.ait).await.status == 401).then_some(())).await;
+    for query in [
+        "up{} == 1",
+        "revocation_ready{} == 1",
+        "revocation_fresh{} == 1",
+        "sum(revocation_decisions_total{}) by (instance, verdict) >= 1",
+        "sum(revocation_enforcement_delay_seconds_count{}) by (instance) > 2",
+        // Proofs go on coming, and are as old as they may be by both clocks.
+        "time() - revocation_canary_proof_timestamp_seconds{} < revocation_canary_max_age_seconds{}",
+        "time() - revocation_exported_timestamp_seconds{} < 10",
+        "sum(revocation_feed_state{}) by (instance) == 1",
+        "revocation:list_age_seconds{} < 60",
+        "revocation:enforcement_delay_seconds:p99_5m{} < 1",
+    ] {
+        prometheus.until(&of_well(query)).await;
+    }
+    let revoked =
+        format!("revocation_decisions_total{{instance=\"{well_name}\",verdict=\"revoked\",source=\"event\"}} >= 1");
+    prometheus.until(&revoked).await;
+
+    // All of them were evaluated, and found to make sense.
+    let problems = eventually(async || prometheus.rules_that_are_not_well().await).await;
+    assert_eq!(problems, [] as [String; 0]);
+    let firing = |alert: &str, instance: &str| {
+        format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\",instance=\"{instance}\"}}")
+    };
+    prometheus.until(&firing("RevocationNotReady", &lost_name)).await;
+    prometheus.until(&firing("RevocationMetricsAbsent", &gone)).await;
+    let wrong = format!("ALERTS{{instance=\"{well_name}\"}}");
+    assert_eq!(
+        prometheus.query(&wrong).await,
+        [] as [serde_json::Value; 0],
+        "all is well there"
+    );
+
+    // And one that dies is missed.
+    well.kill().await;
+    prometheus.until(&firing("RevocationMetricsAbsent", &well_name)).await;
+    let reply = call(Method::GET, &format!("{}/readyz", lost.admin), &[], "").await;
+    assert_eq!(reply.status, 503);
+}
+
+#[path = "../gateway/process.rs"]
+#[expect(dead_code, reason = "not all of them are wanted here")]
+mod process;
+#[path = "../brokers/server/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "no broker is wanted here")]
+mod server;
+#[path = "../gateway/web.rs"]
+#[expect(dead_code, reason = "not all of them are wanted here")]
+mod web;
