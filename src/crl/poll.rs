@@ -30,7 +30,8 @@ use crate::timestamp::Timestamp;
 ///
 /// - **Two paces.** While the feed is [live](FeedState::Live) the list is fetched every
 ///   [`DEFAULT_SLOW_PACE`], otherwise every [`DEFAULT_FAST_PACE`], and at once when the feed comes
-///   back; both with a jitter of a tenth, so that a fleet does not fetch in step.
+///   back; both with a jitter of a tenth, so that a fleet does not fetch in step. When the feed goes, the next fetch is somewhere
+///   within the fast pace, so that a fleet whose broker dies does not begin to.
 /// - **One at a time.** However many ask for a fetch (`EventSink::refresh`), one is under way, and they start at least
 ///   [`FETCH_GAP`] apart.
 /// - **Patience.** Failures back off exponentially up to the fast pace, with a jitter of up to as much again; a
@@ -229,9 +230,10 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                 _ = signals.feed.changed() => {
                     let was_live = signals.was_live;
                     signals.was_live = *signals.feed.borrow_and_update() == FeedState::Live;
-                    // One that comes back asks for a fetch by itself.
+                    // One that comes back asks for a fetch by itself. When a broker dies, all its gateways get here at a time: within
+                    // the fast pace each picks a moment of its own.
                     if was_live && !signals.was_live {
-                        next = next.min(Instant::now() + self.pace()).max(earliest);
+                        next = next.min(Instant::now() + self.fast.mul_f64(fastrand::f64())).max(earliest);
                     }
                 }
             }

@@ -223,7 +223,31 @@ async fn installs_what_it_fetches_and_keeps_two_paces() {
     let down_at = start.elapsed();
     sink.set_feed(FeedState::Down);
     until("fast again", || server.fetches("/list", start).len() >= 7).await;
-    assert!(server.fetches("/list", start)[6] <= down_at + DEFAULT_FAST_PACE.mul_f64(1.1));
+    assert!(server.fetches("/list", start)[6] <= down_at + DEFAULT_FAST_PACE);
+}
+
+/// All the gateways of a broker lose it at the same moment.
+#[tokio::test(start_paused = true)]
+async fn a_fleet_whose_broker_dies_does_not_fetch_in_step() {
+    let server = Server::new("k1").will_list("k1:100:");
+    let fleet: Vec<EventSink> = (0..200).map(|_| RevocationLayer::pair(by_header).1).collect();
+    for sink in &fleet {
+        poller(&server, sink);
+        sink.set_feed(FeedState::Live);
+    }
+    tokio::time::sleep(2 * DEFAULT_SLOW_PACE).await;
+    let down_at = Instant::now();
+    fleet.iter().for_each(|sink| sink.set_feed(FeedState::Down));
+    tokio::time::sleep(DEFAULT_FAST_PACE).await;
+    // Those before count as at once.
+    let fetches = server.fetches("/list", down_at);
+    let within = |from: Duration, to: Duration| fetches.iter().filter(|at| from < **at && **at <= to).count();
+    let all = within(Duration::ZERO, DEFAULT_FAST_PACE);
+    assert!(all >= 200, "each within the fast pace: {all}");
+    let tenth = DEFAULT_FAST_PACE / 10;
+    let most = (0..10).map(|turn| within(turn * tenth, (turn + 1) * tenth));
+    let most = most.max().unwrap();
+    assert!(most < 60, "a tenth of the time has some 20 of them: {most}");
 }
 
 #[tokio::test(start_paused = true)]
