@@ -633,7 +633,9 @@ async fn old_keys_do_while_new_ones_cannot_be_had() {
     assert_eq!(status.poll.last_error, None);
     // But somebody has to hear of it.
     let keys = status.poll.signing_keys.unwrap();
-    assert_eq!((keys.count, keys.fetched_ms_ago), (1, Some(300_000)));
+    assert_eq!(keys.count, 1);
+    let ago = keys.fetched_ms_ago.unwrap();
+    assert!((300_000..310_000).contains(&ago), "{ago}");
     let error = "http://registry/keys: request failed: connection refused";
     assert_eq!(keys.last_error.as_deref(), Some(error));
     let [concern] = &status.concerns[..] else {
