@@ -356,6 +356,58 @@ fn rules_and_manual_know_the_names_that_there_are() {
     assert!(known > 50, "{known}");
 }
 
+/// Whoever is woken at night follows the link.
+#[test]
+fn each_alert_is_explained_and_tested_to_fire_and_not_to_fire() {
+    let read = |file| std::fs::read_to_string(format!("{}/docs/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let (manual, rules, tests) = (
+        read("OPERATING.md"),
+        read("prometheus/rules.yml"),
+        read("prometheus/rules.test.yml"),
+    );
+    let alerts: Vec<&str> = rules.split("- alert: ").skip(1).collect();
+    assert!(alerts.len() > 15, "{}", alerts.len());
+    for alert in &alerts {
+        let name = alert.lines().next().unwrap();
+        let anchor = format!("runbook_url: docs/OPERATING.md#{}\n", name.to_lowercase());
+        assert!(alert.contains(&anchor), "{name} leads elsewhere");
+        let severity = match alert.contains("labels: {severity: page}") {
+            true => "**Page.**",
+            false => "**Ticket.**",
+        };
+        let section = format!("\n### {name}\n\n{severity} ");
+        assert!(
+            manual.contains(&section),
+            "{name} has no section that begins {severity}"
+        );
+        for outcome in ["[]\n", "\n"] {
+            let tested = format!(
+                "alertname: {name}\n        exp_alerts:{}{outcome}",
+                if outcome == "\n" { "" } else { " " }
+            );
+            assert!(tests.contains(&tested), "{name} is not tested with {outcome:?}");
+        }
+    }
+    let explained = manual.matches("\n### Revocation").count();
+    assert_eq!(explained, alerts.len(), "what is explained is there");
+
+    // And within the manual links lead somewhere.
+    let anchors: BTreeSet<String> = manual
+        .lines()
+        .filter_map(|line| line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")))
+        .map(|title| {
+            let kept = title
+                .chars()
+                .filter(|it| it.is_ascii_alphanumeric() || " -".contains(*it));
+            kept.collect::<String>().to_lowercase().replace(' ', "-")
+        })
+        .collect();
+    for link in manual.split("](#").skip(1) {
+        let link = link.split(')').next().unwrap();
+        assert!(anchors.contains(link), "#{link}");
+    }
+}
+
 /// The first column of the table in the module's documentation.
 fn documented() -> BTreeSet<String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/metrics/mod.rs");

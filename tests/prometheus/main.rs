@@ -8,10 +8,12 @@
 
 mod prometheus;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use http::Method;
+use tower_revocation::Timestamp;
 
 use crate::process::{Gateway, eventually};
 use crate::prometheus::Prometheus;
@@ -54,6 +56,7 @@ async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_
 
     let agent = well.register().await;
     assert_eq!(well.ask(&agent.ait).await.status, 200);
+    let revoked_at = Timestamp::now().as_unix_secs();
     well.revoke(&agent.id, "").await;
     eventually(async || (well.ask(&agent.ait).await.status == 401).then_some(())).await;
     for query in [
@@ -74,6 +77,30 @@ async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_
     let revoked =
         format!("revocation_decisions_total{{instance=\"{well_name}\",verdict=\"revoked\",source=\"event\"}} >= 1");
     prometheus.until(&revoked).await;
+
+    // What the manual has people ask. All of it makes sense, and whoever may not know of that revocation is found, by canary and by
+    // list: who is gone, who has no list, and who has one of before.
+    let manual = Manual::read();
+    for query in manual.queries() {
+        prometheus.query(&query).await;
+    }
+    let who_may_not_know = manual.who_may_not_know(revoked_at);
+    assert_eq!(who_may_not_know.len(), 2);
+    let mut others = [lost_name.as_str(), gone.as_str()];
+    others.sort_unstable();
+    for query in who_may_not_know {
+        let only_others = async || {
+            call(Method::POST, &format!("{}/refresh", well.admin), &[], "").await;
+            let found = prometheus.query(&query).await;
+            let mut names: Vec<_> = found
+                .iter()
+                .filter_map(|it| it["metric"]["instance"].as_str())
+                .collect();
+            names.sort_unstable();
+            (names == others).then_some(())
+        };
+        eventually(only_others).await;
+    }
 
     // All of them were evaluated, and found to make sense.
     let problems = eventually(async || prometheus.rules_that_are_not_well().await).await;
@@ -96,6 +123,41 @@ async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_
     let reply = call(Method::GET, &format!("{}/readyz", lost.admin), &[], "").await;
     assert_eq!(reply.status, 503);
 }
+
+/// The manual, as far as it has something for Prometheus.
+struct Manual(String);
+
+impl Manual {
+    fn read() -> Self {
+        let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/OPERATING.md"));
+        Self(text.unwrap())
+    }
+
+    /// Whatever is written as code and names a metric or what is recorded of one.
+    fn queries(&self) -> Vec<String> {
+        let prose: String = self.0.split("```").step_by(2).collect();
+        let code = prose.split('`').skip(1).step_by(2);
+        let queries = code.filter(|it| it.contains("revocation_") || it.contains("revocation:"));
+        let queries: Vec<_> = queries.map(str::to_owned).collect();
+        assert!(queries.len() > 20, "{queries:?}");
+        queries
+    }
+
+    /// Which gateways may not know of a revocation at that time.
+    fn who_may_not_know(&self, revoked_at: u64) -> Vec<String> {
+        let blocks = self.0.split("```promql\n").skip(1);
+        let queries = blocks.map(|block| block.split("```").next().unwrap());
+        queries
+            .map(|query| {
+                assert!(query.contains(MOMENT), "{query}");
+                query.replace(MOMENT, &revoked_at.to_string())
+            })
+            .collect()
+    }
+}
+
+/// The moment in the manual's example.
+const MOMENT: &str = "1795749120";
 
 #[path = "../gateway/process.rs"]
 #[expect(dead_code, reason = "not all of them are wanted here")]
