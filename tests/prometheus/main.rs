@@ -45,7 +45,10 @@ fn rules_and_configuration_are_sound_and_each_alert_fires_when_it_should() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_of() {
-    let well = Gateway::start(&["--canary", "1s"]).await.ready().await;
+    let state = tempfile::tempdir().unwrap();
+    let kept = state.path().join("state");
+    let well = Gateway::start(&["--canary", "1s", "--state-dir", kept.to_str().unwrap()]).await;
+    let well = well.ready().await;
     let registry = format!("http://127.0.0.1:{}", free_port());
     let lost = Gateway::start(&["--registry", &registry]).await;
     let gone = format!("127.0.0.1:{}", free_port());
@@ -81,14 +84,15 @@ async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_
     // What the manual has people ask. All of it makes sense, and whoever may not know of that revocation is found, by canary and by
     // list: who is gone, who has no list, and who has one of before.
     let manual = Manual::read();
-    for query in manual.queries() {
-        prometheus.query(&query).await;
+    for query in queries(&manual.0) {
+        prometheus.query(query).await;
     }
     let who_may_not_know = manual.who_may_not_know(revoked_at);
     assert_eq!(who_may_not_know.len(), 2);
     let mut others = [lost_name.as_str(), gone.as_str()];
     others.sort_unstable();
     for query in who_may_not_know {
+        println!("until only the others are found: {query}");
         let only_others = async || {
             call(Method::POST, &format!("{}/refresh", well.admin), &[], "").await;
             let found = prometheus.query(&query).await;
@@ -102,7 +106,12 @@ async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_
         eventually(only_others).await;
     }
 
-    // All of them were evaluated, and found to make sense.
+    // Now that there is a list, each panel shows something.
+    for panel in queries(manual.dashboard()) {
+        prometheus.until(panel).await;
+    }
+
+    // All rules were evaluated, and found to make sense.
     let problems = eventually(async || prometheus.rules_that_are_not_well().await).await;
     assert_eq!(problems, [] as [String; 0]);
     let firing = |alert: &str, instance: &str| {
@@ -133,14 +142,9 @@ impl Manual {
         Self(text.unwrap())
     }
 
-    /// Whatever is written as code and names a metric or what is recorded of one.
-    fn queries(&self) -> Vec<String> {
-        let prose: String = self.0.split("```").step_by(2).collect();
-        let code = prose.split('`').skip(1).step_by(2);
-        let queries = code.filter(|it| it.contains("revocation_") || it.contains("revocation:"));
-        let queries: Vec<_> = queries.map(str::to_owned).collect();
-        assert!(queries.len() > 20, "{queries:?}");
-        queries
+    fn dashboard(&self) -> &str {
+        let (_, rest) = self.0.split_once("\n## A dashboard\n").unwrap();
+        rest.split_once("\n## ").unwrap().0
     }
 
     /// Which gateways may not know of a revocation at that time.
@@ -154,6 +158,17 @@ impl Manual {
             })
             .collect()
     }
+}
+
+/// Whatever a text has as code that names a metric, or what is recorded of one.
+fn queries(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2);
+    let code = prose.flat_map(|part| part.split('`').skip(1).step_by(2));
+    let queries: Vec<_> = code
+        .filter(|it| it.contains("revocation_") || it.contains("revocation:"))
+        .collect();
+    assert!(queries.len() > 10, "{queries:?}");
+    queries
 }
 
 /// The moment in the manual's example.
