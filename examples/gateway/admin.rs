@@ -11,31 +11,43 @@ use axum::http::header::{CONTENT_TYPE, HeaderName, ORIGIN};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use bytes::Bytes;
 use serde_json::json;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::probe::{Healthz, Need, Readyz};
 use tower_revocation::{Disposition, EventSink};
 
+use crate::console::{Console, Overheard};
 use crate::metrics::Metrics;
 
-/// The routes.
-pub(crate) fn router(sink: EventSink, needs: impl Iterator<Item = Need>, metrics: Metrics) -> Router {
+/// The routes. The console has a door of its own.
+pub(crate) fn router(
+    sink: EventSink,
+    needs: impl Iterator<Item = Need>,
+    metrics: Metrics,
+    events: Events,
+    console: Console,
+) -> Router {
     // Whoever is admitted has a token that was verified.
     let readyz = Readyz::new(sink.clone()).with_need(Need::SigningKeys);
     let readyz = needs.fold(readyz, Readyz::with_need);
-    let events = post(take_in).layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES));
+    let take_in = post(take_in).layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES));
     Router::new()
         .route("/status", get(status))
         .route("/metrics", get(move || async move { (METRICS_TYPE, metrics.render()) }))
         .route_service("/healthz", Healthz::new())
         .route_service("/readyz", readyz)
-        .route("/events", events)
+        .route("/events", take_in)
         .route("/refresh", post(refresh))
         .with_state(sink)
+        .layer(Extension(events))
         .layer(middleware::from_fn(refuse_browsers))
+        .merge(console.router())
 }
+
+/// What reads the messages.
+type Events = Overheard<ClawdentityEvents>;
 
 /// A page of whatever origin could have a browser on this machine post an event; `curl` and orchestrators have no origin.
 async fn refuse_browsers(request: Request, next: Next) -> Response {
@@ -50,12 +62,16 @@ async fn status(State(sink): State<EventSink>) -> Response {
 }
 
 /// Takes in one raw message, as a queue would deliver it.
-async fn take_in(State(sink): State<EventSink>, message: Result<Bytes, BytesRejection>) -> Response {
+async fn take_in(
+    State(sink): State<EventSink>,
+    Extension(events): Extension<Events>,
+    message: Result<Bytes, BytesRejection>,
+) -> Response {
     let message = match message {
         Ok(message) => message,
         Err(rejection) => return (rejection.status(), Json(json!({ "error": rejection.body_text() }))).into_response(),
     };
-    let disposition = sink.ingest_async(&ClawdentityEvents::new(), &message).await;
+    let disposition = sink.ingest_async(&events, &message).await;
     let status = match disposition {
         Disposition::Applied | Disposition::Ignored(_) => StatusCode::OK,
         Disposition::Retry(_) => StatusCode::SERVICE_UNAVAILABLE,

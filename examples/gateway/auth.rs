@@ -85,6 +85,14 @@ pub(crate) async fn authenticate(State(verifier): State<Authenticator>, mut requ
 #[derive(Clone)]
 pub(crate) struct Agent {
     credential: Credential,
+    did: Arc<str>,
+}
+
+impl Agent {
+    /// Its name, for those who write things down.
+    pub(crate) const fn did(&self) -> &Arc<str> {
+        &self.did
+    }
 }
 
 impl From<&AitClaims> for Agent {
@@ -93,7 +101,10 @@ impl From<&AitClaims> for Agent {
             .with_key(Key::token(&claims.jti))
             .with_key(Key::subject(&claims.sub))
             .with_issued_at(Timestamp::from_unix_secs(claims.iat));
-        Self { credential }
+        Self {
+            credential,
+            did: claims.sub.as_str().into(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -30,7 +30,7 @@ pub(crate) struct Doors {
 /// Calls them.
 #[derive(Clone)]
 pub(crate) struct Caller {
-    client: Client<HttpConnector, Empty<Bytes>>,
+    client: Client<HttpConnector, Full<Bytes>>,
 }
 
 impl Caller {
@@ -44,9 +44,20 @@ impl Caller {
 
     /// Sends a request without a body, with a token if there is one.
     pub(crate) async fn call(&self, method: Method, url: Uri, ait: Option<&str>) -> Result<Reply, Failure> {
+        self.call_with(method, url, ait, String::new()).await
+    }
+
+    /// Sends a request with a body.
+    pub(crate) async fn call_with(
+        &self,
+        method: Method,
+        url: Uri,
+        ait: Option<&str>,
+        body: String,
+    ) -> Result<Reply, Failure> {
         let sent_at = Instant::now();
         let exchange = async {
-            let response = self.send(method, url, ait).await?;
+            let response = self.send(method, url, ait, body).await?;
             let (arrived_at, status) = (Instant::now(), response.status());
             let body = response.into_body().collect().await?.to_bytes();
             Ok::<_, Failure>(Reply {
@@ -62,7 +73,7 @@ impl Caller {
     /// Opens a stream that has no end of its own, and waits for the first that comes of it.
     pub(crate) async fn open(&self, url: Uri, ait: &str) -> Result<EventStream, Failure> {
         let opening = async {
-            let mut response = self.send(Method::GET, url, Some(ait)).await?;
+            let mut response = self.send(Method::GET, url, Some(ait), String::new()).await?;
             if response.status() != StatusCode::OK {
                 return Err(format!("expected a stream, got {}", response.status()).into());
             }
@@ -72,12 +83,18 @@ impl Caller {
         tokio::time::timeout(TIMEOUT, opening).await?
     }
 
-    async fn send(&self, method: Method, url: Uri, ait: Option<&str>) -> Result<Response<Incoming>, Failure> {
+    async fn send(
+        &self,
+        method: Method,
+        url: Uri,
+        ait: Option<&str>,
+        body: String,
+    ) -> Result<Response<Incoming>, Failure> {
         let mut request = Request::builder().method(method).uri(url);
         if let Some(ait) = ait {
             request = request.header(AUTHORIZATION, format!("Claw {ait}"));
         }
-        Ok(self.client.request(request.body(Empty::new())?).await?)
+        Ok(self.client.request(request.body(Full::from(body))?).await?)
     }
 }
 
@@ -85,6 +102,11 @@ impl Caller {
 pub(crate) struct EventStream(Incoming);
 
 impl EventStream {
+    /// What comes next: an event, or that it broke off; `None` if it came to an end that looks like one.
+    pub(crate) async fn next(&mut self) -> Option<Result<(), Failure>> {
+        Some(self.0.frame().await?.map(drop).map_err(Into::into))
+    }
+
     /// When it was cut. An error if it came to an end that looks like one.
     pub(crate) async fn cut(mut self) -> Result<Instant, Failure> {
         let cut = async {

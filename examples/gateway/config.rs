@@ -10,6 +10,7 @@ use tower_revocation::StalePolicy;
 use tower_revocation::probe::Need;
 
 use crate::base::Base;
+use crate::console;
 use crate::duration::duration;
 use crate::queue::{Address, Reader};
 use crate::registry::{DEFAULT_ISSUER, did_authority, issuer};
@@ -73,10 +74,18 @@ pub(crate) struct Config {
     #[arg(long, env = "GATEWAY_READY_NEEDS", value_name = "WHAT", value_delimiter = ',')]
     pub(crate) ready_needs: Vec<ReadyNeed>,
 
-    /// Where to serve /status, /metrics, /healthz, /readyz, /events and /refresh; whoever gets here can revoke, so keep it private
-    /// [default: 127.0.0.1:8081, or a free port if that is taken]
+    /// Where to serve the console, and /status, /metrics, /healthz, /readyz, /events and /refresh; whoever gets here can revoke,
+    /// so keep it private [default: 127.0.0.1:8081, or a free port if that is taken]
     #[arg(long, env = "GATEWAY_ADMIN", value_name = "ADDR")]
     pub(crate) admin: Option<SocketAddr>,
+
+    /// What the console's page asks for before it shows or does anything [default: a random one, printed at the start]
+    #[arg(long, env = "GATEWAY_CONSOLE_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = console::token)]
+    pub(crate) console_token: Option<String>,
+
+    /// A name that browsers may reach the console by, besides IP addresses and localhost
+    #[arg(long, env = "GATEWAY_CONSOLE_HOST", value_name = "NAME")]
+    pub(crate) console_host: Option<String>,
 
     /// How often to fetch the revocation list while events come in; at least every 30s while they do not
     #[arg(long, env = "GATEWAY_REFRESH", value_name = "DUR", default_value = "15m", value_parser = duration)]
@@ -237,8 +246,9 @@ const UNTOLD_CANARY: Duration = Duration::from_secs(5);
 const EXAMPLES: &str = "\
 Durations are a whole number and a unit: 500ms, 30s, 15m, 1h, 7d.
 
-Once bound, each address is printed as a line of its own: `listening http://…`, `admin http://…`, and `registry http://…`
-and `upstream http://…` for embedded ones. With --measure such lines go to stderr, and stdout has the JSON alone.
+Once bound, each address is printed as a line of its own: `listening http://…`, `console http://…` to be opened in a browser,
+`admin http://…`, and `registry http://…` and `upstream http://…` for embedded ones. With --measure such lines go to stderr,
+and stdout has the JSON alone.
 
 Examples:
   gateway

@@ -8,8 +8,8 @@
 //!
 //! A request passes four stations: it gets an id ([`envelope`]), is authenticated ([`auth`]), is checked for
 //! revocation (the layer, refusing by [`refusal`]), and is passed on ([`proxy`]). On the other side the sink is fed
-//! by the feed of a queue ([`queue`]) and by the poller. What the gateway is not told to find elsewhere, it brings along:
-//! a [`registry`] and an [`upstream`].
+//! by the feed of a queue ([`queue`]) and by the poller. The [`console`] shows it all. What the gateway is not told to find
+//! elsewhere, it brings along: a [`registry`] and an [`upstream`].
 
 mod admin;
 mod ait;
@@ -17,6 +17,7 @@ mod auth;
 mod base;
 mod caller;
 mod config;
+mod console;
 mod terminal;
 mod duration;
 mod envelope;
@@ -44,6 +45,7 @@ use hyper_util::rt::TokioExecutor;
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeyHandle, Poller};
 use tower_revocation::format::canary;
+use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::journal::Journal;
 use tower_revocation::probe::Need;
 use tower_revocation::{Anonymous, Canary, EventSink, FeedState, GuardExtension, RevocationLayer, identify};
@@ -52,6 +54,7 @@ use crate::auth::{Agent, Authenticator};
 use crate::base::Base;
 use crate::caller::Doors;
 use crate::config::{Config, StateDamaged};
+use crate::console::{Console, Record};
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 use crate::queue::{Address, Feed, Publisher};
@@ -131,11 +134,12 @@ async fn run(config: Config) -> Result<(), Failure> {
         }
     };
 
+    let (record, to_time) = Record::new(embedded.clone());
     let (layer, sink) = RevocationLayer::pair(identify::extension::<Agent>());
     let layer = layer
         .with_stale_policy(config.stale.into())
         .with_max_age(config.max_age)
-        .with_response(AsUpstream)
+        .with_response(AsUpstream(record.clone()))
         // Authentication comes first. Should somebody ever turn the two around, everybody notices.
         .with_anonymous(Anonymous::Challenge)
         // For tunnels, which outlive the response that opens them.
@@ -154,12 +158,13 @@ async fn run(config: Config) -> Result<(), Failure> {
         let publisher = publisher.clone();
         tokio::spawn(async move { publisher.repeat(every, canary).await });
     }
-    let mut feed = Feed::start(reader, publisher, sink.clone());
+    let events = record.overhear(ClawdentityEvents::new());
+    let mut feed = Feed::start(reader, publisher, sink.clone(), events.clone());
 
     // The last one added is the first to see a request.
     let app = Router::new()
         .fallback(proxy::forward)
-        .with_state(Proxy::new(upstream))
+        .with_state(Proxy::new(upstream, record.clone()))
         .layer(layer)
         .layer(middleware::from_fn_with_state(
             Authenticator::new(keys.clone(), &config.issuer()),
@@ -167,17 +172,27 @@ async fn run(config: Config) -> Result<(), Failure> {
         ))
         .layer(middleware::from_fn(envelope::identify));
     servers.serve(gateway, app);
-    let needs = config.ready_needs.iter().copied().map(Need::from);
-    servers.serve(admin, admin::router(sink.clone(), needs, metrics));
-    terminal.say(format_args!("listening http://{gateway_address}"));
-    terminal.say(format_args!("admin http://{admin_address}"));
-
     let doors = embedded.map(|registry_inside| Doors {
         gateway: Base::local(gateway_address),
         admin: Base::local(admin_address),
         registry,
         registry_inside,
     });
+    let console = Console::start(console::Parts {
+        token: config.console_token.as_deref(),
+        host: config.console_host.as_deref(),
+        record,
+        to_time,
+        sink: sink.clone(),
+        doors: doors.clone(),
+    });
+    let console_url = console.url(admin_address);
+    let needs = config.ready_needs.iter().copied().map(Need::from);
+    servers.serve(admin, admin::router(sink.clone(), needs, metrics, events, console));
+    terminal.say(format_args!("listening http://{gateway_address}"));
+    terminal.say(format_args!("console {console_url}"));
+    terminal.say(format_args!("admin http://{admin_address}"));
+
     let is_untold = config::is_untold() && config.upstream.is_none();
     let work = async {
         match (doors, config.measure) {

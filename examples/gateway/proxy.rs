@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tower_revocation::RevocationGuard;
 
 use crate::base::Base;
+use crate::console::{Record, Stream};
 use crate::envelope::ErrorReply;
 use crate::hop;
 
@@ -25,16 +26,19 @@ use crate::hop;
 pub(crate) struct Proxy {
     client: Client<HttpConnector, Body>,
     upstream: Base,
+    /// Of what streams there are.
+    record: Record,
 }
 
 impl Proxy {
-    pub(crate) fn new(upstream: Base) -> Self {
+    pub(crate) fn new(upstream: Base, record: Record) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             upstream,
+            record,
         }
     }
 
@@ -60,6 +64,7 @@ pub(crate) async fn forward(
 ) -> Response {
     // What an error names the request by.
     let extensions = request.extensions().clone();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let client_side = hop::upgrade(request.headers(), request.version()).map(|_| hyper::upgrade::on(&mut request));
     let Some(outgoing) = proxy.outgoing(request, peer) else {
         return NOT_FORWARDABLE.into_response(&extensions);
@@ -71,13 +76,14 @@ pub(crate) async fn forward(
             return UPSTREAM_AWAY.into_response(&extensions);
         }
     };
+    let stream = Stream::new(proxy.record, method, uri, &extensions);
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return incoming(response).map(Body::new);
+        return incoming(response).map(|body| Body::new(stream.beside(body)));
     }
     // No tunnel that nobody could close.
     let guard = extensions.get::<RevocationGuard>().cloned();
     match (client_side, hop::upgrade(response.headers(), Version::HTTP_11), guard) {
-        (Some(client_side), Some(protocol), Some(guard)) => switch(response, client_side, protocol, guard),
+        (Some(client_side), Some(protocol), Some(guard)) => switch(response, client_side, protocol, guard, stream),
         _ => UPSTREAM_AWAY.into_response(&extensions),
     }
 }
@@ -88,9 +94,13 @@ fn switch<B>(
     client_side: OnUpgrade,
     protocol: HeaderValue,
     guard: RevocationGuard,
+    mut stream: Stream,
 ) -> Response {
     let upstream_side = hyper::upgrade::on(&mut response);
     tokio::spawn(async move {
+        stream.show();
+        // When this is dropped, the tunnel is closed.
+        let _stream = stream;
         tokio::select! {
             ended = tunnel(client_side, upstream_side) => {
                 if let Err(error) = ended {

@@ -1,33 +1,60 @@
 //! The layer's refusals, in the words of the upstream system's own proxy.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
+use http::uri::PathAndQuery;
+use http::{Extensions, Method};
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::json;
 use tower_revocation::respond::Refuse;
 use tower_revocation::{KeyKind, Refusal};
 
+use crate::auth::Agent;
+use crate::console::{self, Record};
 use crate::envelope::{ErrorReply, RequestId};
 
-/// Writes refusals as upstream's clients expect them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AsUpstream;
+/// Writes refusals as upstream's clients expect them, and tells the record.
+#[derive(Clone, Debug)]
+pub(crate) struct AsUpstream(pub(crate) Record);
+
+/// What a refusal has to know of its request. Nothing of it is copied.
+pub(crate) struct Memo {
+    id: RequestId,
+    agent: Option<Arc<str>>,
+    method: Method,
+    target: Option<PathAndQuery>,
+}
 
 impl Refuse for AsUpstream {
-    type Memo = RequestId;
+    type Memo = Memo;
 
-    fn remember<B>(&self, request: &Request<B>) -> RequestId {
-        RequestId::from_extensions(request.extensions())
+    fn remember<B>(&self, request: &Request<B>) -> Memo {
+        Memo {
+            id: RequestId::from_extensions(request.extensions()),
+            agent: agent(request.extensions()),
+            method: request.method().clone(),
+            target: request.uri().path_and_query().cloned(),
+        }
     }
 
-    fn refuse(&self, refusal: &Refusal, id: RequestId) -> Response<Bytes> {
-        let mut response = reply(refusal).respond(&id);
+    fn refuse(&self, refusal: &Refusal, memo: Memo) -> Response<Bytes> {
+        let path = memo.target.as_ref().map_or("", PathAndQuery::path);
+        self.0
+            .refused(memo.agent.as_ref(), refusal, || console::request(&memo.method, path));
+        let mut response = reply(refusal).respond(&memo.id);
         if let Refusal::Unavailable { retry_after, .. } = refusal {
             let seconds = HeaderValue::from(retry_after.as_secs().max(1));
             response.headers_mut().insert(RETRY_AFTER, seconds);
         }
         response
     }
+}
+
+/// The DID of whoever is asking.
+pub(crate) fn agent(extensions: &Extensions) -> Option<Arc<str>> {
+    extensions.get::<Agent>().map(|agent| Arc::clone(agent.did()))
 }
 
 fn reply(refusal: &Refusal) -> ErrorReply {

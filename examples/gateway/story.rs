@@ -95,7 +95,8 @@ impl Story<'_> {
         let Agent { did, ait, .. } = agent;
         self.terminal.say(format_args!(
             r#"
-Still serving, until ctrl-c. The token of another agent, {did}:
+Still serving, until ctrl-c. The console shows it all, and has agents to try: open the address in the line `console`, above,
+in a browser. Or go on by hand. The token of another agent, {did}:
 
   AIT={ait}
 

@@ -124,6 +124,8 @@ async fn explains_every_option() {
         "replica",
         "heartbeat",
         "admin",
+        "console-token",
+        "console-host",
         "refresh",
         "max-age",
         "stale",

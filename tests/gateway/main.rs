@@ -7,6 +7,7 @@
 
 mod answers;
 mod command_line;
+mod console;
 mod kills;
 mod outages;
 mod process;

@@ -20,6 +20,8 @@ pub(crate) struct Gateway {
     /// URLs without a slash at the end; empty for what it did not start.
     pub(crate) gateway: String,
     pub(crate) admin: String,
+    /// The console's address, with its token unless one was given.
+    pub(crate) console: String,
     pub(crate) registry: String,
     pub(crate) upstream: String,
 }
@@ -82,6 +84,7 @@ impl Gateway {
             stdout: BufReader::new(stdout).lines(),
             gateway: String::new(),
             admin: String::new(),
+            console: String::new(),
             registry: String::new(),
             upstream: String::new(),
         };
@@ -90,6 +93,7 @@ impl Gateway {
             match line.split_once(' ') {
                 Some(("listening", url)) => gateway.gateway = url.to_owned(),
                 Some(("admin", url)) => gateway.admin = url.to_owned(),
+                Some(("console", url)) => gateway.console = url.to_owned(),
                 Some(("registry", url)) => gateway.registry = url.to_owned(),
                 Some(("upstream", url)) => gateway.upstream = url.to_owned(),
                 _ => panic!("unexpected line: {line}"),

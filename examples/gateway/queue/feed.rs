@@ -4,7 +4,7 @@ use std::future::pending;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tower_revocation::EventSink;
+use tower_revocation::{Decode, EventSink};
 
 use crate::Failure;
 use crate::queue::publisher::Publisher;
@@ -19,12 +19,18 @@ struct Reading {
 }
 
 impl Feed {
-    pub(crate) fn start(reader: Option<Reader>, publisher: Publisher, sink: EventSink) -> Self {
+    /// Starts to read, by a decoder of the issuer's events.
+    pub(crate) fn start(
+        reader: Option<Reader>,
+        publisher: Publisher,
+        sink: EventSink,
+        events: impl Decode + Send + Sync + 'static,
+    ) -> Self {
         Self(reader.map(|reader| {
             let (end, told_to_end) = oneshot::channel();
             let told_to_end = async move { drop(told_to_end.await) };
             Reading {
-                task: tokio::spawn(reader.run(publisher, sink, told_to_end)),
+                task: tokio::spawn(reader.run(publisher, sink, events, told_to_end)),
                 end,
             }
         }))

@@ -3,10 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::format::{Canaries, Heartbeats};
 use tower_revocation::source::{self, EventSource};
-use tower_revocation::{EventSink, FeedState};
+use tower_revocation::{Decode, EventSink, FeedState};
 
 use crate::Failure;
 use crate::queue::address::Address;
@@ -25,11 +24,12 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Feeds the sink until `told_to_end` is over.
+    /// Feeds the sink with what `events` reads, until `told_to_end` is over.
     pub(crate) async fn run(
         self,
         publisher: Publisher,
         sink: EventSink,
+        events: impl Decode + Send + Sync,
         told_to_end: impl Future<Output = ()>,
     ) -> Result<(), Failure> {
         #[cfg_attr(
@@ -39,22 +39,22 @@ impl Reader {
         let dead_letters = self.dead_letters.as_deref();
         sink.set_feed(FeedState::Connecting);
         match &self.address {
-            Address::InProcess => self.drive(publisher.memory().source(), sink, told_to_end).await,
+            Address::InProcess => self.drive(publisher.memory().source(), sink, events, told_to_end).await,
             #[cfg(feature = "amqp")]
             Address::AmqpExchange { server, exchange } => {
                 let replica = self.replica();
                 let source = super::amqp::queue(server, exchange, &replica, dead_letters);
-                self.drive(source, sink, told_to_end).await;
+                self.drive(source, sink, events, told_to_end).await;
             }
             #[cfg(feature = "amqp")]
             Address::AmqpStream { server, stream } => {
                 let source = super::amqp::stream(server, stream, dead_letters);
-                self.drive(source, sink, told_to_end).await;
+                self.drive(source, sink, events, told_to_end).await;
             }
             #[cfg(feature = "kafka")]
             Address::Kafka { server, topic } => {
                 let source = super::kafka::source(server, topic, dead_letters).await;
-                self.drive(source, sink, told_to_end).await;
+                self.drive(source, sink, events, told_to_end).await;
             }
             #[cfg(feature = "nats")]
             Address::Nats {
@@ -63,12 +63,12 @@ impl Reader {
                 subject,
             } => {
                 let source = super::nats::source(server, stream, subject, dead_letters).await?;
-                self.drive(source, sink, told_to_end).await;
+                self.drive(source, sink, events, told_to_end).await;
             }
             #[cfg(feature = "redis")]
             Address::Redis { server, stream } => {
                 let source = super::redis::source(server, stream, dead_letters)?;
-                self.drive(source, sink, told_to_end).await;
+                self.drive(source, sink, events, told_to_end).await;
             }
             #[allow(unreachable_patterns, reason = "with all features there is no other")]
             other => return Err(other.missing().into()),
@@ -76,8 +76,14 @@ impl Reader {
         Ok(())
     }
 
-    async fn drive(&self, source: impl EventSource, sink: EventSink, told_to_end: impl Future<Output = ()>) {
-        let decode = Canaries::beside(Heartbeats::beside(ClawdentityEvents::new()));
+    async fn drive(
+        &self,
+        source: impl EventSource,
+        sink: EventSink,
+        events: impl Decode + Send + Sync,
+        told_to_end: impl Future<Output = ()>,
+    ) {
+        let decode = Canaries::beside(Heartbeats::beside(events));
         let mut feed = source::drive(source, decode, sink).with_replica(self.replica());
         if let Some(within) = self.heartbeat {
             feed = feed.with_heartbeat(within);
