@@ -93,7 +93,6 @@ async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_
     let mut others = [lost_name.as_str(), gone.as_str()];
     others.sort_unstable();
     for query in who_may_not_know {
-        println!("until only the others are found: {query}");
         let only_others = async || {
             call(Method::POST, &format!("{}/refresh", well.admin), &[], "").await;
             let found = prometheus.query(&query).await;
