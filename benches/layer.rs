@@ -1,44 +1,27 @@
 //! What does the layer add to a request? A whole call: identify, decide, future, body.
 
+#[path = "common/bare.rs"]
+mod bare;
 mod common;
 
 use std::convert::Infallible;
-use std::future::{Future, Ready, ready};
+use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bare::Bare;
 use bytes::Bytes;
 use common::{Ids, MISSES, is_test, requests};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use http_body_util::Full;
 use tower::{Layer, Service};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::validate_request::ValidateRequestHeaderLayer;
 use tower_revocation::{Credential, EventSink, RevocationLayer, Snapshot, Timestamp, identify};
-
-/// Answers at once.
-#[derive(Clone)]
-struct Bare;
-
-impl Service<Request<()>> for Bare {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<()>) -> Self::Future {
-        black_box(request);
-        ready(Ok(Response::new(Full::new(Bytes::from_static(b"hello")))))
-    }
-}
 
 fn layer(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread()

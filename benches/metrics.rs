@@ -1,40 +1,19 @@
 //! What does watching cost? Ids read `metrics/<question>/<arm>`.
 
+#[path = "common/bare.rs"]
+mod bare;
 mod common;
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::hint::black_box;
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bare::Bare;
 use common::{EVENTS, MISSES, NEW_EVENTS, is_test, requests, sink, subjects};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use http::{Request, Response};
-use http_body_util::Full;
+use http::Request;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::{Layer, Service};
 use tower_revocation::metrics::Exporter;
 use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Snapshot, Timestamp, identify};
-
-/// Answers at once.
-#[derive(Clone)]
-struct Bare;
-
-impl Service<Request<()>> for Bare {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<()>) -> Self::Future {
-        black_box(request);
-        ready(Ok(Response::new(Full::new(Bytes::from_static(b"hello")))))
-    }
-}
 
 /// A request: counted as ever; the same with an exporter and a recorder; and what one would hand-roll, the facade's macro in a
 /// layer around it.
