@@ -11,11 +11,13 @@ mod prometheus;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use http::Method;
+use tokio::time::timeout;
 use tower_revocation::Timestamp;
 
-use crate::process::{Gateway, eventually};
+use crate::process::{Gateway, PATIENCE, eventually};
 use crate::prometheus::Prometheus;
 use crate::server::{free_port, installed};
 use crate::web::call;
@@ -92,7 +94,6 @@ async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_
     let mut others = [lost_name.as_str(), gone.as_str()];
     others.sort_unstable();
     for query in who_may_not_know {
-        println!("until only the others are found: {query}");
         let only_others = async || {
             call(Method::POST, &format!("{}/refresh", well.admin), &[], "").await;
             let found = prometheus.query(&query).await;
@@ -103,7 +104,9 @@ async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_
             names.sort_unstable();
             (names == others).then_some(())
         };
-        eventually(only_others).await;
+        // Whoever reads of a failure wants to know which.
+        let in_time = timeout(PATIENCE - Duration::from_secs(1), eventually(only_others)).await;
+        assert!(in_time.is_ok(), "others are found than {others:?}: {query}");
     }
 
     // Now that there is a list, each panel shows something.
