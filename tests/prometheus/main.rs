@@ -64,6 +64,8 @@ async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_
     let revoked_at = Timestamp::now().as_unix_secs();
     well.revoke(&agent.id, "").await;
     eventually(async || (well.ask(&agent.ait).await.status == 401).then_some(())).await;
+    // That one may have been admitted, and its response withheld: it counts as cut. This one is refused.
+    assert_eq!(well.ask(&agent.ait).await.status, 401);
     for query in [
         "up{} == 1",
         "revocation_ready{} == 1",
