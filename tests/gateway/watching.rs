@@ -28,6 +28,8 @@ async fn metrics_tell_what_happened_as_of_now() {
     assert_eq!(gateway.ask(&agent.ait).await.status, 200);
     gateway.revoke(&agent.id, "").await;
     eventually(async || (gateway.ask(&agent.ait).await.status == 401).then_some(())).await;
+    // That one may have been admitted, and its response withheld: it counts as cut. This one is refused.
+    assert_eq!(gateway.ask(&agent.ait).await.status, 401);
     let metrics = metrics(&gateway).await;
     let decisions = |verdict, source| {
         let series = format!(r#"revocation_decisions_total{{verdict="{verdict}",source="{source}"}}"#);
@@ -35,7 +37,7 @@ async fn metrics_tell_what_happened_as_of_now() {
     };
     assert!(decisions("admit", "none") >= 1.0);
     // By the event, or by a list that was fetched meanwhile.
-    assert_eq!(decisions("revoked", "event") + decisions("revoked", "list"), 1.0);
+    assert!(decisions("revoked", "event") + decisions("revoked", "list") >= 1.0);
     assert_eq!(value(&metrics, "revocation_ready"), Some(1.0));
     let delays = r#"revocation_enforcement_delay_seconds_count{phase="live"}"#;
     assert_eq!(value(&metrics, delays), Some(1.0));

@@ -11,11 +11,13 @@ mod prometheus;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use http::Method;
+use tokio::time::timeout;
 use tower_revocation::Timestamp;
 
-use crate::process::{Gateway, eventually};
+use crate::process::{Gateway, PATIENCE, eventually};
 use crate::prometheus::Prometheus;
 use crate::server::{free_port, installed};
 use crate::web::call;
@@ -62,6 +64,8 @@ async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_
     let revoked_at = Timestamp::now().as_unix_secs();
     well.revoke(&agent.id, "").await;
     eventually(async || (well.ask(&agent.ait).await.status == 401).then_some(())).await;
+    // That one may have been admitted, and its response withheld: it counts as cut. This one is refused.
+    assert_eq!(well.ask(&agent.ait).await.status, 401);
     for query in [
         "up{} == 1",
         "revocation_ready{} == 1",
@@ -103,7 +107,9 @@ async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_
             names.sort_unstable();
             (names == others).then_some(())
         };
-        eventually(only_others).await;
+        // Whoever reads of a failure wants to know which.
+        let in_time = timeout(PATIENCE - Duration::from_secs(1), eventually(only_others)).await;
+        assert!(in_time.is_ok(), "others are found than {others:?}: {query}");
     }
 
     // Now that there is a list, each panel shows something.
