@@ -28,7 +28,7 @@
 //!
 //! | Name | Type, unit | Labels | What it says |
 //! |---|---|---|---|
-//! | `revocation_decisions_total` | counter | `verdict`: `admit`, `anonymous`, `revoked`, `unknown`, `unreadable`; `source`: `event`, `list` if revoked, else `none` | Requests, by what was decided. Of those `unknown`, the policy refused or admitted all. |
+//! | `revocation_decisions_total` | counter | `verdict`: `admit`, `anonymous`, `revoked`, `unknown`, `unreadable`; `source`: `event`, `list` if revoked, else `none` | Requests, by what was decided. Of those `unknown`, the policy refused or admitted all. One that was admitted and whose response was withheld counts as admitted, and as cut. |
 //! | `revocation_would_refuse_total` | counter | | Requests that a layer in observe-only mode admitted and would have refused. |
 //! | `revocation_messages_total` | counter | `disposition`: `applied`, `ignored`, `retry`, `dead-letter`; `reason`: see below | Messages, by what became of them. Each attempt counts. |
 //! | `revocation_events_applied_total` | counter | | Events put in force, those included that said nothing new. |
