@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::decode::{Ended, OTHER_CODE};
+use crate::decode::{Disposition, Ended, OTHER_CODE};
+use crate::status::DispositionCounts;
 use crate::verdict::Source;
 
 /// What a request came to.
@@ -37,8 +38,8 @@ pub(crate) struct Counters {
     would_refuse: AtomicU64,
     cut: AtomicU64,
     would_cut: AtomicU64,
-    dispositions: [AtomicU64; DISPOSITIONS.len()],
-    /// The same by reason, but for those that have none. Written by whoever takes in a message, who is no request.
+    applied: AtomicU64,
+    /// Messages that ended in another way, by how and why. Written by whoever takes in a message, who is no request.
     reasons: Mutex<Reasons>,
 }
 
@@ -53,7 +54,7 @@ impl Counters {
             would_refuse: AtomicU64::new(0),
             cut: AtomicU64::new(0),
             would_cut: AtomicU64::new(0),
-            dispositions: array::from_fn(|_| AtomicU64::new(0)),
+            applied: AtomicU64::new(0),
             reasons: Mutex::default(),
         }
     }
@@ -84,18 +85,18 @@ impl Counters {
         self.events.fetch_add(events as u64, Ordering::Relaxed);
     }
 
+    /// Counts a message by what became of it.
     pub(crate) fn disposed(&self, ended: &Ended) {
+        if ended.disposition == Disposition::Applied {
+            self.applied.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let name = ended.disposition.as_str();
-        if let Some(at) = DISPOSITIONS.iter().position(|known| *known == name) {
-            self.dispositions[at].fetch_add(1, Ordering::Relaxed);
-        }
-        if ended.disposition.reason().is_some() {
-            let mut reasons = self.locked_reasons();
-            // A decoder that makes up names as it goes must not fill the memory of whoever shows them.
-            let is_known = reasons.len() < MOST_REASONS || reasons.contains_key(&(name, ended.code));
-            let code = if is_known { ended.code } else { OTHER_CODE };
-            *reasons.entry((name, code)).or_default() += 1;
-        }
+        let mut reasons = self.locked_reasons();
+        // A decoder that makes up names as it goes must not fill the memory of whoever shows them.
+        let is_known = reasons.len() < MOST_REASONS || reasons.contains_key(&(name, ended.code));
+        let code = if is_known { ended.code } else { OTHER_CODE };
+        *reasons.entry((name, code)).or_default() += 1;
     }
 
     /// How many events were put in force.
@@ -115,10 +116,22 @@ impl Counters {
         self.stripes.iter().map(count).sum()
     }
 
-    /// How many messages ended as the disposition of that name.
-    pub(crate) fn of_disposition(&self, name: &str) -> u64 {
-        let at = DISPOSITIONS.iter().position(|known| *known == name);
-        at.map_or(0, |at| self.dispositions[at].load(Ordering::Relaxed))
+    /// How many messages there were, by what became of them.
+    pub(crate) fn of_dispositions(&self) -> DispositionCounts {
+        let reasons = self.locked_reasons();
+        let of = |name: &str| {
+            reasons
+                .iter()
+                .filter(|((ended, _), _)| *ended == name)
+                .map(|(_, count)| count)
+                .sum()
+        };
+        DispositionCounts {
+            applied: self.applied.load(Ordering::Relaxed),
+            ignored: of("ignored"),
+            retry: of("retry"),
+            dead_letter: of("dead-letter"),
+        }
     }
 
     /// How many requests would have been refused, were they not only observed.
@@ -150,7 +163,6 @@ const OUTCOMES: usize = Outcome::Unreadable as usize + 1;
 const STRIPES: usize = 16;
 /// Far more than any decoder of this crate has.
 const MOST_REASONS: usize = 64;
-const DISPOSITIONS: [&str; 4] = ["applied", "ignored", "retry", "dead-letter"];
 
 static NEXT_STRIPE: AtomicUsize = AtomicUsize::new(0);
 

@@ -1,6 +1,7 @@
 //! One trust domain: the store, and what is known about how it is fed.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,9 +21,7 @@ use crate::observe::{Observe, Phase};
 use crate::policy::{Lists, Policy, StalePolicy};
 use crate::refusal::{DEFAULT_RETRY_AFTER, Refusal};
 use crate::state::State;
-use crate::status::{
-    CanaryStatus, DispositionCounts, FeedState, InFlightStatus, OverlayStatus, SnapshotStatus, Status, VerdictCounts,
-};
+use crate::status::{CanaryStatus, FeedState, InFlightStatus, OverlayStatus, SnapshotStatus, Status, VerdictCounts};
 use crate::store::Store;
 use crate::timestamp::Timestamp;
 use crate::verdict::{Freshness, RevocationStatus, Verdict};
@@ -81,7 +80,8 @@ impl Domain {
             return;
         }
         self.counters.applied(events.len() - refused);
-        let wall = Timestamp::now();
+        // Read only if somebody wants to know how long it took.
+        let wall = LazyCell::new(Timestamp::now);
         let now = Instant::now();
         let dated = events.iter().filter_map(|event| match event {
             Event::Revoke(revocation) => Some((event.key(), revocation.effective_at()?)),
@@ -102,7 +102,7 @@ impl Domain {
         if health.canary.terms.is_some() {
             let canary = canary::key();
             for (_, at) in dated.filter(|(key, _)| **key == canary) {
-                health.canary.arrived(at, wall, now);
+                health.canary.arrived(at, *wall, now);
             }
         }
     }
@@ -160,23 +160,27 @@ impl Domain {
 
     pub(crate) fn status(&self) -> Status {
         let now = Instant::now();
-        let (answer, is_lost, snapshot, overlay, policy) = self.store.look(|state| {
+        let canary = self.newest_canary();
+        // One view, so that no part of it contradicts another.
+        let (answer, stale, is_lost, is_canary_refused, snapshot, overlay, policy) = self.store.look(|state| {
+            let is_refused = |canary| matches!(state.decide(canary, now).verdict, Verdict::Revoked(_));
             (
                 state.status(now),
+                state.stale(),
                 state.is_lost(),
+                canary.as_ref().is_some_and(is_refused),
                 state.snapshot().cloned(),
                 (state.overlay.len(), state.overlay.bytes()),
                 state.policy,
             )
         });
-        let (is_ready, is_canary_refused) = (self.is_ready(), self.is_canary_refused());
         // It asks the file system. Nobody else should wait for that.
         let journal = self.journal.get().map(|journal| journal.status());
         let health = self.health();
         let [by_event, by_list] =
             [Outcome::RevokedByEvent, Outcome::RevokedByList].map(|outcome| self.counters.of_outcome(outcome));
         let mut status = Status {
-            ready: is_ready,
+            ready: is_ready(&answer, stale),
             concerns: Vec::new(),
             freshness: answer.freshness,
             snapshot: snapshot.map(|list| SnapshotStatus {
@@ -194,12 +198,7 @@ impl Domain {
                 applied: self.counters.of_events(),
             },
             feed: health.feed.status(*self.feed.borrow(), now),
-            dispositions: DispositionCounts {
-                applied: self.counters.of_disposition("applied"),
-                ignored: self.counters.of_disposition("ignored"),
-                retry: self.counters.of_disposition("retry"),
-                dead_letter: self.counters.of_disposition("dead-letter"),
-            },
+            dispositions: self.counters.of_dispositions(),
             last_dead_letter: health
                 .last_dead_letter
                 .as_ref()
@@ -231,13 +230,10 @@ impl Domain {
         status
     }
 
-    /// Whether the newest canary is refused just now, by the decision that requests get.
-    fn is_canary_refused(&self) -> bool {
-        let newest = self.health().canary.newest();
-        newest.is_some_and(|at| {
-            let presented = Credential::from(canary::key()).with_issued_at(at);
-            matches!(self.store.decide(&presented).verdict, Verdict::Revoked(_))
-        })
+    /// What the newest canary would present. It has to be refused, by the decision that requests get.
+    fn newest_canary(&self) -> Option<Credential> {
+        let newest = self.health().canary.newest()?;
+        Some(Credential::from(canary::key()).with_issued_at(newest))
     }
 
     /// Whether requests are answered by what is known.

@@ -18,7 +18,6 @@ mod base;
 mod caller;
 mod config;
 mod console;
-mod terminal;
 mod duration;
 mod envelope;
 mod hop;
@@ -30,6 +29,7 @@ mod refusal;
 mod registry;
 mod server;
 mod story;
+mod terminal;
 mod upstream;
 
 use std::error::Error;

@@ -233,7 +233,8 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                     // One that comes back asks for a fetch by itself. When a broker dies, all its gateways get here at a time: within
                     // the fast pace each picks a moment of its own. Not at once, since most feeds are back soon.
                     if was_live && !signals.was_live {
-                        next = next.min(Instant::now() + self.fast.mul_f64(fastrand::f64().mul_add(0.8, 0.2))).max(earliest);
+                        let moment = self.fast.mul_f64(fastrand::f64().mul_add(0.8, 0.2));
+                        next = next.min(Instant::now() + moment).max(earliest);
                     }
                 }
             }

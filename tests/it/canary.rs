@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use tokio::time::timeout;
 use tower::ServiceExt;
 use tower_revocation::format::{Canaries, canary};
 use tower_revocation::probe::{Need, Readyz};
@@ -16,7 +15,7 @@ use tower_revocation::{
     Timestamp, canary as the_canary,
 };
 
-use crate::support::fresh_pair;
+use crate::support::{fresh_pair, until};
 
 const EVERY: Duration = Duration::from_secs(10);
 const WITHIN: Duration = Duration::from_secs(2);
@@ -29,18 +28,6 @@ async fn readyz(sink: &EventSink) -> (u16, String) {
 
 fn is_overdue(sink: &EventSink) -> bool {
     sink.status().canary.unwrap().is_overdue
-}
-
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let poll = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    assert!(
-        timeout(Duration::from_secs(60), poll).await.is_ok(),
-        "not in time: {what}"
-    );
 }
 
 /// What it is for: this consumer is connected, acknowledges everything, and drops it in silence.

@@ -7,11 +7,11 @@ use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tower_revocation::metrics::Exporter;
 use tower_revocation::{
-    Canary, DecodeError, Decoded, Disposition, Enforcement, EventSink, FeedState, Key, Revocation, Snapshot, Timestamp,
+    Canary, DecodeError, Decoded, Disposition, Enforcement, FeedState, Key, Revocation, Snapshot, Timestamp,
     canary as the_canary,
 };
 
-use crate::support::{fresh_pair, list_of_now, presenting, send, status_of};
+use crate::support::{fresh_pair, presenting, send, status_of, until};
 
 /// An id that is to be found nowhere.
 const ID: &str = "did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN";
@@ -463,7 +463,7 @@ async fn full_domain(told: &Told) -> BTreeMap<String, DebugValue> {
     let _: Disposition = sink.ingest(&decode, format!("!{ID}").as_bytes());
     assert_eq!(status_of(&layer, ID).await, 401);
     send(&layer, presenting(ID)).await;
-    until(&sink, |sink| {
+    until("everything is told of", || {
         let status = sink.status();
         status.poll.signing_keys.is_some_and(|keys| keys.count > 0)
             && status.feed.last_heartbeat_ms_ago.is_some()
@@ -483,16 +483,6 @@ async fn full_domain(told: &Told) -> BTreeMap<String, DebugValue> {
     everything
 }
 
-async fn until(sink: &EventSink, condition: impl Fn(&EventSink) -> bool) {
-    let poll = async {
-        while !condition(sink) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let in_time = tokio::time::timeout(Duration::from_secs(60), poll).await;
-    assert!(in_time.is_ok(), "{:?}", sink.status());
-}
-
 #[tokio::test(start_paused = true)]
 async fn it_writes_so_often_by_itself() {
     let told = Told::new();
@@ -510,5 +500,4 @@ async fn it_writes_so_often_by_itself() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(told.values().gauge("revocation_overlay_entries{}"), 1.0);
     running.abort();
-    drop(list_of_now());
 }

@@ -62,6 +62,21 @@ where
     send(layer, presenting(subjects)).await.status().as_u16()
 }
 
+/// Waits until something is so.
+#[cfg_attr(
+    not(feature = "source"),
+    expect(dead_code, reason = "nothing else happens by itself")
+)]
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    let poll = async {
+        while !condition() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(std::time::Duration::from_secs(60), poll).await;
+    assert!(in_time.is_ok(), "not in time: {what}");
+}
+
 /// A request that presents these subjects.
 pub(crate) fn presenting(subjects: &str) -> Request<String> {
     Request::builder()
