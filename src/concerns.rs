@@ -28,8 +28,8 @@ fn list(status: &Status, policy: &Policy, is_lost: bool) -> Option<Concern> {
         return concern(
             ConcernCode::JournalLost,
             format!(
-                "What was known before the restart is lost. Nobody is admitted until a signed list is fetched, whatever the \
-                 policy.{poll}"
+                "What was known before the restart is lost. Nobody is admitted until a signed list is fetched that makes up for \
+                 it, whatever the policy.{poll}"
             ),
         );
     }

@@ -43,8 +43,9 @@ pub(crate) trait Keep: Send + Sync {
 )]
 pub(crate) trait KeepLists {
     /// Keeps a list as it was signed, and lets go of the entries that it makes superfluous. Takes as long as writing it does. Does
-    /// nothing if a newer one is kept.
-    fn keep(&self, fetched: &Fetched, list: &Arc<Snapshot>) -> Result<(), Problem>;
+    /// nothing if a newer one is kept, or another of its second is missed. Returns whether it was missed itself, and with it
+    /// everything is known that was kept.
+    fn keep(&self, fetched: &Fetched, list: &Arc<Snapshot>) -> Result<bool, Problem>;
 
     /// Keeps that a list of this issue time says more than the one that is kept.
     fn keep_incomplete(&self, issued_at: Timestamp) -> Ticket;

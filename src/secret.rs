@@ -20,6 +20,10 @@ impl Secrets {
     /// How many kinds of key there may ever be: their number takes four bits of a key.
     pub(crate) const COUNT: usize = 16;
 
+    /// The number that documents have instead. No kind of key may ever have it.
+    #[cfg(feature = "journal")]
+    pub(crate) const DOCUMENTS: usize = Self::COUNT - 1;
+
     /// Those that this process makes its keys with.
     pub(crate) fn in_use() -> &'static Self {
         IN_USE.get_or_init(|| Self::draw(false))

@@ -49,8 +49,8 @@ pub(crate) struct Store {
 pub(crate) struct Seen {
     /// The issue time of the newest.
     pub(crate) newest: Option<Timestamp>,
-    /// The issue time of one that said more than what is known of it: a newer one is wanted.
-    pub(crate) incomplete: Option<Timestamp>,
+    /// The issue time of one of which not all is known: one that was issued later makes up for it.
+    pub(crate) missed: Option<Timestamp>,
 }
 
 impl Store {
@@ -179,7 +179,7 @@ impl Store {
         let admitted = admission::admit(offered, installed.as_ref(), seen.newest, now, leeway)?;
         drop(installed);
         let mut steps = vec![Step::Install(Arc::clone(&admitted.list), fresh())];
-        if admitted.list.issued_at() > seen.incomplete {
+        if admitted.list.issued_at() > seen.missed {
             // From here on it is known what the issuer says, whatever was lost before.
             steps.push(Step::Lose(false));
         }
@@ -224,7 +224,7 @@ impl Store {
     pub(crate) fn restore(&self, entries: &[Entry], before: Seen, now: Timestamp) {
         let mut seen = self.seen();
         seen.newest = before.newest.max(seen.newest);
-        seen.incomplete = before.incomplete;
+        seen.missed = before.missed;
         drop(seen);
         let marks = entries.iter().map(|entry| {
             let forget_at = self.clock.restored_forget_at(entry.keep_until, now);

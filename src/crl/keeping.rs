@@ -22,7 +22,11 @@ impl<C, F> Poller<C, F> {
         }
         let sink = self.sink.clone();
         let keeping = spawn_blocking(move || match sink.domain().journal.get() {
-            Some(journal) => journal.lists().keep(&fetched, &admitted.list),
+            Some(journal) => journal.lists().keep(&fetched, &admitted.list).map(|is_all| {
+                if is_all {
+                    sink.domain().store.lose(false);
+                }
+            }),
             None => Ok(()),
         });
         // Nor so long that the next list is late.
@@ -85,10 +89,10 @@ mod tests {
     }
 
     impl KeepLists for Hung {
-        fn keep(&self, _: &Fetched, _: &Arc<Snapshot>) -> Result<(), Arc<str>> {
+        fn keep(&self, _: &Fetched, _: &Arc<Snapshot>) -> Result<bool, Arc<str>> {
             // Much longer than the test takes.
             thread::park_timeout(Duration::from_secs(5));
-            Ok(())
+            Ok(false)
         }
 
         fn keep_incomplete(&self, _: Timestamp) -> Ticket {

@@ -25,8 +25,8 @@ impl<C, F: ListFormat> Poller<C, F> {
     /// # Errors
     ///
     /// The list is missing, or isn't what the issuer signed, or is older than another that was installed: nothing is put in
-    /// force. A journal that was opened by `Journal::open_or_start_empty` fails closed instead, until a list is
-    /// fetched. So does a list that was signed with a key that the issuer has withdrawn since.
+    /// force. A journal that was opened by `Journal::open_or_start_empty` fails closed instead, until that list or one of a later
+    /// second is fetched. So does a list that was signed with a key that the issuer has withdrawn since.
     pub fn restore(&mut self) -> Result<(), RestoreError> {
         let restored = self.restoring()();
         self.adopt(restored)
@@ -111,7 +111,9 @@ fn put_in_force(
     // It was let in when it was fetched: whether it had expired by then is what counts.
     let list = match format.read_list(document, keys.unwrap_or(&none), kept.accepted_at) {
         Err(ListError::UnknownKey { .. }) => {
-            tracing::warn!("kept list's signing key is known no more: failing closed until a list is fetched");
+            tracing::warn!(
+                "kept list's signing key is known no more: failing closed until it or a later one is fetched"
+            );
             return Ok(());
         }
         read => read.map_err(|error| words(&error).into_owned())?,

@@ -322,6 +322,9 @@ pub(super) const REFRESHED: &str = "list refreshed";
 /// When another list was issued that was installed, says more, and could not be kept.
 pub(super) const INCOMPLETE: &str = "list incomplete";
 
+/// What the kept list is recognized by.
+pub(super) const PRINT: &str = "list print";
+
 /// The issuer's signing keys, as it published them.
 pub(super) const KEYS: &str = "signing keys";
 

@@ -39,11 +39,13 @@ impl EventSink {
         let domain = self.domain();
         let path = journal.directory().to_owned();
         let (entries, newest) = (mem::take(&mut journal.entries), journal.newest);
-        let incomplete = journal.kept.incomplete;
         // What lists say is not among the entries: until the kept one is restored, or one that says more than it, something is
         // missing.
-        let is_lost =
-            journal.start() == JournalStart::Lost || journal.kept.refreshed_at.is_some() || incomplete.is_some();
+        let is_lost = journal.start() == JournalStart::Lost
+            || journal.kept.refreshed_at.is_some()
+            || journal.kept.incomplete.is_some();
+        // Another list of that second may say less.
+        let missed = journal.kept.incomplete.max(journal.kept.issued_at);
         if domain.journal.get().is_some() {
             return Err(JournalError::Taken { path });
         }
@@ -53,7 +55,7 @@ impl EventSink {
         }
         domain
             .store
-            .restore(&entries, Seen { newest, incomplete }, Timestamp::now());
+            .restore(&entries, Seen { newest, missed }, Timestamp::now());
         let keeper = Keeper::start(journal, entries.len(), domain)?;
         let set = domain.journal.set(Box::new(keeper));
         set.map_err(|_| JournalError::Taken { path })

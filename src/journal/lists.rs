@@ -1,7 +1,6 @@
 //! Keeping the issuer's list and its signing keys.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
@@ -9,6 +8,7 @@ use crate::domain::words;
 use crate::journal::directory::{Directory, LIST};
 use crate::journal::open::{Damage, Kept};
 use crate::journal::order::{Desk, Item};
+use crate::journal::print::Print;
 use crate::keep::{Fetched, KeepLists, KeptList, Problem, Ticket, Unusable};
 use crate::snapshot::Snapshot;
 use crate::status::{JournalStart, JournalStatus};
@@ -29,25 +29,34 @@ struct Known {
     left: Option<Kept>,
     /// Whether nothing else is lost, and it is all that the issuer said.
     is_all: bool,
+    /// The list that an earlier process kept, until it is restored or another takes its place: when it was issued, and what it is
+    /// recognized by.
+    missed: Option<(Timestamp, Option<Print>)>,
     /// When it was issued, or any other that was installed.
     issued_at: Option<Timestamp>,
-    /// Its hash, so that the same is not written again and again.
-    list: Option<u64>,
+    /// What it is recognized by, so that the same is not written again and again.
+    list: Option<Print>,
 }
 
 impl KeepLists for Lists {
-    fn keep(&self, fetched: &Fetched, list: &Arc<Snapshot>) -> Result<(), Problem> {
+    fn keep(&self, fetched: &Fetched, list: &Arc<Snapshot>) -> Result<bool, Problem> {
         let mut known = match self.known.try_lock() {
             Ok(known) => known,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Err("another list is being written still".into()),
         };
         if list.issued_at() < known.issued_at {
-            return Ok(());
+            return Ok(false);
         }
-        let hash = hash(&fetched.document);
-        if known.list == Some(hash) {
-            return self.order(Item::Refreshed(fetched.accepted_at)).wait();
+        let print = Print::of(&fetched.document);
+        if known.list == Some(print) {
+            let refreshed = self.order(Item::Refreshed(fetched.accepted_at)).wait();
+            return refreshed.map(|()| false);
+        }
+        let missed = known.missed.filter(|(at, _)| list.issued_at() <= Some(*at));
+        if missed.is_some_and(|(_, missed)| missed != Some(print)) {
+            // Of two lists of one second it may be the one that says less, and nobody would miss the other any more.
+            return Ok(false);
         }
         // Where there is no book, there is no place for a list either.
         self.order(Item::Ready).wait()?;
@@ -56,15 +65,17 @@ impl KeepLists for Lists {
         // In this order: a list that is newer than the database knows of is as good, an older one a rollback.
         let item = Item::List {
             list: Arc::clone(list),
+            print,
             keys: fetched.keys.clone(),
             accepted_at: fetched.accepted_at,
         };
         known.list = None;
         self.order(item).wait()?;
-        known.list = Some(hash);
+        known.list = Some(print);
+        known.missed = None;
         known.issued_at = list.issued_at();
         self.status().list_iat = list.issued_at().map(Timestamp::as_unix_secs);
-        Ok(())
+        Ok(missed.is_some() && known.is_all)
     }
 
     fn keep_incomplete(&self, at: Timestamp) -> Ticket {
@@ -118,7 +129,7 @@ impl KeepLists for Lists {
         if self.damage == Damage::Refuse {
             return Err(problem);
         }
-        tracing::error!(error = %problem, "kept list is of no use: failing closed until one is fetched");
+        tracing::error!(error = %problem, "kept list is of no use: failing closed until it or a later one is fetched");
         {
             let mut status = self.status();
             status.start = JournalStart::Lost;
@@ -137,18 +148,23 @@ impl KeepLists for Lists {
             status.restored_list = true;
             status.list_iat = list.issued_at().map(Timestamp::as_unix_secs);
         }
+        let print = Print::of(kept.document.as_deref().unwrap_or_default());
         let list = Arc::clone(list);
+        let mut known = self.known();
+        let is_the_missed = known.missed == list.issued_at().map(|at| (at, Some(print)));
+        known.missed = None;
         // Nothing to wait for: it is kept already.
-        drop(self.order(match kept.issued_at == list.issued_at() {
+        drop(self.order(match is_the_missed {
             true => Item::Restored(list),
             // The last process got no further than its file. No entry may go because of a list that a start would not miss.
             false => Item::List {
                 list,
+                print,
                 keys: None,
                 accepted_at: kept.refreshed_at,
             },
         }));
-        self.known().is_all
+        known.is_all
     }
 }
 
@@ -164,6 +180,7 @@ impl Lists {
         let is_found = status.lock().unwrap_or_else(PoisonError::into_inner).start != JournalStart::Lost;
         let known = Known {
             is_all: is_found && left.incomplete.is_none(),
+            missed: left.issued_at.map(|at| (at, left.print)),
             left: Some(left),
             issued_at: newest,
             list: None,
@@ -200,10 +217,4 @@ impl Lists {
     fn status(&self) -> MutexGuard<'_, JournalStatus> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn hash(document: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    document.hash(&mut hasher);
-    hasher.finish()
 }

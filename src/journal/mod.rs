@@ -64,6 +64,7 @@ mod opener;
 mod book;
 mod backend;
 mod row;
+mod print;
 mod witness;
 mod directory;
 mod error;

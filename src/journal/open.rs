@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::words;
 use crate::entry::Entry;
-use crate::journal::book::{ACCEPTED, Book, INCOMPLETE, ISSUED, KEYS, NEWEST, REFRESHED};
+use crate::journal::book::{ACCEPTED, Book, INCOMPLETE, ISSUED, KEYS, NEWEST, PRINT, REFRESHED};
 use crate::journal::directory::Reading;
 use crate::journal::error::JournalError;
 use crate::journal::opener::Opener;
+use crate::journal::print::Print;
 use crate::secret::{KeysExist, Secrets};
 use crate::status::JournalStart;
 use crate::timestamp::Timestamp;
@@ -40,6 +41,8 @@ pub struct Journal {
 pub(super) struct Kept {
     /// The list itself.
     pub(super) list: Option<Reading>,
+    /// What it is recognized by, should it be lost.
+    pub(super) print: Option<Print>,
     /// The issuer's signing keys.
     pub(super) keys: Option<Vec<u8>>,
     /// When the list was issued, and when it was found to be good; `None` if no list was ever kept.
@@ -82,8 +85,9 @@ impl Journal {
     /// with nothing, and fails closed.
     ///
     /// Until a signed list is fetched (where there are no lists, until the feed is [live](crate::FeedState::Live)) everybody is
-    /// refused who is not known to be revoked, under any policy, also after further restarts. An error is logged, and
-    /// [`JournalStatus`](crate::status::JournalStatus) shows it.
+    /// refused who is not known to be revoked, under any policy, also after further restarts. Where the kept list alone is lost, it
+    /// takes that very list or one issued in a later second: any other may lack what the lost one revoked. An error is logged,
+    /// and [`JournalStatus`](crate::status::JournalStatus) shows it.
     ///
     /// - What is damaged is set aside, under names that end in `.damaged` and perhaps a number.
     /// - What cannot be read or written stays as it is. Meanwhile events are in force and answered by "retry"; each of them is
@@ -180,6 +184,7 @@ impl Journal {
             newest: book.time(NEWEST)?,
             kept: Kept {
                 list: Some(list),
+                print: book.text(PRINT)?.as_deref().and_then(Print::from_bytes),
                 keys: book.text(KEYS)?,
                 issued_at: book.time(ISSUED)?,
                 accepted_at: book.time(ACCEPTED)?,

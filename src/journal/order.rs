@@ -9,7 +9,8 @@ use futures_channel::oneshot;
 use redb::ReadableTable;
 
 use crate::entry::Entry;
-use crate::journal::book::{ACCEPTED, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, Page, REFRESHED};
+use crate::journal::book::{ACCEPTED, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, PRINT, Page, REFRESHED};
+use crate::journal::print::Print;
 use crate::journal::row::{from_row, join, to_row};
 use crate::keep::{Problem, Ticket};
 use crate::snapshot::Snapshot;
@@ -32,6 +33,7 @@ pub(super) enum Item {
     /// A list was kept.
     List {
         list: Arc<Snapshot>,
+        print: Print,
         keys: Option<Arc<[u8]>>,
         accepted_at: Timestamp,
     },
@@ -116,6 +118,7 @@ impl Item {
             Self::Keys(keys) => drop(page.texts.insert(KEYS, &keys[..])?),
             Self::List {
                 list,
+                print,
                 keys,
                 accepted_at,
             } => {
@@ -124,6 +127,7 @@ impl Item {
                 page.set_time(ISSUED, issued_at)?;
                 page.set_time(ACCEPTED, *accepted_at)?;
                 page.set_time(REFRESHED, *accepted_at)?;
+                page.texts.insert(PRINT, print.as_bytes())?;
                 let incomplete = page.numbers.get(INCOMPLETE)?.map(|at| at.value());
                 // What it takes the place of was older, and all is known that was lost.
                 if incomplete.is_none_or(|at| at < issued_at.as_unix_millis()) {

@@ -54,7 +54,7 @@ impl JournalStatus {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum JournalStart {
-    /// Something that was of no use, or nothing that could be read. Nobody is admitted until a list is fetched.
+    /// Something that was of no use, or nothing that could be read. Nobody is admitted until a list is fetched that makes up for it.
     Lost,
     /// Nothing: the directory is new.
     New,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
-use crate::exhaustive::{BESIDE, FEED, ODDITIES, ORDER, ROOM, SECONDS, TAKEOVER};
+use crate::exhaustive::{BESIDE, FEED, MORE, ODDITIES, ORDER, ROOM, SECONDS, TAKEOVER};
 use crate::model::{Bug, Handover};
 use crate::properties::{
     ALL_ORDERS_END_ALIKE, DURABLE_WHEN_ACKNOWLEDGED, EACH_ENDS_IN_ITS_WAY, NO_ROLLBACK, NOTHING_COMES_BACK,
@@ -97,6 +97,23 @@ fn a_restart_forgets_that_the_kept_list_says_too_little() {
 #[test]
 fn a_restart_misses_lists_of_one_second_only_if_one_was_kept() {
     breaks(Bug::MissesTheKeptAlone, &SECONDS, NOTHING_COMES_BACK);
+}
+
+/// A minute of chaos found this one in the code.
+#[test]
+fn any_list_of_its_second_makes_up_for_one_that_is_lost() {
+    breaks(Bug::MakesGoodByAnother, &SECONDS, NOTHING_COMES_BACK);
+}
+
+#[test]
+fn any_list_of_its_second_is_kept_instead_of_one_that_is_lost() {
+    breaks(Bug::KeepsAnother, &SECONDS, NOTHING_COMES_BACK);
+}
+
+/// The models found this one in the code while it was mended.
+#[test]
+fn rows_go_by_a_list_of_which_a_restart_would_miss_another_one() {
+    breaks(Bug::TrustsTheSecond, &MORE, NOTHING_COMES_BACK);
 }
 
 #[test]

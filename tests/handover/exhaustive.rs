@@ -7,8 +7,8 @@ use stateright::{Checker, Expectation, Model};
 
 use crate::model::Handover;
 use crate::properties::{
-    CLOSED, FILE_ALONE, FORGOTTEN, INCOMPLETE, JOINED, LET_GO, NOT_DURABLE, OUTDATED, REDELIVERED, SETTLED, TAKEN_BACK,
-    TAKEN_OVER, TRIED_AGAIN, UNKEPT_IS_LOST,
+    CLOSED, FILE_ALONE, FORGOTTEN, INCOMPLETE, JOINED, LET_GO, MISSED, NOT_DURABLE, OUTDATED, REDELIVERED, SETTLED,
+    TAKEN_BACK, TAKEN_OVER, TRIED_AGAIN, UNKEPT_IS_LOST,
 };
 use crate::universe::{EVERYTHING, KEYS, List, Message, SUBJECT, Saying, TOKEN, Universe, What};
 
@@ -22,6 +22,7 @@ pub(crate) static FEED: Universe = Universe {
     lists: &[],
     capacity: 9,
     forgets: false,
+    loses_list: false,
     gives_up: true,
 };
 
@@ -35,6 +36,7 @@ pub(crate) static ROOM: Universe = Universe {
     lists: &[],
     capacity: 1,
     forgets: false,
+    loses_list: false,
     gives_up: true,
 };
 
@@ -49,6 +51,7 @@ pub(crate) static ORDER: Universe = Universe {
     lists: &[],
     capacity: 9,
     forgets: false,
+    loses_list: false,
     gives_up: false,
 };
 
@@ -63,6 +66,7 @@ pub(crate) static ODDITIES: Universe = Universe {
     lists: &[],
     capacity: 9,
     forgets: false,
+    loses_list: false,
     gives_up: false,
 };
 
@@ -77,6 +81,7 @@ pub(crate) static TAKEOVER: Universe = Universe {
     ],
     capacity: 9,
     forgets: false,
+    loses_list: false,
     gives_up: false,
 };
 
@@ -86,6 +91,7 @@ pub(crate) static BESIDE: Universe = Universe {
     lists: &[signed(10, [Some(5), None]), signed(20, [Some(5), None])],
     capacity: 9,
     forgets: false,
+    loses_list: false,
     gives_up: false,
 };
 
@@ -99,6 +105,7 @@ pub(crate) static SECONDS: Universe = Universe {
     ],
     capacity: 9,
     forgets: false,
+    loses_list: true,
     gives_up: false,
 };
 
@@ -108,6 +115,7 @@ pub(crate) static MORE: Universe = Universe {
     lists: &[signed(20, [None, Some(15)]), signed(20, [Some(5), Some(15)])],
     capacity: 9,
     forgets: false,
+    loses_list: true,
     gives_up: false,
 };
 
@@ -120,6 +128,7 @@ pub(crate) static RETENTION: Universe = Universe {
     lists: &[signed(10, [None, Some(8)])],
     capacity: 9,
     forgets: true,
+    loses_list: false,
     gives_up: false,
 };
 
@@ -200,12 +209,12 @@ fn what_lists_do_not_carry_stays_beside_them() {
 
 #[test]
 fn of_two_lists_of_one_second_neither_takes_back_what_the_other_says() {
-    explore(&SECONDS, 38_000, &[SETTLED, JOINED, INCOMPLETE, TAKEN_BACK]);
+    explore(&SECONDS, 38_000, &[SETTLED, JOINED, INCOMPLETE, TAKEN_BACK, MISSED]);
 }
 
 #[test]
 fn of_two_lists_of_one_second_the_one_that_says_all_is_kept() {
-    explore(&MORE, 15_000, &[SETTLED, JOINED, INCOMPLETE, LET_GO]);
+    explore(&MORE, 15_000, &[SETTLED, JOINED, INCOMPLETE, LET_GO, MISSED]);
 }
 
 #[test]

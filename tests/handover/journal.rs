@@ -7,6 +7,8 @@ pub(crate) mod disk;
 mod error;
 #[path = "../../src/journal/order.rs"]
 mod order;
+#[path = "../../src/journal/print.rs"]
+mod print;
 #[path = "../../src/journal/row.rs"]
 mod row;
 #[path = "../../src/journal/sweep.rs"]

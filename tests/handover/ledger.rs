@@ -2,7 +2,7 @@
 //! events and lists, no marks, no maps, no order.
 
 use crate::memory::{Answer, Memory};
-use crate::universe::{EVERYTHING, KEYS, PROBES, Probe, Saying, Universe, What};
+use crate::universe::{EVERYTHING, KEYS, List, PROBES, Probe, Saying, Universe, What};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Ledger {
@@ -57,9 +57,12 @@ impl Ledger {
             self.lists = Set::default();
         }
         self.lists.put(list);
+        // What another of its second said, it does not take back.
+        let mut beside = self.filed;
+        beside.keep(universe, |known| known.issued_at == Some(issued_at));
         self.newest = self.newest.max(issued_at);
         for key in 0..KEYS {
-            let listed = listed(universe, self.lists, key);
+            let (listed, beside) = (listed(universe, self.lists, key), listed(universe, beside, key));
             let events = self.heard.events(universe, key);
             match listed {
                 Some(at) => {
@@ -69,7 +72,7 @@ impl Ledger {
                     self.carried[key] = self.carried[key].max(Some(at));
                     self.settle(universe, memory, None);
                 }
-                None => {
+                None if beside.is_none() => {
                     // What a list once carried, this one takes back.
                     if let Some(at) = self.carried[key] {
                         let mut events = self.bound.events(universe, key);
@@ -78,8 +81,16 @@ impl Ledger {
                     }
                     self.settle(universe, memory, self.carried[key].map(|_| key));
                 }
+                None => self.settle(universe, memory, None),
             }
         }
+    }
+
+    /// A list is kept.
+    pub(crate) fn filed(&mut self, universe: &Universe, list: usize) {
+        let issued_at = universe.lists[list].issued_at;
+        self.filed.keep(universe, |known| known.issued_at == issued_at);
+        self.filed.put(list);
     }
 
     /// An event is durable.
@@ -142,6 +153,14 @@ impl Set {
 
     pub(crate) const fn has(self, number: usize) -> bool {
         self.0 & 1 << number != 0
+    }
+
+    /// Leaves those lists alone that are so.
+    fn keep(&mut self, universe: &Universe, is_so: impl Fn(&List) -> bool) {
+        *self = Self::of_those(
+            self.of(universe.lists.len())
+                .filter(|list| is_so(&universe.lists[*list])),
+        );
     }
 
     fn of(self, all: usize) -> impl Iterator<Item = usize> {

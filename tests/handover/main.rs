@@ -42,7 +42,7 @@
 //!
 //! - Time. It stands still: nothing expires, no list grows stale, no pause is waited for. That the time of a key's entries is
 //!   over happens at any moment, by the wall clock and the monotonic one at once.
-//! - Damage, a journal that is lost, keys that nobody knows, reasons other than the default one, several events in one message,
+//! - A journal that is lost, damage to anything but the kept list, keys that nobody knows, reasons other than the default one, several events in one message,
 //!   hosts that install lists by themselves, confirmations (`304`), and more than one replica.
 //! - From where a log is read after a restart (`source/since.rs`): by time, so that the list has to say what came before. After a cut
 //!   it is read from a position, which has a [model of its own](source).

@@ -26,7 +26,7 @@ pub(crate) struct Memory {
     pub(crate) list: Option<List>,
     /// What the journal knew of lists when the process began.
     pub(crate) newest: Option<u8>,
-    pub(crate) incomplete: Option<u8>,
+    pub(crate) missed: Option<u8>,
     pub(crate) is_lost: bool,
     /// What is decided, probe by probe.
     pub(crate) answers: [Answer; PROBES.len()],
@@ -90,14 +90,14 @@ impl Memory {
     pub(crate) fn restored(
         terms: Terms,
         rows: [Option<Held>; KEYS],
-        (newest, incomplete): (Option<u8>, Option<u8>),
+        (newest, missed): (Option<u8>, Option<u8>),
         is_lost: bool,
     ) -> Self {
         Self {
             said: rows,
             list: None,
             newest,
-            incomplete,
+            missed,
             is_lost,
             answers: [Answer::Unavailable; PROBES.len()],
             terms,
@@ -166,7 +166,7 @@ impl Memory {
         }
         let seen = Seen {
             newest: self.newest.map(secs),
-            incomplete: self.incomplete.map(secs),
+            missed: self.missed.map(secs),
         };
         store.restore(&self.entries(), seen, secs(NOW));
         store.lose(self.is_lost);

@@ -43,6 +43,8 @@ pub(crate) enum Action {
     Forget,
     /// The process ends, and another one begins with what is on disk (`EventSink::keep_in`).
     Crash,
+    /// The kept list is damaged.
+    LoseList,
     /// Its poller puts the kept list in force (`Poller::restore`).
     Restore,
 }
@@ -66,6 +68,10 @@ pub(crate) enum Bug {
     LastWriteWins,
     /// A reinstatement lifts newer blocks as well.
     LiftsNewer,
+    /// Another list of its second takes the place of one that is lost, on disk.
+    KeepsAnother,
+    /// And in memory it makes up for it.
+    MakesGoodByAnother,
     /// Rows go as soon as a list is to be kept, before it is.
     LetsGoEarly,
     /// A restart misses what two lists said only if one of them was kept.
@@ -80,6 +86,8 @@ pub(crate) enum Bug {
     SweepsByInstalled,
     /// Rows go because of a list of which nothing but its file tells.
     TrustsTheFile,
+    /// Or of which the database knows the second alone.
+    TrustsTheSecond,
     /// An unsigned answer clears the list.
     TakesUnsigned,
     /// What events said yields to any list.
@@ -126,6 +134,9 @@ impl Model for Handover {
         }
         if !process.is_restored {
             actions.push(Action::Restore);
+            if self.universe.loses_list && world.disk.file.is_some() {
+                actions.push(Action::LoseList);
+            }
         }
         actions.push(Action::Crash);
     }

@@ -35,9 +35,9 @@ fn always() -> Vec<Property<Handover>> {
         }),
         Property::always(NO_ROLLBACK, |model: &Handover, world: &World| {
             let installed = world.process.memory.list.map(|list| list.issued_at.unwrap_or_default());
-            let file = world.disk.file.and_then(|list| model.universe.lists[list].issued_at);
+            let file = world.disk.file.map(|list| model.universe.lists[list].issued_at);
             installed.is_none_or(|at| at >= world.ledger.newest && at <= NOW + LEEWAY)
-                && file.unwrap_or_default() >= world.ledger.newest_in_file
+                && file.is_none_or(|at| at >= Some(world.ledger.newest_in_file))
         }),
         Property::always(DURABLE_WHEN_ACKNOWLEDGED, |_: &Handover, world: &World| {
             !world.ledger.is_early
@@ -85,7 +85,12 @@ fn sometimes() -> Vec<Property<Handover>> {
         }),
         Property::sometimes(INCOMPLETE, |_: &Handover, world: &World| {
             let memory = &world.process.memory;
-            memory.list.is_some() && memory.incomplete.is_some() && memory.is_lost
+            memory.list.is_some() && world.disk.pages.incomplete.is_some() && memory.is_lost
+        }),
+        Property::sometimes(MISSED, |_: &Handover, world: &World| {
+            let (process, pages) = (&world.process, &world.disk.pages);
+            let is_missed = process.missed.is_some() && pages.incomplete.is_none() && process.memory.is_lost;
+            is_missed && process.memory.list.is_some_and(|list| Some(list) != pages.print)
         }),
         Property::sometimes(TRIED_AGAIN, |_: &Handover, world: &World| {
             world.messages.iter().any(|letter| letter.hand == InHand::Failed)
@@ -194,6 +199,7 @@ pub(crate) const OUTDATED: &str = "a kept list that is out of date stays out, an
 pub(crate) const FILE_ALONE: &str = "a crash comes between the file and what the database says of it";
 pub(crate) const JOINED: &str = "two lists of one second are in force";
 pub(crate) const INCOMPLETE: &str = "the kept list is in force, and known to say too little";
+pub(crate) const MISSED: &str = "the kept list is lost, and another of its second in force";
 pub(crate) const TRIED_AGAIN: &str = "an event finds no room, or is not durable";
 pub(crate) const REDELIVERED: &str = "a message comes again that was acknowledged";
 pub(crate) const NOT_DURABLE: &str = "an event is in force that the journal does not have";

@@ -41,6 +41,7 @@ impl Handover {
             Action::TimeIsOver(key) => self.time_is_over(world, key),
             Action::Forget => self.forget(world),
             Action::Crash => self.crash(world),
+            Action::LoseList => self.lose_list(world),
             Action::Restore => self.restore(world),
         }
     }
@@ -120,7 +121,7 @@ impl Handover {
         }
         if let Some(list) = process.relisting {
             orders.push(Order::List(self.universe.lists[list]));
-            world.ledger.filed = Set::of_those([list]);
+            world.ledger.filed(self.universe, list);
         }
         if let Some(at) = process.incomplete {
             orders.push(Order::Incomplete(at));
@@ -135,7 +136,7 @@ impl Handover {
         let ledger = &mut world.ledger;
         ledger.newest_on_disk = ledger.newest_on_disk.max(newest.unwrap_or_default());
         if let Keeping::ToBook(list) = process.keeping {
-            ledger.filed = Set::of_those([list]);
+            ledger.filed(self.universe, list);
         }
     }
 
@@ -163,6 +164,11 @@ impl Handover {
                 process.tidies_by = Some(self.universe.lists[list]);
                 process.known_list = Some(list);
                 process.known_issued_at = self.universe.lists[list].issued_at;
+                let missed = process.missed.take();
+                // `Poller::keep`: it is the one that was missed.
+                if process.is_all && missed.is_some_and(|(at, _)| process.known_issued_at <= Some(at)) {
+                    process.memory = process.memory.after(Deed::Lose(false)).0;
+                }
             }
         }
     }
@@ -187,6 +193,10 @@ impl Handover {
             return;
         }
         let is_older = offered.issued_at < process.known_issued_at;
+        let missed = process.missed.filter(|(at, _)| offered.issued_at <= Some(*at));
+        if missed.is_some_and(|(_, missed)| missed != Some(offered)) && !self.has(Bug::KeepsAnother) {
+            return;
+        }
         // One that is being written still keeps any other from being kept.
         if process.keeping == Keeping::Nothing && !is_older && process.known_list != Some(list) {
             process.keeping = Keeping::ToFile(list);
@@ -296,19 +306,33 @@ impl Handover {
             Some(Bug::MissesTheKeptAlone) => pages.issued.is_some(),
             _ => pages.issued.is_some() || incomplete.is_some(),
         };
+        let missed = match self.has(Bug::MakesGoodByAnother) {
+            true => incomplete,
+            false => incomplete.max(pages.issued),
+        };
         let terms = world.process.memory.terms;
         world.process = Process {
-            memory: Memory::restored(terms, pages.rows, (newest, incomplete), is_lost),
+            memory: Memory::restored(terms, pages.rows, (newest, missed), is_lost),
             is_restored: self.universe.lists.is_empty(),
             keeping: Keeping::Nothing,
             relisting: None,
             incomplete: None,
             known_issued_at: newest,
             known_list: None,
+            missed: pages.issued.map(|at| (at, pages.print)),
+            is_all: incomplete.is_none(),
             tidies_by: None,
         };
         world.ledger.restarted(self.universe);
         world.ledger.settle(self.universe, &world.process.memory, None);
+    }
+
+    /// `Lists::kept` of `journal/lists.rs` finds out. One of which its file alone told is known by nobody any more.
+    fn lose_list(&self, world: &mut World) {
+        world.disk.file = None;
+        let newest = world.disk.pages.newest.unwrap_or_default();
+        let ledger = &mut world.ledger;
+        (ledger.newest, ledger.newest_on_disk, ledger.newest_in_file) = (newest, newest, newest);
     }
 
     /// `restore` and `put_in_force` of `crl/restore.rs`, and `Lists::restored`.
@@ -316,6 +340,9 @@ impl Handover {
         let process = &mut world.process;
         process.is_restored = true;
         let Some(file) = world.disk.file else {
+            if world.disk.pages.issued.is_some() {
+                process.memory = process.memory.after(Deed::Lose(true)).0;
+            }
             return;
         };
         let list = self.universe.lists[file];
@@ -329,12 +356,21 @@ impl Handover {
             return;
         }
         process.memory = memory;
-        match list.issued_at == world.disk.pages.issued || self.has(Bug::TrustsTheFile) {
-            true => process.tidies_by = Some(list),
+        let is_the_missed = match self.bug {
+            Some(Bug::TrustsTheFile) => true,
+            Some(Bug::TrustsTheSecond) => list.issued_at == world.disk.pages.issued,
+            _ => process.missed == list.issued_at.map(|at| (at, Some(list))),
+        };
+        match is_the_missed {
+            true => {
+                process.tidies_by = Some(list);
+                world.ledger.filed(self.universe, file);
+            }
             // The last process got no further than its file.
             false => process.relisting = Some(file),
         }
-        if process.memory.incomplete.is_none() {
+        process.missed = None;
+        if process.is_all {
             process.memory = memory.after(Deed::Lose(false)).0;
         }
         world.ledger.installed(self.universe, file, &process.memory);

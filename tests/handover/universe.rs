@@ -18,6 +18,8 @@ pub(crate) struct Universe {
     pub(crate) capacity: usize,
     /// Whether what was said long ago may be forgotten.
     pub(crate) forgets: bool,
+    /// Whether the kept list may be damaged when a process starts.
+    pub(crate) loses_list: bool,
     /// Whether a message may be given up after so many attempts.
     pub(crate) gives_up: bool,
 }

@@ -65,6 +65,9 @@ pub(crate) struct Process {
     /// `Known` of `journal/lists.rs`: when the kept list was issued, or any other that was installed; and which it is.
     pub(crate) known_issued_at: Option<u8>,
     pub(crate) known_list: Option<usize>,
+    /// And: the list that an earlier process kept and this one has not restored; and whether all is known with it.
+    pub(crate) missed: Option<(u8, Option<List>)>,
+    pub(crate) is_all: bool,
     /// `Tidying` of `journal/sweep.rs`: the list that is kept.
     pub(crate) tidies_by: Option<List>,
 }
@@ -105,6 +108,8 @@ impl World {
                 incomplete: None,
                 known_issued_at: None,
                 known_list: None,
+                missed: None,
+                is_all: true,
                 tidies_by: None,
             },
             disk: Disk::default(),

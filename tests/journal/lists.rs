@@ -286,6 +286,71 @@ async fn is_refused_if_it_is_not_what_was_signed() {
     }
 }
 
+/// It used to be made up for by any list of its second, such as one that a cache had from before the last revocation.
+#[tokio::test]
+async fn that_is_lost_is_made_up_for_by_itself_or_a_later_one() {
+    let (directory, registry, iat) = kept_list().await;
+    let start = || {
+        until_closed(directory.path());
+        let journal = Journal::open_or_start_empty(directory.path()).unwrap();
+        Process::with(journal, |layer| layer.with_stale_policy(StalePolicy::FailOpen))
+    };
+    let lose = || fs::write(directory.path().join("list"), "{").unwrap();
+    lose();
+    registry.publish(list(iat, iat + 390, &[C], K1));
+    // Nor does the next process find it in the place of the lost one.
+    for _ in 0..2 {
+        let process = start();
+        registry.fetch_for(&process.sink).await;
+        assert!(process.is_revoked(token(C)) && !process.sink.is_ready());
+        assert!(
+            matches!(process.decide(token(A)), Verdict::Unknown(_)),
+            "it was revoked"
+        );
+        assert_eq!(process.journal().list_iat, None);
+    }
+    for (issued_at, names) in [(iat, A), (iat + 1, C)] {
+        let process = start();
+        assert!(!process.sink.is_ready());
+        registry.publish(list(issued_at, iat + 390, &[names], K1));
+        registry.fetch_for(&process.sink).await;
+        assert!(process.is_revoked(token(names)) && process.sink.is_ready());
+        // From here on all is as if it had never been lost.
+        let more = "01KDVDNA09Q5HAD7MTF0000001";
+        registry.publish(list(issued_at, iat + 390, &[names, more], K1));
+        registry.fetch_for(&process.sink).await;
+        drop(process);
+        let process = Process::start(directory.path());
+        registry.restore(&process.sink).unwrap();
+        assert!(process.is_revoked(token(names)) && process.is_revoked(token(more)));
+        assert!(process.sink.is_ready());
+        drop(process);
+        until_closed(directory.path());
+        lose();
+    }
+}
+
+/// A crash may come between the file of a list and what the database says of it, also when it says more than one of its second that
+/// was kept before. Entries used to go because of it, and if it was lost then, the other one would have made up for it.
+#[tokio::test]
+async fn that_its_file_alone_tells_of_is_no_other_of_its_second() {
+    let (directory, registry, iat) = kept_list().await;
+    fs::write(directory.path().join("list"), list(iat, iat + 390, &[A, B], K1)).unwrap();
+    let process = Process::start(directory.path());
+    registry.restore(&process.sink).unwrap();
+    process.until_kept(0);
+    drop(process);
+    until_closed(directory.path());
+    fs::write(directory.path().join("list"), "{").unwrap();
+    let process = Process::with(Journal::open_or_start_empty(directory.path()).unwrap(), |layer| layer);
+    registry.fetch_for(&process.sink).await;
+    assert!(process.is_revoked(token(A)) && !process.sink.is_ready());
+    assert!(
+        matches!(process.decide(token(B)), Verdict::Unknown(_)),
+        "it was revoked"
+    );
+}
+
 /// The issuer has withdrawn the key that signed it: that is no damage, but it is no list either.
 #[tokio::test]
 async fn is_left_out_once_its_signing_key_is_withdrawn() {
@@ -360,6 +425,12 @@ async fn of_one_second_the_one_that_says_less_is_not_kept() {
     registry.publish(list(iat, iat + 390, &[A], K1));
     registry.fetch_for(&process.sink).await;
     assert!(!process.sink.is_ready(), "more than this one says, too");
+    drop(process);
+    until_closed(directory.path());
+    fs::write(directory.path().join("list"), "{").unwrap();
+    let process = Process::with(Journal::open_or_start_empty(directory.path()).unwrap(), |layer| layer);
+    registry.fetch_for(&process.sink).await;
+    assert!(!process.sink.is_ready(), "also when it was lost");
     registry.publish(list(iat + 1, iat + 390, &[A, B], K1));
     registry.fetch_for(&process.sink).await;
     drop(process);

@@ -14,7 +14,7 @@ use crate::snapshot::Snapshot;
 use crate::status::{JournalStart, JournalStatus};
 use crate::timestamp::Timestamp;
 
-fn keep(lists: &Lists, issued_at: u64, document: &str) -> Result<(), Problem> {
+fn keep(lists: &Lists, issued_at: u64, document: &str) -> Result<bool, Problem> {
     let issued_at = Timestamp::from_unix_secs(issued_at);
     let fetched = Fetched {
         document: document.into(),

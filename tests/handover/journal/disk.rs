@@ -7,8 +7,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use redb::backends::InMemoryBackend;
 
 use crate::domain::Domain;
-use crate::journal::book::{Book, INCOMPLETE, ISSUED, LOST, NEWEST};
+use crate::journal::book::{Book, INCOMPLETE, ISSUED, LOST, NEWEST, PRINT};
 use crate::journal::order::Item;
+use crate::journal::print::Print;
 use crate::journal::row::to_row;
 use crate::journal::sweep::{Judge, Tidying};
 use crate::journal::witness::Witness;
@@ -25,6 +26,8 @@ pub(crate) struct Pages {
     pub(crate) newest: Option<u8>,
     /// When the kept list was issued.
     pub(crate) issued: Option<u8>,
+    /// Which one that is, as far as the database can tell.
+    pub(crate) print: Option<List>,
     /// When another list was issued that says more than the kept one.
     pub(crate) incomplete: Option<u8>,
 }
@@ -51,7 +54,11 @@ impl Pages {
         let items: Vec<_> = orders.iter().map(|order| order.item()).collect();
         book.write(|page| items.iter().try_for_each(|item| item.put(page)))
             .unwrap();
-        let after = Self::of(&book);
+        let lists = orders.iter().filter_map(|order| match order {
+            Order::List(list) => Some(*list),
+            _ => None,
+        });
+        let after = Self::of(&book, self.print.into_iter().chain(lists));
         KNOWN.lock().unwrap().insert(question, after);
         after
     }
@@ -74,7 +81,7 @@ impl Pages {
         };
         let mut book = self.book();
         tidying.step(&mut book, &judge).unwrap();
-        let after = Self::of(&book);
+        let after = Self::of(&book, self.print);
         KNOWN.lock().unwrap().insert(question, after);
         after
     }
@@ -101,22 +108,28 @@ impl Pages {
                     page.set_time(name, secs(at))?;
                 }
             }
+            if let Some(list) = &self.print {
+                page.texts.insert(PRINT, print(list).as_bytes())?;
+            }
             Ok(())
         });
         written.unwrap();
         book
     }
 
-    fn of(book: &Book) -> Self {
+    /// What this database holds, of which the print is that of one of these lists.
+    fn of(book: &Book, lists: impl IntoIterator<Item = List>) -> Self {
         let entries = book.entries().unwrap();
         let row = |key| entries.iter().find(|entry| entry.key == key).map(Held::of_entry);
         let second = |at: Timestamp| at.as_unix_secs() as u8;
         let time = |name| book.time(name).unwrap().map(second);
-        assert_eq!(book.time(LOST).unwrap(), None, "nothing is damaged here");
+        assert_eq!(book.time(LOST).unwrap(), None, "no database is damaged here");
+        let printed = book.text(PRINT).unwrap().and_then(|bytes| Print::from_bytes(&bytes));
         Self {
             rows: KEYS_IN_USE.map(row),
             newest: time(NEWEST),
             issued: time(ISSUED),
+            print: lists.into_iter().find(|list| printed == Some(print(list))),
             incomplete: time(INCOMPLETE),
         }
     }
@@ -129,10 +142,16 @@ impl Order {
             Self::Incomplete(at) => Item::Incomplete(secs(at)),
             Self::List(list) => Item::List {
                 list: Arc::new(list.snapshot()),
+                print: print(&list),
                 keys: None,
                 accepted_at: secs(NOW),
             },
             Self::Newest(at) => Item::Newest(secs(at)),
         }
     }
+}
+
+/// As if its document were what it says.
+fn print(list: &List) -> Print {
+    Print::of(format!("{list:?}").as_bytes())
 }

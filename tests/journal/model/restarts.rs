@@ -2,17 +2,20 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fs;
+use std::mem;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use tower_revocation::journal::Journal;
 
 use super::naive::{Held, Limits, List, Listed, Naive};
 use super::process::Process;
 use super::statement::{Statement, TOKENS, cases, statements};
 use crate::registry::{C, Registry, list};
-use crate::support::{new_directory, open, until_closed};
+use crate::support::{new_directory, until_closed};
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -24,7 +27,12 @@ enum Step {
     Pass(u64),
     /// The poller fetches a list.
     Poll(List),
-    Restart,
+    /// And the one that is kept once more.
+    PollAgain,
+    /// With the list as it was kept, or damaged.
+    Restart {
+        is_damaged: bool,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -33,7 +41,8 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => lists().prop_map(Step::Install),
         2 => (1..12_u64).prop_map(|hundreds| Step::Pass(hundreds * 100)),
         4 => lists().prop_map(Step::Poll),
-        3 => Just(Step::Restart),
+        2 => Just(Step::PollAgain),
+        4 => (0..4_u8).prop_map(|turn| Step::Restart { is_damaged: turn == 0 }),
     ]
 }
 
@@ -62,6 +71,8 @@ struct Kept {
     list: Option<List>,
     newest: Option<u64>,
     incomplete: Option<u64>,
+    /// Whether the list is damaged, and nothing has made up for it.
+    is_missed: bool,
     /// The list that this process wrote last.
     written: Option<List>,
 }
@@ -69,10 +80,16 @@ struct Kept {
 impl Kept {
     /// The list that is kept takes over what it says and memory does not hold.
     fn tidy(&mut self, memory: &Naive) {
-        if let Some(list) = &self.list {
+        if let Some(list) = self.list.as_ref().filter(|_| !self.is_missed) {
             self.rows
                 .retain(|key, row| memory.said.contains_key(key) || !list.covers(*key, &row.statements));
         }
+    }
+
+    /// Whether another list is missed, and this one is too old to make up for it.
+    fn misses_another_than(&self, list: &List) -> bool {
+        let missed = self.list.as_ref().filter(|_| self.is_missed);
+        missed.is_some_and(|missed| missed.issued_at >= list.issued_at && missed != list)
     }
 
     /// What the next process knows before it has the list, and then.
@@ -84,10 +101,15 @@ impl Kept {
         };
         memory.said = self.rows.iter().map(|(key, row)| (*key, held(row))).collect();
         memory.newest = self.newest;
-        memory.incomplete = self.incomplete;
+        // Of one that is missed, another of its second may say less.
+        memory.incomplete = self.incomplete.max(self.list.as_ref().and_then(|list| list.issued_at));
         memory.is_lost = self.list.is_some() || self.incomplete.is_some();
         let before = memory.clone();
-        if let Some(list) = self.list.as_ref().filter(|list| list.issued_at >= self.newest) {
+        let list = self
+            .list
+            .as_ref()
+            .filter(|list| list.issued_at >= self.newest && !self.is_missed);
+        if let Some(list) = list {
             memory.put(list.clone());
             memory.is_lost = self.incomplete.is_some();
         }
@@ -131,6 +153,11 @@ async fn run(directory: &Path, limits: Limits, steps: &[Step]) -> Result<(u64, u
     let (mut process, mut model, mut kept) = (start(directory, limits), Naive::new(limits), Kept::default());
     let (mut asked, mut restarts) = (0, 0);
     for step in steps {
+        let again = kept.list.clone().map(Step::Poll);
+        let step = match step {
+            Step::PollAgain => again.as_ref().unwrap_or(step),
+            step => step,
+        };
         match step {
             Step::Apply(events) => {
                 let (in_force, outcome) = model.apply(events);
@@ -157,7 +184,12 @@ async fn run(directory: &Path, limits: Limits, steps: &[Step]) -> Result<(u64, u
                 let error = process.sink.status().poll.last_error;
                 prop_assert_eq!(error.is_none(), outcome.is_ok(), "{:?}", error);
                 match outcome {
+                    Ok(true) if kept.misses_another_than(list) => {}
                     Ok(true) => {
+                        // It may be what was missed, and makes up for itself.
+                        if mem::take(&mut kept.is_missed) && kept.incomplete.is_none() {
+                            model.is_lost = false;
+                        }
                         kept.list = Some(list.clone());
                         kept.incomplete = kept.incomplete.filter(|at| Some(*at) >= list.issued_at);
                         kept.newest = model.newest;
@@ -170,11 +202,16 @@ async fn run(directory: &Path, limits: Limits, steps: &[Step]) -> Result<(u64, u
                     Err(_) => {}
                 }
             }
-            Step::Restart => {
+            Step::PollAgain => {}
+            Step::Restart { is_damaged } => {
                 restarts += 1;
                 let epoch = process.epoch;
                 drop(process);
                 until_closed(directory);
+                if *is_damaged && kept.list.is_some() {
+                    kept.is_missed = true;
+                    fs::write(directory.join("list"), "{").unwrap();
+                }
                 process = start(directory, limits);
                 process.epoch = epoch;
                 let [before, after] = kept.restarted(Naive::new(limits));
@@ -198,7 +235,7 @@ async fn run(directory: &Path, limits: Limits, steps: &[Step]) -> Result<(u64, u
 }
 
 fn start(directory: &Path, limits: Limits) -> Process {
-    let journal = open(directory);
+    let journal = Journal::open_or_start_empty(directory).unwrap();
     let process = Process::new(limits);
     process.sink.keep_in(journal).unwrap();
     process
