@@ -8,6 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::wall_clock;
+
 /// Lists that the registry signed and the gateway may have got.
 #[derive(Default)]
 pub(crate) struct Lists {
@@ -39,7 +41,10 @@ impl Lists {
         while self.tokens.len() > KEPT {
             self.tokens.pop_first();
         }
-        self.bodies.push_back((asked, body.clone()));
+        // A copy from the future could be believed later by a gateway whose clock is ahead, and no other list for an hour.
+        if i64::try_from(iat).is_ok_and(|iat| iat <= wall_clock::now() + AHEAD) {
+            self.bodies.push_back((asked, body.clone()));
+        }
         // None that has expired.
         while self.bodies.front().is_some_and(|(at, _)| at.elapsed() > UNEXPIRED) {
             self.bodies.pop_front();
@@ -101,6 +106,9 @@ fn claims(body: &[u8]) -> Value {
 }
 
 const UNKNOWN_KEY: &str = r#"{"alg":"EdDSA","typ":"CRL","kid":"reg-key-9"}"#;
+
+/// How far ahead a list may be that is no fault's, in seconds.
+const AHEAD: i64 = 5;
 
 /// How long a list is served from the cache: long enough that events matter.
 const CACHED: Duration = Duration::from_secs(6);
