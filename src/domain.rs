@@ -138,18 +138,26 @@ impl Domain {
         self.health().last_dead_letter = Some((Instant::now(), reason.to_owned()));
     }
 
-    pub(crate) fn poll_succeeded(&self) {
-        let mut health = self.health();
-        health.poll.last_success = Some(Instant::now());
-        health.poll.last_error = None;
-        health.poll.failures = 0;
+    /// Notes that a list came, or was confirmed.
+    pub(crate) fn list_came(&self) {
+        self.health().poll.last_success = Some(Instant::now());
     }
 
+    /// Notes that nothing is wrong with the last fetch.
+    pub(crate) fn poll_succeeded(&self) {
+        let mut health = self.health();
+        health.poll.last_error = None;
+        health.poll.failures = 0;
+        health.poll.is_in_force = true;
+    }
+
+    /// Notes what is wrong with it; the list that it brought may be in force.
     #[cfg_attr(not(feature = "crl-poll"), expect(dead_code, reason = "only the poller polls"))]
-    pub(crate) fn poll_failed(&self, error: String) {
+    pub(crate) fn poll_failed(&self, error: String, is_in_force: bool) {
         let mut health = self.health();
         health.poll.last_error = Some(error);
         health.poll.failures += 1;
+        health.poll.is_in_force = is_in_force;
     }
 
     /// Notes which of the issuer's signing keys are known now.

@@ -22,6 +22,8 @@ pub(crate) struct PollHealth {
     pub(crate) last_success: Option<Instant>,
     pub(crate) last_error: Option<String>,
     pub(crate) failures: u64,
+    /// Whether the last poll brought a list that is in force, whatever else is wrong with it.
+    pub(crate) is_in_force: bool,
     pub(crate) signing_keys: Option<SigningKeysHealth>,
 }
 

@@ -43,12 +43,12 @@ pub(crate) trait Keep: Send + Sync {
 )]
 pub(crate) trait KeepLists {
     /// Keeps a list as it was signed, and lets go of the entries that it makes superfluous. Takes as long as writing it does. Does
-    /// nothing if a newer one is kept, or another of its second is missed. Returns whether it was missed itself, and with it
+    /// nothing if a newer one is kept, or one of its second that says more, or that is missed. Returns whether it was missed itself, and with it
     /// everything is known that was kept.
     fn keep(&self, fetched: &Fetched, list: &Arc<Snapshot>) -> Result<bool, Problem>;
 
-    /// Keeps that a list of this issue time says more than the one that is kept.
-    fn keep_incomplete(&self, issued_at: Timestamp) -> Ticket;
+    /// Keeps that this list says more than the one of its second that may be kept, unless it doesn't.
+    fn keep_incomplete(&self, list: &Snapshot) -> Ticket;
 
     /// Keeps that the list was found to be the newest still.
     fn keep_confirmed(&self, at: Timestamp) -> Ticket;

@@ -165,6 +165,7 @@ impl EventSink {
     /// [`status`](Self::status).
     pub fn install(&self, snapshot: Snapshot) -> Result<(), InstallError> {
         let issued_at = self.admit(snapshot)?.list.issued_at();
+        self.domain.poll_succeeded();
         if let (Some(journal), Some(issued_at)) = (self.domain.journal.get(), issued_at) {
             if !self.domain.store.look(State::is_lost) {
                 drop(journal.keep_made_good());
@@ -182,6 +183,7 @@ impl EventSink {
     /// [`InstallError::Unsigned`] if a signed list was ever seen: an unsigned answer never removes anything.
     pub fn install_none(&self) -> Result<(), InstallError> {
         self.domain.store.install(Snapshot::empty(), Timestamp::now())?;
+        self.domain.list_came();
         self.domain.poll_succeeded();
         Ok(())
     }
@@ -198,6 +200,7 @@ impl EventSink {
     /// Call it only upon an answer that comes from the issuer.
     pub fn confirm(&self) -> Result<(), InstallError> {
         self.domain.store.confirm(Timestamp::now())?;
+        self.domain.list_came();
         self.domain.poll_succeeded();
         Ok(())
     }
@@ -290,10 +293,10 @@ impl EventSink {
         &self.domain
     }
 
-    /// Installs a list, and leaves it to the caller to have it kept.
+    /// Installs a list, and leaves it to the caller to have it kept, and to say how that went.
     pub(crate) fn admit(&self, snapshot: Snapshot) -> Result<Admitted, InstallError> {
         let admitted = self.domain.store.install(snapshot, Timestamp::now())?;
-        self.domain.poll_succeeded();
+        self.domain.list_came();
         tracing::info!(
             entries = admitted.list.entries(),
             iat = admitted.list.issued_at().map(|at| at.as_unix_secs()),

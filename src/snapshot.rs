@@ -101,6 +101,18 @@ impl Snapshot {
             })
     }
 
+    /// Whether it says all that the other does.
+    #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal asks"))]
+    pub(crate) fn says_all_of(&self, other: &Self) -> bool {
+        let says = |ours: Option<&Listed>, theirs: &Listed| ours.is_some_and(|ours| ours.join(*theirs) == *ours);
+        let tables = self.tables.iter().zip(&other.tables);
+        let everything = other.everything.as_ref();
+        everything.is_none_or(|theirs| says(self.everything.as_ref(), theirs))
+            && tables
+                .into_iter()
+                .all(|(ours, theirs)| theirs.iter().all(|(key, theirs)| says(ours.get(key), theirs)))
+    }
+
     /// Both lists' entries, for two lists of the same second: which is newer nobody can tell.
     pub(crate) fn union(mut self, other: &Self) -> Self {
         for (table, entries) in other.tables.iter().enumerate() {
@@ -279,6 +291,40 @@ mod tests {
             let list = Snapshot::builder(secs(9)).with_entry(&one).with_entry(&two).build();
             assert_eq!(list.get(&key).unwrap().withdraws(Some(secs(7))), is_withdrawn);
         }
+    }
+
+    #[test]
+    #[cfg(feature = "journal")]
+    fn says_all_of_another_if_that_adds_nothing() {
+        let list = |entries: &[Revocation]| {
+            let builder = Snapshot::builder(secs(100));
+            entries.iter().fold(builder, SnapshotBuilder::with_entry).build()
+        };
+        let (t, s, all) = (Key::token("t"), Key::subject("s"), Key::everything());
+        let entries = [
+            Revocation::of(t).at(secs(5)),
+            Revocation::cut_off(s).at(secs(5)),
+            Revocation::cut_off(all).at(secs(5)),
+        ];
+        let whole = list(&entries);
+        assert!(whole.says_all_of(&whole) && whole.says_all_of(&list(&[])));
+        for without in 0..3 {
+            let mut fewer = entries.to_vec();
+            fewer.remove(without);
+            let fewer = list(&fewer);
+            assert!(whole.says_all_of(&fewer) && !fewer.says_all_of(&whole));
+        }
+        for stricter in [
+            Revocation::of(t).at(secs(6)),
+            Revocation::of(s).at(secs(5)),
+            Revocation::cut_off(all).at(secs(6)),
+        ] {
+            assert!(!whole.says_all_of(&list(&[stricter])), "{stricter:?}");
+        }
+        assert!(whole.says_all_of(&list(&[
+            Revocation::of(t).at(secs(4)),
+            Revocation::cut_off(t).at(secs(5))
+        ])));
     }
 
     #[test]

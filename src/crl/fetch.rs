@@ -183,6 +183,8 @@ pub(crate) enum Problem {
     List(ListError),
     /// The format panicked, or the runtime is going down.
     Lost(tokio::task::JoinError),
+    /// The list is in force; but another of its second is missing, which may say more.
+    NotAll,
     /// The list is in force, and could not be kept.
     NotKept(Arc<str>),
     /// 304, although the request was not conditional.
@@ -193,6 +195,13 @@ pub(crate) enum Problem {
     },
     Timeout(Duration),
     TooLarge(usize),
+}
+
+impl Problem {
+    /// Whether the list that was fetched is in force all the same.
+    pub(crate) const fn is_in_force(&self) -> bool {
+        matches!(self, Self::NotAll | Self::NotKept(_))
+    }
 }
 
 impl FetchError {
@@ -206,6 +215,7 @@ impl FetchError {
             Problem::List(ListError::UnknownKey { .. }) => "unknown-key",
             Problem::List(ListError::Invalid { .. }) => "invalid",
             Problem::Lost(_) => "lost",
+            Problem::NotAll => "not-all",
             Problem::NotKept(_) => "not-kept",
             Problem::NothingToModify => "nothing-to-modify",
             Problem::Status { .. } => "status",
@@ -232,6 +242,10 @@ impl fmt::Display for FetchError {
             Problem::Install(_) => write!(f, "{uri}: list not installed"),
             Problem::List(_) => write!(f, "{uri}: document refused"),
             Problem::Lost(_) => write!(f, "{uri}: document could not be read"),
+            Problem::NotAll => write!(
+                f,
+                "{uri}: list is in force, but one of the same second was lost that may say more: a later one is wanted"
+            ),
             Problem::NotKept(why) => write!(f, "{uri}: list is in force, but not kept: {why}"),
             Problem::NothingToModify => write!(f, "{uri}: 304 in answer to an unconditional request"),
             Problem::Status { status, .. } => write!(f, "{uri}: status {}", status.as_u16()),

@@ -16,8 +16,7 @@ impl<C, F> Poller<C, F> {
         };
         if !admitted.is_as_offered {
             // Two lists of one second are one in memory, and cannot be one on disk. The next one takes the place of both.
-            let issued_at = admitted.list.issued_at().unwrap_or(fetched.accepted_at);
-            let kept = journal.lists().keep_incomplete(issued_at).answer().await;
+            let kept = journal.lists().keep_incomplete(&admitted.list).answer().await;
             return kept.map_err(Problem::NotKept);
         }
         let sink = self.sink.clone();
@@ -95,7 +94,7 @@ mod tests {
             Ok(false)
         }
 
-        fn keep_incomplete(&self, _: Timestamp) -> Ticket {
+        fn keep_incomplete(&self, _: &Snapshot) -> Ticket {
             Ticket::new(pending())
         }
 
@@ -169,14 +168,19 @@ mod tests {
         .with_timeout(Duration::from_millis(20))
         .with_fast_pace(Duration::from_millis(1));
         let running = tokio::spawn(poller.run());
-        for _ in 0..2 {
+        for failures in 1..3 {
             sink.refreshed().await;
             let status = sink.status();
             assert!(status.ready, "the list is in force");
+            assert!(status.poll.failures >= failures, "and somebody should look at the disk");
             let error = status.poll.last_error.unwrap();
             assert!(error.contains("the disk has not answered in time"), "{error}");
         }
         assert!(server.0.load(Ordering::Relaxed) >= 3);
+        #[cfg(feature = "source")]
+        crate::source::Resync::resync(&crate::source::ByPoller, &sink)
+            .await
+            .expect("it makes up for a gap all the same");
         running.abort();
     }
 }

@@ -20,6 +20,7 @@ use crate::domain::words;
 use crate::keep::Fetched;
 use crate::observe::Polled;
 use crate::sink::EventSink;
+use crate::state::State;
 use crate::status::FeedState;
 use crate::timestamp::Timestamp;
 
@@ -182,13 +183,15 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             }
             let next = match polled {
                 Ok(_done) => {
+                    self.sink.domain().poll_succeeded();
                     backoff = self.backoff();
                     earliest.max(Instant::now() + self.pace())
                 }
                 Err(error) => {
                     let error_in_words = words(&error);
                     tracing::warn!(error = %error_in_words, "poll failed");
-                    self.sink.domain().poll_failed(error_in_words.into_owned());
+                    let is_in_force = error.problem.is_in_force();
+                    self.sink.domain().poll_failed(error_in_words.into_owned(), is_in_force);
                     let now = Instant::now();
                     // Not even a request breaks a pause that the server asked for.
                     let excused = error.retry_after().unwrap_or_default().min(LONGEST_PAUSE);
@@ -214,7 +217,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         };
         if let Err(error) = adopted {
             self.sink.domain().store.lose(true);
-            tracing::error!(%error, "kept list is of no use: failing closed until one is fetched");
+            tracing::error!(%error, "kept list is of no use: failing closed until it or a later one is fetched");
         }
     }
 
@@ -306,7 +309,11 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             // A `304 Not Modified` would be said of a list that is not kept.
             self.validator = None;
             self.failed(problem)
-        })
+        })?;
+        match self.is_lost() {
+            true => Err(self.failed(Problem::NotAll)),
+            false => Ok(()),
+        }
     }
 
     async fn try_install(
@@ -389,8 +396,15 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
     /// The time to the next fetch, if nothing happens.
     fn pace(&self) -> Duration {
         let is_live = *self.sink.domain().feed.borrow() == FeedState::Live;
-        let pace = if is_live { self.slow } else { self.fast };
+        // Nor is there time to lose while everybody is refused.
+        let may_wait = is_live && !self.is_lost();
+        let pace = if may_wait { self.slow } else { self.fast };
         pace.mul_f64(fastrand::f64().mul_add(0.2, 0.9))
+    }
+
+    /// Whether something is lost that no list has made up for.
+    fn is_lost(&self) -> bool {
+        self.sink.domain().store.look(State::is_lost)
     }
 
     fn backoff(&self) -> ExponentialBackoff {

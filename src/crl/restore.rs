@@ -94,8 +94,8 @@ fn refused(
     Restored { keys, problem }
 }
 
-/// An error is the list's fault. Whatever else is in the way leaves the loss as it is: everybody is refused until a list is
-/// fetched.
+/// An error is the list's fault. Whatever else is in the way leaves the loss as it is: everybody is refused until it or a
+/// later list is fetched.
 fn put_in_force(
     format: &impl ListFormat,
     sink: &EventSink,
@@ -131,7 +131,7 @@ fn put_in_force(
             }
         }
         Err(error) => {
-            tracing::warn!(%error, "a newer list than the kept one was installed: failing closed until one is fetched");
+            tracing::warn!(%error, "a newer list than the kept one was installed: failing closed until a later one is fetched");
         }
     }
     Ok(())

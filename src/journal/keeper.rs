@@ -39,7 +39,7 @@ impl EventSink {
         let domain = self.domain();
         let path = journal.directory().to_owned();
         let (entries, newest) = (mem::take(&mut journal.entries), journal.newest);
-        // What lists say is not among the entries: until the kept one is restored, or one that says more than it, something is
+        // What lists say is not among the entries: until the kept one is restored, or one of a later second is there, something is
         // missing.
         let is_lost = journal.start() == JournalStart::Lost
             || journal.kept.refreshed_at.is_some()

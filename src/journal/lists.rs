@@ -1,6 +1,7 @@
 //! Keeping the issuer's list and its signing keys.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
@@ -32,6 +33,8 @@ struct Known {
     /// The list that an earlier process kept, until it is restored or another takes its place: when it was issued, and what it is
     /// recognized by.
     missed: Option<(Timestamp, Option<Print>)>,
+    /// What it says, once it is restored or another is written.
+    kept: Option<Arc<Snapshot>>,
     /// When it was issued, or any other that was installed.
     issued_at: Option<Timestamp>,
     /// What it is recognized by, so that the same is not written again and again.
@@ -58,6 +61,13 @@ impl KeepLists for Lists {
             // Of two lists of one second it may be the one that says less, and nobody would miss the other any more.
             return Ok(false);
         }
+        if known
+            .kept_within_second_of(list)
+            .is_some_and(|kept| !list.says_all_of(kept))
+        {
+            // Another poller was faster.
+            return Ok(false);
+        }
         // Where there is no book, there is no place for a list either.
         self.order(Item::Ready).wait()?;
         self.write(&fetched.document)
@@ -70,6 +80,7 @@ impl KeepLists for Lists {
             accepted_at: fetched.accepted_at,
         };
         known.list = None;
+        known.kept = Some(Arc::clone(list));
         self.order(item).wait()?;
         known.list = Some(print);
         known.missed = None;
@@ -78,8 +89,17 @@ impl KeepLists for Lists {
         Ok(missed.is_some() && known.is_all)
     }
 
-    fn keep_incomplete(&self, at: Timestamp) -> Ticket {
-        self.order(Item::Incomplete(at))
+    fn keep_incomplete(&self, list: &Snapshot) -> Ticket {
+        // A cache had one from before: what is kept says it all. While another is written, who knows.
+        let says_all = |known: &Known| {
+            known
+                .kept_within_second_of(list)
+                .is_some_and(|kept| kept.says_all_of(list))
+        };
+        match self.known.try_lock().is_ok_and(|known| says_all(&known)) {
+            true => Ticket::new(ready(Ok(()))),
+            false => self.order(Item::Incomplete(list.issued_at().unwrap_or_default())),
+        }
     }
 
     fn keep_confirmed(&self, at: Timestamp) -> Ticket {
@@ -151,6 +171,11 @@ impl KeepLists for Lists {
         let print = Print::of(kept.document.as_deref().unwrap_or_default());
         let list = Arc::clone(list);
         let mut known = self.known();
+        if list.issued_at() < known.issued_at {
+            // Another poller was faster.
+            return known.is_all;
+        }
+        known.kept = Some(Arc::clone(&list));
         let is_the_missed = known.missed == list.issued_at().map(|at| (at, Some(print)));
         known.missed = None;
         // Nothing to wait for: it is kept already.
@@ -168,6 +193,13 @@ impl KeepLists for Lists {
     }
 }
 
+impl Known {
+    /// What is kept, if it was issued when this list was.
+    fn kept_within_second_of(&self, list: &Snapshot) -> Option<&Snapshot> {
+        self.kept.as_deref().filter(|kept| kept.issued_at() == list.issued_at())
+    }
+}
+
 impl Lists {
     pub(super) fn new(
         desk: Desk,
@@ -182,6 +214,7 @@ impl Lists {
             is_all: is_found && left.incomplete.is_none(),
             missed: left.issued_at.map(|at| (at, left.print)),
             left: Some(left),
+            kept: None,
             issued_at: newest,
             list: None,
         };

@@ -76,7 +76,8 @@
 //! `from-future`, `given-up`, `batch`. No more than 64 are told apart, and all others are `other`.
 //!
 //! **Reasons of polls**: `none` unless failed. `body`, `client`, `status`, `timeout`, `too-large`, `nothing-to-modify` (the exchange);
-//! `invalid`, `unknown-key` (the document); `rollback`, `install` (a list that may not be installed); `not-kept`, `lost`.
+//! `invalid`, `unknown-key` (the document); `rollback`, `install` (a list that may not be installed); `not-all` (one of its
+//! second was lost), `not-kept`; `lost`.
 
 mod catalogue;
 mod exporter;

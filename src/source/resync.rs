@@ -33,10 +33,13 @@ impl Resync for ByPoller {
     async fn resync(&self, sink: &EventSink) -> Result<(), SourceError> {
         sink.refreshed().await;
         // The next fetch starts a second later at the earliest, so this is about the one that was waited for.
-        let poll = sink.status().poll;
-        match poll.last_error {
-            None => Ok(()),
-            Some(error) => Err(SourceError::new("no list was fetched").because(error)),
+        let health = sink.domain().health();
+        match &health.poll.last_error {
+            // Whether it could be kept is of no matter to the gap.
+            Some(error) if !health.poll.is_in_force => {
+                Err(SourceError::new("no list was fetched").because(error.clone()))
+            }
+            _ => Ok(()),
         }
     }
 }

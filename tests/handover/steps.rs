@@ -189,7 +189,11 @@ impl Handover {
         };
         world.ledger.installed(self.universe, list, &memory);
         if !is_as_offered {
-            process.incomplete = offered.issued_at;
+            // `Lists::keep_incomplete`: what is kept may say it all.
+            let kept = world.disk.file.map(|file| self.universe.lists[file]);
+            if kept != process.memory.list {
+                process.incomplete = offered.issued_at;
+            }
             return;
         }
         let is_older = offered.issued_at < process.known_issued_at;

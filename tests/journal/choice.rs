@@ -5,11 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use redb::{Database, TableDefinition};
+use tower_revocation::crl::DEFAULT_FAST_PACE;
 use tower_revocation::journal::{Journal, JournalError};
 use tower_revocation::source::{self, Memory};
 use tower_revocation::status::{FeedState, JournalStart};
-use tower_revocation::{ApplyError, DecodeError, EventSink, Key, Lists, Revocation, Snapshot, StalePolicy, Verdict};
+use tower_revocation::{
+    ApplyError, DecodeError, EventSink, Key, Lists, Revocation, Snapshot, StalePolicy, Timestamp, Verdict,
+};
 
+use crate::registry::{A, Registry, list};
 use crate::support::{Process, ago, eventually, new_directory, open, until_closed, words};
 
 /// A directory in which a token was revoked.
@@ -149,6 +153,26 @@ async fn a_feed_that_lost_messages_makes_up_for_nothing() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(process.is_revoked(Key::token("t")));
+}
+
+/// While the feed is live lists were fetched at the slow pace, though everybody was refused for want of one.
+#[tokio::test(start_paused = true)]
+async fn a_list_is_looked_for_at_the_fast_pace_until_the_loss_is_made_up_for() {
+    let directory = revoked();
+    truncate(directory.path(), "journal.redb", 0);
+    let process = Process::with(Journal::open_or_start_empty(directory.path()).unwrap(), |layer| layer);
+    process.sink.set_feed(FeedState::Live);
+    let registry = Registry::new();
+    registry.say_none_yet();
+    let running = registry.run(&process.sink);
+    process.sink.refreshed().await;
+    assert_eq!(process.sink.status().poll.last_error, None);
+    assert!(!process.sink.is_ready(), "anybody may have said so");
+    let iat = Timestamp::now().as_unix_secs() - 5;
+    registry.publish(list(iat, iat + 390, &[A], ("k1", 7)));
+    tokio::time::sleep(DEFAULT_FAST_PACE.mul_f64(1.2)).await;
+    eventually(|| process.sink.is_ready().then_some(()));
+    running.abort();
 }
 
 /// It used to admit everybody at the second start: the new journal was in good order.

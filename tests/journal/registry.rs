@@ -28,6 +28,8 @@ struct Documents {
     keys: Option<String>,
     /// Answered with 304, if anything.
     is_unchanged: bool,
+    /// Said instead of being away.
+    is_none_yet: bool,
 }
 
 impl Registry {
@@ -57,6 +59,11 @@ impl Registry {
         *self.0.lock().unwrap() = Documents::default();
     }
 
+    /// Says that it has signed no list yet.
+    pub(crate) fn say_none_yet(&self) {
+        self.0.lock().unwrap().is_none_yet = true;
+    }
+
     pub(crate) fn say_unchanged(&self, is_unchanged: bool) {
         self.0.lock().unwrap().is_unchanged = is_unchanged;
     }
@@ -76,12 +83,25 @@ impl Registry {
 
     /// Has the list fetched, and kept.
     pub(crate) async fn fetch_for(&self, sink: &EventSink) {
+        self.poll_for(sink).await;
+        assert_eq!(sink.status().poll.last_error, None);
+    }
+
+    /// Has a list fetched that does not say all.
+    pub(crate) async fn fetch_in_vain_for(&self, sink: &EventSink) {
+        self.poll_for(sink).await;
+        let status = sink.status();
+        let error = status.poll.last_error.unwrap();
+        assert!(error.contains("one of the same second was lost"), "{error}");
+        assert!(!status.ready);
+    }
+
+    async fn poll_for(&self, sink: &EventSink) {
         let running = self.run(sink);
         sink.refreshed().await;
         running.abort();
         // It holds a handle to the sink.
         let _ = running.await;
-        assert_eq!(sink.status().poll.last_error, None);
     }
 
     /// Runs a poller.
@@ -119,6 +139,7 @@ impl Documents {
         let (reply, body) = match document {
             Some(_) if self.is_unchanged && path == "/list" => (reply.status(StatusCode::NOT_MODIFIED), String::new()),
             Some(document) => (reply.header("etag", "\"1\""), document.clone()),
+            None if self.is_none_yet => (reply.status(StatusCode::NOT_FOUND), NONE_YET.to_owned()),
             None => (reply.status(StatusCode::BAD_GATEWAY), String::new()),
         };
         reply.body(Full::from(body)).unwrap()
@@ -152,6 +173,8 @@ pub(crate) fn list(iat: u64, exp: u64, tokens: &[&str], (kid, seed): (&str, u8))
     let signature = SigningKey::from_bytes(&[seed; 32]).sign(message.as_bytes());
     json!({ "crl": format!("{message}.{}", encode(&signature.to_bytes())) }).to_string()
 }
+
+const NONE_YET: &str = r#"{"error":{"code":"CRL_NOT_FOUND","message":"CRL snapshot is not available"}}"#;
 
 pub(crate) const ISSUER: &str = "https://registry.example.com";
 

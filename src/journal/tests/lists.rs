@@ -5,23 +5,33 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
+use crate::event::Revocation;
 use crate::journal::directory::Directory;
 use crate::journal::lists::Lists;
 use crate::journal::open::{Damage, Kept};
 use crate::journal::order::{Desk, Order, Owes};
 use crate::keep::{Fetched, KeepLists, Problem};
+use crate::key::Key;
 use crate::snapshot::Snapshot;
 use crate::status::{JournalStart, JournalStatus};
 use crate::timestamp::Timestamp;
 
 fn keep(lists: &Lists, issued_at: u64, document: &str) -> Result<bool, Problem> {
+    keep_naming(lists, issued_at, document, &[])
+}
+
+/// A list that names these tokens.
+fn keep_naming(lists: &Lists, issued_at: u64, document: &str, tokens: &[&str]) -> Result<bool, Problem> {
     let issued_at = Timestamp::from_unix_secs(issued_at);
     let fetched = Fetched {
         document: document.into(),
         keys: None,
         accepted_at: issued_at,
     };
-    lists.keep(&fetched, &Arc::new(Snapshot::builder(issued_at).build()))
+    let list = tokens.iter().fold(Snapshot::builder(issued_at), |list, id| {
+        list.with_entry(&Revocation::of(Key::token(id)).at(issued_at))
+    });
+    lists.keep(&fetched, &Arc::new(list.build()))
 }
 
 /// Two pollers may be about to keep what they have fetched, and the slower one may have the older list.
@@ -58,8 +68,17 @@ fn an_older_list_takes_the_place_of_none_and_a_failure_shows() {
         keep(&lists, issued_at, document).unwrap();
         assert_eq!(kept(), expected);
     }
+    // Both of one second: the slower one may say less.
+    for (document, tokens, expected) in [
+        ("more", &["t", "u"][..], "more"),
+        ("less", &["u"], "more"),
+        ("all", &["t", "u", "v"], "all"),
+    ] {
+        keep_naming(&lists, 102, document, tokens).unwrap();
+        assert_eq!(kept(), expected);
+    }
     fs::remove_dir_all(&path).unwrap();
-    keep(&lists, 103, "as new").unwrap();
+    keep(&lists, 103, "all").unwrap();
     let problem = keep(&lists, 104, "lost").unwrap_err();
     assert!(
         problem.starts_with(path.join("list.new").to_str().unwrap()),
