@@ -11,7 +11,8 @@ use crate::timestamp::Timestamp;
 /// A feed that is connected, and even the issuer's heartbeat, prove that messages arrive. They do not prove that anything is
 /// enforced: a consumer that drops events in silence looks just as healthy. A canary is one key that nobody holds. The issuer's
 /// side revokes it every so often ([`revocation`], or the message of [`format::canary`](crate::format::canary)), over the real
-/// path; and here the very decision that requests get is asked whether it is refused.
+/// path; and here the very decision that requests get is asked whether it is refused. What a layer makes of the decision
+/// ([`Enforcement::Observe`](crate::Enforcement::Observe)) is not asked.
 ///
 /// The age of the last proof is in [`Status::canary`](crate::Status); [`probe::Readyz`](crate::probe::Readyz) can make readiness
 /// depend on it.

@@ -125,7 +125,7 @@ fn feed(status: &Status) -> Option<Concern> {
 fn canary(status: &Status) -> Option<Concern> {
     let canary = status.canary.as_ref().filter(|canary| canary.is_overdue)?;
     let last = canary.last_proof_ms_ago.map_or_else(
-        || "No canary has come through yet".to_owned(),
+        || "No canary has come through yet, or the last one is refused no more".to_owned(),
         |ago| format!("The last canary that is refused here was revoked {} ago", Time(ago)),
     );
     concern(

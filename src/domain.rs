@@ -99,7 +99,8 @@ impl Domain {
         }
         let mut health = self.health();
         health.feed.last_event = Some(now);
-        if health.canary.terms.is_some() {
+        // Of a batch of which something was refused nobody knows which: it comes again.
+        if health.canary.terms.is_some() && refused == 0 {
             let canary = canary::key();
             for (_, at) in dated.filter(|(key, _)| **key == canary) {
                 health.canary.arrived(at, *wall, now);
@@ -230,9 +231,10 @@ impl Domain {
             canary: health.canary.status(is_canary_refused, now),
             journal,
         };
+        let has_come = health.canary.newest().is_some();
         drop(health);
         if let Some(canary) = &status.canary {
-            self.log_canary(canary);
+            self.log_canary(canary, has_come);
         }
         status.concerns = concerns(&status, &policy, is_lost);
         status
@@ -311,8 +313,8 @@ impl Domain {
     }
 
     /// Logs when proofs stop, and when they come again. Before the first there is nothing to miss.
-    fn log_canary(&self, canary: &CanaryStatus) {
-        let is_missed = canary.is_overdue && canary.last_proof_ms_ago.is_some();
+    fn log_canary(&self, canary: &CanaryStatus, has_come: bool) {
+        let is_missed = canary.is_overdue && has_come;
         if self.was_overdue.swap(is_missed, Ordering::Relaxed) == is_missed {
             return;
         }

@@ -87,10 +87,12 @@ struct Arrived {
 }
 
 impl CanaryHealth {
-    /// Notes a canary that the issuer revoked at `stated`. One that comes again proves no more than it did.
+    /// Notes a canary that the issuer revoked at `stated`. One that comes again proves no more than it did. Ages are compared, so that
+    /// one from a clock that was ahead does not stand in the way of those after it.
     pub(crate) fn arrived(&mut self, stated: Timestamp, wall: Timestamp, came: Instant) {
-        if self.newest.is_none_or(|newest| stated > newest.stated) {
-            let age = wall.saturating_since(stated);
+        let age = wall.saturating_since(stated);
+        let is_news = |newest: Arrived| stated != newest.stated && age <= newest.age_at(came);
+        if self.newest.is_none_or(is_news) {
             self.newest = Some(Arrived { stated, came, age });
         }
     }
@@ -104,7 +106,7 @@ impl CanaryHealth {
     pub(crate) fn status(&self, is_refused: bool, now: Instant) -> Option<CanaryStatus> {
         let terms = self.terms?;
         let proof = self.newest.filter(|_| is_refused);
-        let age = proof.map(|proof| proof.age.saturating_add(now.saturating_duration_since(proof.came)));
+        let age = proof.map(|proof| proof.age_at(now));
         Some(CanaryStatus {
             every_ms: millis(terms.period()),
             within_ms: millis(terms.bound()),
@@ -112,6 +114,12 @@ impl CanaryHealth {
             last_delay_ms: proof.map(|proof| millis(proof.age)),
             is_overdue: age.is_none_or(|age| age > terms.oldest_proof()),
         })
+    }
+}
+
+impl Arrived {
+    fn age_at(&self, now: Instant) -> Duration {
+        self.age.saturating_add(now.saturating_duration_since(self.came))
     }
 }
 
@@ -196,6 +204,16 @@ mod tests {
         canary.arrived(Timestamp::from_unix_secs(9_999), Timestamp::from_unix_secs(1_011), late);
         assert!(!is_overdue(&canary, late));
         assert!(is_overdue(&canary, late + 13 * second));
+        // Once the clock is right again, so are its canaries; one from before that is none.
+        let healed = late + 20 * second;
+        let arrives = |canary: &mut CanaryHealth, at| {
+            canary.arrived(Timestamp::from_unix_secs(at), Timestamp::from_unix_secs(1_031), healed);
+            is_overdue(canary, healed)
+        };
+        assert!(arrives(&mut canary, 1_010));
+        assert!(!arrives(&mut canary, 1_030));
+        // Nor is an older one that comes later.
+        assert!(!arrives(&mut canary, 1_001));
         // In force is what counts.
         assert!(canary.status(false, late).unwrap().is_overdue);
     }

@@ -46,6 +46,10 @@ pub enum Enforcement {
     #[default]
     Enforce,
     /// Admit everything, and count and log what would be refused: for a first look in production.
+    ///
+    /// It is this layer's alone. Readiness, concerns and the canary are the trust domain's, and speak of what is decided: with
+    /// [`StalePolicy::FailClosed`](crate::StalePolicy::FailClosed) a replica without a fresh list is "not ready" although this layer
+    /// would let everybody pass. Look with [`StalePolicy::FailOpen`](crate::StalePolicy::FailOpen), or leave readiness alone meanwhile.
     Observe,
 }
 

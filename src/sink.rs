@@ -253,7 +253,8 @@ impl EventSink {
         self.domain.set_feed(state);
     }
 
-    /// What is known of `credential` now, for work that is not a request, such as a job or a message. What an unknown credential means is the caller's to decide. Counted nowhere.
+    /// What is known of `credential` now, for work that is not a request, such as a job or a message. What an unknown credential
+    /// means is the caller's to decide. Counted nowhere.
     ///
     /// Costs what it costs the layer: no lock, no allocation.
     pub fn decide(&self, credential: &Credential) -> Verdict {

@@ -135,8 +135,8 @@ impl Exporter {
             "revocation_feed_heartbeat_timestamp_seconds",
             ago(feed.last_heartbeat_ms_ago),
         );
-        if let Some(lag) = feed.lag {
-            output.gauge("revocation_feed_lag_messages", lag);
+        if feed.source.is_some() {
+            output.known("revocation_feed_lag_messages", feed.lag);
         }
         output.gauge("revocation_feed_unacknowledged_messages", feed.unacknowledged as u64);
         let is_gap_open = feed.last_gap.as_ref().is_some_and(|gap| gap.is_open);

@@ -32,7 +32,7 @@
 //! | `revocation_would_refuse_total` | counter | | Requests that a layer in observe-only mode admitted and would have refused. |
 //! | `revocation_messages_total` | counter | `disposition`: `applied`, `ignored`, `retry`, `dead-letter`; `reason`: see below | Messages, by what became of them. Each attempt counts. |
 //! | `revocation_events_applied_total` | counter | | Events put in force, those included that said nothing new. |
-//! | `revocation_enforcement_delay_seconds` | histogram, seconds | `phase`: `live`, `catch-up` | **The headline**: from a revocation's own time, by the issuer's clock, to in force here. `catch-up`: it came with older ones, after the feed was away. A journal's disk is not in it: events are in force before. Events that do not say when they happened are not in it; clocks that differ are. |
+//! | `revocation_enforcement_delay_seconds` | histogram, seconds | `phase`: `live`, `catch-up` | **The headline**: from a revocation's own time, by the issuer's clock, to in force here. `catch-up`: it came while the feed was not live, so with older ones after it was away; also while a gap is open or the issuer's heartbeat late. A journal's disk is not in it: events are in force before. Events that do not say when they happened are not in it; clocks that differ are. |
 //! | `revocation_polls_total` | counter | `outcome`: `installed`, `confirmed`, `none-yet`, `failed`; `reason`: see below | Fetches of the list. |
 //! | `revocation_poll_duration_seconds` | histogram, seconds | `outcome` | How long they took, verifying and indexing included. |
 //! | `revocation_poll_consecutive_failures` | gauge | | How many failed since the last success. |
@@ -53,7 +53,7 @@
 //! | `revocation_feed_signal_timestamp_seconds` | gauge, seconds | | When the broker last gave a sign of life. |
 //! | `revocation_feed_event_timestamp_seconds` | gauge, seconds | | When the last event was applied. |
 //! | `revocation_feed_heartbeat_timestamp_seconds` | gauge, seconds | | When the issuer sent the newest heartbeat. |
-//! | `revocation_feed_lag_messages` | gauge | | Messages still to come, where the broker says so. |
+//! | `revocation_feed_lag_messages` | gauge | | Messages still to come; `NaN` while the broker does not say. |
 //! | `revocation_feed_unacknowledged_messages` | gauge | | Messages taken in and not settled. |
 //! | `revocation_feed_gap_open` | gauge, 0 or 1 | | Whether messages may have been missed, and no list was fetched since. |
 //! | `revocation_feed_gaps_total` | counter | | How often that happened. |

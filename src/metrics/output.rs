@@ -34,6 +34,12 @@ impl Output<'_> {
         self.set(name, &[], value as f64);
     }
 
+    /// Not a number where it is not known any more: the last one would be wrong.
+    #[expect(clippy::cast_precision_loss, reason = "nobody reads the sixteenth digit")]
+    pub(super) fn known(&self, name: &'static str, value: Option<u64>) {
+        self.set(name, &[], value.map_or(f64::NAN, |value| value as f64));
+    }
+
     /// 0 or 1.
     pub(super) fn whether(&self, name: &'static str, labels: &[(&'static str, &'static str)], is_so: bool) {
         self.set(name, labels, f64::from(u8::from(is_so)));

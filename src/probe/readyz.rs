@@ -16,7 +16,8 @@ use crate::status::{Concern, ConcernCode, JournalStart, Status};
 
 /// Answers 200 if requests are decided by what is known, and otherwise 503: for a readiness probe.
 ///
-/// It is not ready where the policy refuses everyone for want of a fresh list ([`Status::ready`]), and where something is
+/// It is not ready where the policy refuses everyone for want of a fresh list ([`Status::ready`]), also where a layer only
+/// [observes](crate::Enforcement::Observe), and where something is
 /// missing that it was told to [need](Self::with_need). The text says so in words, and how far a start has come:
 ///
 /// ```text

@@ -45,6 +45,17 @@ impl<R: Resync + 'static> Debt<R> {
             feed.last_gap = Some((Instant::now(), reason.to_owned()));
             feed.is_gap_open = true;
         });
+        self.ask();
+    }
+
+    /// Takes over what an earlier feed owed when it ended.
+    pub(super) fn take_over<D>(&mut self, desk: &Desk<D>) {
+        if desk.health(|feed| feed.is_gap_open) {
+            self.ask();
+        }
+    }
+
+    fn ask(&mut self) {
         // Without lists nothing ever makes up for it, and there is nothing to wait for.
         if self.sink.domain().store.look(|state| state.policy.lists != Lists::None) {
             self.is_open = true;

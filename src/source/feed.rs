@@ -64,6 +64,7 @@ where
         let _down_at_the_end = Down(self.desk.sink.clone());
         self.desk.health(|feed| feed.source = name);
         self.desk.sink.note_feed(FeedState::Connecting);
+        self.debt.take_over(&self.desk);
         let mut told_to_end = pin!(told_to_end);
         let mut pauses = pauses();
         loop {
@@ -188,7 +189,7 @@ where
                             None => break,
                         }
                     }
-                    progress.alive(desk, batch.last().and_then(Delivery::lag));
+                    progress.told(desk, batch.last().and_then(Delivery::lag));
                     progress.delivered(&batch);
                     // In force before the next ones are read, in the order of the feed.
                     let taken_in = desk.take_in_all(&batch);
@@ -215,6 +216,7 @@ where
         self.desk.health(|feed| {
             feed.last_error = Some(error);
             feed.unacknowledged = 0;
+            feed.lag = None;
         });
     }
 }

@@ -43,6 +43,7 @@ impl Progress {
         self.last_signal.elapsed() >= desk.terms.silence
     }
 
+    /// Notes a sign of life, and how many messages are still to come if it says so.
     pub(super) fn alive(&mut self, desk: &Desk<impl Decode>, lag: Option<u64>) {
         let now = Instant::now();
         self.last_signal = now;
@@ -50,6 +51,12 @@ impl Progress {
             feed.last_signal = Some(now);
             feed.lag = lag.or(feed.lag);
         });
+    }
+
+    /// Notes that a message came. Where it does not say how many more there are, nobody knows.
+    pub(super) fn told(&mut self, desk: &Desk<impl Decode>, lag: Option<u64>) {
+        self.alive(desk, lag);
+        desk.health(|feed| feed.lag = lag);
     }
 
     /// Notes that messages were taken in.

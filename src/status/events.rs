@@ -24,7 +24,8 @@ pub struct CanaryStatus {
     pub every_ms: u64,
     /// How long after that it is to be refused here.
     pub within_ms: u64,
-    /// How long ago the issuer revoked the newest that is refused here, by its own clock; `None` before the first.
+    /// How long ago the issuer revoked the newest that is refused here, by its own clock; `None` before the first, and if
+    /// that is refused no more.
     pub last_proof_ms_ago: Option<u64>,
     /// How long that took to be enforced here, by both clocks.
     pub last_delay_ms: Option<u64>,

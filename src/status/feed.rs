@@ -21,7 +21,7 @@ pub struct FeedStatus {
     /// How long ago the issuer sent the newest heartbeat that came in, by its own clock. A broker proves no more than itself;
     /// this proves the whole path.
     pub last_heartbeat_ms_ago: Option<u64>,
-    /// How many messages are still to come, if the broker says so.
+    /// How many messages are still to come; `None` while the feed is down, and where the broker does not say.
     pub lag: Option<u64>,
     /// How many messages were taken in and are not settled: waiting for the journal's disk, or to be tried again.
     pub unacknowledged: usize,

@@ -11,8 +11,8 @@ use tower_revocation::format::{Canaries, canary};
 use tower_revocation::probe::{Need, Readyz};
 use tower_revocation::source::{self, Memory};
 use tower_revocation::{
-    Canary, ConcernCode, DecodeError, Decoded, EventSink, Freshness, Key, Reinstatement, Revocation, Snapshot,
-    Timestamp, canary as the_canary,
+    Canary, ConcernCode, Credential, DecodeError, Decoded, EventSink, Freshness, Key, Reinstatement, Revocation,
+    Snapshot, Timestamp, Verdict, canary as the_canary,
 };
 
 use crate::support::{fresh_pair, until};
@@ -141,14 +141,18 @@ async fn a_late_or_repeated_one_does_not_look_new() {
 async fn it_goes_on_proving_while_everything_is_revoked() {
     let (layer, sink) = fresh_pair();
     let _layer = layer.with_canary(Canary::every(EVERY));
-    sink.apply(Revocation::of(Key::everything())).unwrap();
+    let long_ago = Timestamp::from_unix_secs(1);
+    sink.apply(Revocation::of(Key::everything()).at(long_ago)).unwrap();
     assert!(is_overdue(&sink), "that everybody is refused proves no canary");
     sink.apply(the_canary::revocation(Timestamp::now())).unwrap();
     assert!(!is_overdue(&sink));
-    // Nor does a list that says nothing of it.
+    // Nor does a list that says nothing of it take it back, nor the end of all that.
     sink.install(Snapshot::builder(Timestamp::now()).build()).unwrap();
+    assert!(!is_overdue(&sink));
     sink.apply(Reinstatement::of(Key::everything(), Timestamp::now()))
         .unwrap();
+    let alice = Credential::from(Key::subject("alice")).with_issued_at(Timestamp::now());
+    assert_eq!(sink.decide(&alice), Verdict::Admit);
     assert!(!is_overdue(&sink));
 }
 

@@ -299,6 +299,28 @@ async fn a_log_that_was_wiped_or_trimmed_has_a_list_fetched_before_the_first_eve
     }
 }
 
+/// It used to be forgotten with the feed, and shown as open for ever.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_owed_when_a_feed_ends_is_owed_by_the_next() {
+    let (_layer, sink) = fresh_pair();
+    let fetches = Fetches::new();
+    let drive = |log: &Memory| source::drive(log.source(), plain as Plain, sink.clone()).with_resync(fetches.resync());
+    let trimmed = Memory::with_room("revocations", 1);
+    trimmed.publish("+lost");
+    trimmed.publish("+kept");
+    let first = tokio::spawn(drive(&trimmed).run());
+    until(&sink, |feed| feed.gaps == 1).await;
+    first.abort();
+    let _ = first.await;
+    let whole = Memory::new("revocations");
+    tokio::spawn(drive(&whole).run());
+    let status = until(&sink, |feed| feed.opened == 2 && feed.lag == Some(0)).await;
+    assert_eq!(status.state, FeedState::CatchingUp);
+    fetches.answers.add_permits(1);
+    let status = until_live(&sink).await;
+    assert_eq!((status.gaps, status.last_gap.unwrap().is_open), (1, false));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_place_in_a_log_that_was_wiped_means_nothing_in_the_next() {
     let log = Memory::new("revocations");
@@ -323,6 +345,8 @@ async fn a_feed_that_was_opened_anew_is_not_live_before_it_caught_up() {
     let (_layer, sink) = fresh_pair();
     tokio::spawn(source::drive(Behind::default(), plain as Plain, sink.clone()).run());
     until_live(&sink).await;
+    let down = until(&sink, |feed| feed.state == FeedState::Down).await;
+    assert_eq!(down.lag, None, "what it was is not known any more");
     until(&sink, |feed| feed.opened == 2).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     let status = sink.status().feed;
@@ -439,10 +463,11 @@ async fn poison_is_put_aside_once_and_holds_up_nobody() {
 #[tokio::test(start_paused = true)]
 async fn poison_that_cannot_be_stored_is_a_gap_all_the_same() {
     let (_layer, sink) = fresh_pair();
-    let feed = source::drive(Unstorable(Some(())), plain as Plain, sink.clone()).with_resync(|_| async { Ok(()) });
+    let feed = source::drive(Unstorable(0), plain as Plain, sink.clone()).with_resync(|_| async { Ok(()) });
     tokio::spawn(feed.run());
     let status = until(&sink, |feed| feed.gaps == 1).await;
     assert_eq!(status.last_gap.unwrap().reason, "dead letter: body makes no sense");
+    assert_eq!(status.lag, None, "it did not say how many more there are");
     let status = until(&sink, |feed| feed.last_error.is_some()).await;
     assert_eq!(status.last_error.unwrap(), "there is no such place");
     assert_eq!(sink.status().feed.unacknowledged, 1);
@@ -687,8 +712,8 @@ impl EventSource for Behind {
     }
 }
 
-/// A source of one message that cannot be read, nor stored.
-struct Unstorable(Option<()>);
+/// A source of one message that cannot be read, nor stored, after all others were.
+struct Unstorable(u8);
 
 impl EventSource for Unstorable {
     type Delivery = Poison;
@@ -702,9 +727,11 @@ impl EventSource for Unstorable {
     }
 
     async fn next(&mut self) -> Result<Signal<Poison>, SourceError> {
-        match self.0.take() {
-            Some(()) => Ok(Signal::Message(Poison)),
-            None => {
+        self.0 = self.0.saturating_add(1);
+        match self.0 {
+            1 => Ok(Signal::CaughtUp),
+            2 => Ok(Signal::Message(Poison)),
+            _ => {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 Ok(Signal::Alive { lag: None })
             }

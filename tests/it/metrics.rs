@@ -473,7 +473,7 @@ async fn full_domain(told: &Told) -> BTreeMap<String, DebugValue> {
     .await;
     exporter.export();
     let Values(mut everything) = told.values();
-    // A journal takes a process of its own (its secrets come before any key): its part is tested there.
+    // A journal takes a process of its own (its secrets come before any key): its part is tested in `tests/journal`.
     for name in ["durable", "entries", "bytes", "failures_total"] {
         everything.insert(format!("revocation_journal_{name}{{}}"), DebugValue::Counter(0));
     }

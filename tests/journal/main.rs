@@ -9,6 +9,7 @@ mod damage;
 mod directory;
 mod events;
 mod lists;
+mod metrics;
 mod model;
 mod registry;
 mod support;
