@@ -73,10 +73,15 @@ fn joined(offered: Snapshot, installed: &Arc<Snapshot>) -> Admitted {
             is_as_offered: true,
         };
     }
-    let both = offered.clone().union(installed);
+    let is_as_offered = offered.says_all_of(installed);
+    let list = if is_as_offered {
+        offered
+    } else {
+        offered.union(installed)
+    };
     Admitted {
-        is_as_offered: both.says_the_same_as(&offered),
-        list: Arc::new(both),
+        list: Arc::new(list),
+        is_as_offered,
     }
 }
 

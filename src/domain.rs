@@ -139,23 +139,21 @@ impl Domain {
         self.health().last_dead_letter = Some((Instant::now(), reason.to_owned()));
     }
 
-    /// Notes that a list came, or was confirmed.
-    pub(crate) fn list_came(&self) {
-        self.health().poll.last_success = Some(Instant::now());
-    }
-
-    /// Notes that nothing is wrong with the last fetch.
+    /// Notes that a list came or was confirmed, and nothing is wrong with it.
     pub(crate) fn poll_succeeded(&self) {
         let mut health = self.health();
+        health.poll.last_success = Some(Instant::now());
         health.poll.last_error = None;
         health.poll.failures = 0;
-        health.poll.is_in_force = true;
     }
 
-    /// Notes what is wrong with it; the list that it brought may be in force.
+    /// Notes what is wrong; the list that came may be in force all the same.
     #[cfg_attr(not(feature = "crl-poll"), expect(dead_code, reason = "only the poller polls"))]
     pub(crate) fn poll_failed(&self, error: String, is_in_force: bool) {
         let mut health = self.health();
+        if is_in_force {
+            health.poll.last_success = Some(Instant::now());
+        }
         health.poll.last_error = Some(error);
         health.poll.failures += 1;
         health.poll.is_in_force = is_in_force;
@@ -231,10 +229,9 @@ impl Domain {
             canary: health.canary.status(is_canary_refused, now),
             journal,
         };
-        let has_come = health.canary.newest().is_some();
         drop(health);
-        if let Some(canary) = &status.canary {
-            self.log_canary(canary, has_come);
+        if let Some(proofs) = &status.canary {
+            self.log_canary(proofs, canary.is_some());
         }
         status.concerns = concerns(&status, &policy, is_lost);
         status

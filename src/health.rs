@@ -22,7 +22,7 @@ pub(crate) struct PollHealth {
     pub(crate) last_success: Option<Instant>,
     pub(crate) last_error: Option<String>,
     pub(crate) failures: u64,
-    /// Whether the last poll brought a list that is in force, whatever else is wrong with it.
+    /// Whether the list that the last failed poll brought is in force.
     pub(crate) is_in_force: bool,
     pub(crate) signing_keys: Option<SigningKeysHealth>,
 }
@@ -42,8 +42,7 @@ pub(crate) struct FeedHealth {
     pub(crate) since: Option<Instant>,
     pub(crate) last_event: Option<Instant>,
     pub(crate) last_signal: Option<Instant>,
-    /// When one came, and how old it was by then.
-    last_heartbeat: Option<(Instant, Duration)>,
+    last_heartbeat: Option<Dated>,
     pub(crate) lag: Option<u64>,
     pub(crate) unacknowledged: usize,
     pub(crate) opened: u64,
@@ -73,39 +72,37 @@ impl PollHealth {
 pub(crate) struct CanaryHealth {
     /// What the host expects, if it expects any.
     pub(crate) terms: Option<Canary>,
-    newest: Option<Arrived>,
+    /// With when the issuer revoked it, by its clock.
+    newest: Option<(Timestamp, Dated)>,
 }
 
-/// A canary that came in.
+/// Something that its issuer dated, and that came in.
 #[derive(Clone, Copy, Debug)]
-struct Arrived {
-    /// When the issuer revoked it, by its clock.
-    stated: Timestamp,
+struct Dated {
     came: Instant,
     /// How old it was by then.
     age: Duration,
 }
 
 impl CanaryHealth {
-    /// Notes a canary that the issuer revoked at `stated`. One that comes again proves no more than it did. Ages are compared, so that
-    /// one from a clock that was ahead does not stand in the way of those after it.
+    /// Notes a canary that the issuer revoked at `stated`. One that comes again proves no more than it did.
     pub(crate) fn arrived(&mut self, stated: Timestamp, wall: Timestamp, came: Instant) {
-        let age = wall.saturating_since(stated);
-        let is_news = |newest: Arrived| stated != newest.stated && age <= newest.age_at(came);
+        let canary = Dated::new(stated, wall, came);
+        let is_news = |(known, newest)| stated != known && canary.follows(newest);
         if self.newest.is_none_or(is_news) {
-            self.newest = Some(Arrived { stated, came, age });
+            self.newest = Some((stated, canary));
         }
     }
 
     /// When the issuer revoked the newest one.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
-        self.newest.map(|newest| newest.stated)
+        self.newest.map(|(stated, _)| stated)
     }
 
     /// How proofs are, if any are expected; `is_refused` says whether the newest canary is, just now.
     pub(crate) fn status(&self, is_refused: bool, now: Instant) -> Option<CanaryStatus> {
         let terms = self.terms?;
-        let proof = self.newest.filter(|_| is_refused);
+        let proof = self.newest.filter(|_| is_refused).map(|(_, proof)| proof);
         let age = proof.map(|proof| proof.age_at(now));
         Some(CanaryStatus {
             every_ms: millis(terms.period()),
@@ -117,24 +114,33 @@ impl CanaryHealth {
     }
 }
 
-impl Arrived {
-    fn age_at(&self, now: Instant) -> Duration {
+impl Dated {
+    fn new(stated: Timestamp, wall: Timestamp, came: Instant) -> Self {
+        let age = wall.saturating_since(stated);
+        Self { came, age }
+    }
+
+    fn age_at(self, now: Instant) -> Duration {
         self.age.saturating_add(now.saturating_duration_since(self.came))
+    }
+
+    /// Whether it is no older than another. By age, so that one from a clock that was ahead does not stand in the way of those after it.
+    fn follows(self, other: Self) -> bool {
+        self.age <= other.age_at(self.came)
     }
 }
 
 impl FeedHealth {
     /// Notes a heartbeat that its issuer dates `stated`. One that is read again later proves no more than it did then.
     pub(crate) fn heartbeat(&mut self, stated: Timestamp, wall: Timestamp, now: Instant) {
-        let age = wall.saturating_since(stated);
-        if self.heartbeat_age(now).is_none_or(|known| age <= known) {
-            self.last_heartbeat = Some((now, age));
+        let heartbeat = Dated::new(stated, wall, now);
+        if self.last_heartbeat.is_none_or(|known| heartbeat.follows(known)) {
+            self.last_heartbeat = Some(heartbeat);
         }
     }
 
     pub(crate) fn heartbeat_age(&self, now: Instant) -> Option<Duration> {
-        let (came, age) = self.last_heartbeat?;
-        Some(age.saturating_add(now.saturating_duration_since(came)))
+        self.last_heartbeat.map(|heartbeat| heartbeat.age_at(now))
     }
 
     pub(crate) fn status(&self, state: FeedState, now: Instant) -> FeedStatus {

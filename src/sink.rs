@@ -183,7 +183,6 @@ impl EventSink {
     /// [`InstallError::Unsigned`] if a signed list was ever seen: an unsigned answer never removes anything.
     pub fn install_none(&self) -> Result<(), InstallError> {
         self.domain.store.install(Snapshot::empty(), Timestamp::now())?;
-        self.domain.list_came();
         self.domain.poll_succeeded();
         Ok(())
     }
@@ -200,7 +199,6 @@ impl EventSink {
     /// Call it only upon an answer that comes from the issuer.
     pub fn confirm(&self) -> Result<(), InstallError> {
         self.domain.store.confirm(Timestamp::now())?;
-        self.domain.list_came();
         self.domain.poll_succeeded();
         Ok(())
     }
@@ -297,7 +295,6 @@ impl EventSink {
     /// Installs a list, and leaves it to the caller to have it kept, and to say how that went.
     pub(crate) fn admit(&self, snapshot: Snapshot) -> Result<Admitted, InstallError> {
         let admitted = self.domain.store.install(snapshot, Timestamp::now())?;
-        self.domain.list_came();
         tracing::info!(
             entries = admitted.list.entries(),
             iat = admitted.list.issued_at().map(|at| at.as_unix_secs()),

@@ -102,7 +102,6 @@ impl Snapshot {
     }
 
     /// Whether it says all that the other does.
-    #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal asks"))]
     pub(crate) fn says_all_of(&self, other: &Self) -> bool {
         let says = |ours: Option<&Listed>, theirs: &Listed| ours.is_some_and(|ours| ours.join(*theirs) == *ours);
         let tables = self.tables.iter().zip(&other.tables);
@@ -294,7 +293,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "journal")]
     fn says_all_of_another_if_that_adds_nothing() {
         let list = |entries: &[Revocation]| {
             let builder = Snapshot::builder(secs(100));

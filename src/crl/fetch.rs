@@ -197,13 +197,6 @@ pub(crate) enum Problem {
     TooLarge(usize),
 }
 
-impl Problem {
-    /// Whether the list that was fetched is in force all the same.
-    pub(crate) const fn is_in_force(&self) -> bool {
-        matches!(self, Self::NotAll | Self::NotKept(_))
-    }
-}
-
 impl FetchError {
     /// What went wrong, in a word that may be counted by.
     pub(crate) const fn code(&self) -> &'static str {
@@ -222,6 +215,11 @@ impl FetchError {
             Problem::Timeout(_) => "timeout",
             Problem::TooLarge(_) => "too-large",
         }
+    }
+
+    /// Whether the list that was fetched is in force all the same.
+    pub(crate) const fn is_in_force(&self) -> bool {
+        matches!(self.problem, Problem::NotAll | Problem::NotKept(_))
     }
 
     /// How long the server asked to be left alone.

@@ -183,15 +183,15 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             }
             let next = match polled {
                 Ok(_done) => {
-                    self.sink.domain().poll_succeeded();
                     backoff = self.backoff();
                     earliest.max(Instant::now() + self.pace())
                 }
                 Err(error) => {
                     let error_in_words = words(&error);
                     tracing::warn!(error = %error_in_words, "poll failed");
-                    let is_in_force = error.problem.is_in_force();
-                    self.sink.domain().poll_failed(error_in_words.into_owned(), is_in_force);
+                    self.sink
+                        .domain()
+                        .poll_failed(error_in_words.into_owned(), error.is_in_force());
                     let now = Instant::now();
                     // Not even a request breaks a pause that the server asked for.
                     let excused = error.retry_after().unwrap_or_default().min(LONGEST_PAUSE);
@@ -310,10 +310,11 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             self.validator = None;
             self.failed(problem)
         })?;
-        match self.is_lost() {
-            true => Err(self.failed(Problem::NotAll)),
-            false => Ok(()),
+        if self.is_lost() {
+            return Err(self.failed(Problem::NotAll));
         }
+        self.sink.domain().poll_succeeded();
+        Ok(())
     }
 
     async fn try_install(

@@ -29,9 +29,8 @@ impl Output<'_> {
         self.recorder.register_counter(&key, &METADATA).absolute(value);
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "nobody reads the sixteenth digit")]
     pub(super) fn gauge(&self, name: &'static str, value: u64) {
-        self.set(name, &[], value as f64);
+        self.known(name, Some(value));
     }
 
     /// Not a number where it is not known any more: the last one would be wrong.

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use crate::decode::Decode;
+use crate::health::FeedHealth;
 use crate::source::dead_letter::DeadLetterPolicy;
 use crate::source::debt::Debt;
 use crate::source::event_source::Delivery;
@@ -45,18 +46,21 @@ impl Progress {
 
     /// Notes a sign of life, and how many messages are still to come if it says so.
     pub(super) fn alive(&mut self, desk: &Desk<impl Decode>, lag: Option<u64>) {
-        let now = Instant::now();
-        self.last_signal = now;
-        desk.health(|feed| {
-            feed.last_signal = Some(now);
-            feed.lag = lag.or(feed.lag);
-        });
+        self.signal(desk, |feed| feed.lag = lag.or(feed.lag));
     }
 
     /// Notes that a message came. Where it does not say how many more there are, nobody knows.
     pub(super) fn told(&mut self, desk: &Desk<impl Decode>, lag: Option<u64>) {
-        self.alive(desk, lag);
-        desk.health(|feed| feed.lag = lag);
+        self.signal(desk, |feed| feed.lag = lag);
+    }
+
+    fn signal(&mut self, desk: &Desk<impl Decode>, note: impl FnOnce(&mut FeedHealth)) {
+        let now = Instant::now();
+        self.last_signal = now;
+        desk.health(|feed| {
+            feed.last_signal = Some(now);
+            note(feed);
+        });
     }
 
     /// Notes that messages were taken in.

@@ -18,7 +18,7 @@ use tower_revocation::status::FeedStatus;
 use tower_revocation::{DecodeError, Decoded, EventSink, FeedState, Key, Revocation, Timestamp};
 
 use crate::cloudflare_api::{ACCOUNT, CloudflareApi, Consumer, TOKEN, Trouble};
-use crate::support::{fresh_pair, status_of};
+use crate::support::{fresh_pair, status_of, until_within};
 
 /// `+<subject>` revokes; anything else cannot be read.
 fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
@@ -50,12 +50,7 @@ fn one_queue() -> CloudflareApi {
 }
 
 async fn until(what: &str, condition: impl Fn() -> bool) {
-    let poll = async {
-        while !condition() {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    assert!(timeout(Duration::from_secs(3_600), poll).await.is_ok(), "never: {what}");
+    until_within(Duration::from_secs(3_600), what, condition).await;
 }
 
 async fn until_state(sink: &EventSink, state: FeedState) -> FeedStatus {

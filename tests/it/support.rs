@@ -1,5 +1,7 @@
 //! What several modules need.
 
+use std::time::Duration;
+
 use http::{Request, Response};
 use tower::{Service, ServiceExt, service_fn};
 use tower_layer::Layer;
@@ -68,12 +70,21 @@ where
     expect(dead_code, reason = "nothing else happens by itself")
 )]
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    until_within(Duration::from_secs(60), what, condition).await;
+}
+
+/// So, for so long.
+#[cfg_attr(
+    not(feature = "source"),
+    expect(dead_code, reason = "nothing else happens by itself")
+)]
+pub(crate) async fn until_within(within: Duration, what: &str, condition: impl Fn() -> bool) {
     let poll = async {
         while !condition() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let in_time = tokio::time::timeout(std::time::Duration::from_secs(60), poll).await;
+    let in_time = tokio::time::timeout(within, poll).await;
     assert!(in_time.is_ok(), "not in time: {what}");
 }
 

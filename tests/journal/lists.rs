@@ -295,8 +295,7 @@ async fn that_is_lost_is_made_up_for_by_itself_or_a_later_one() {
         let journal = Journal::open_or_start_empty(directory.path()).unwrap();
         Process::with(journal, |layer| layer.with_stale_policy(StalePolicy::FailOpen))
     };
-    let lose = || fs::write(directory.path().join("list"), "{").unwrap();
-    lose();
+    damage(directory.path());
     registry.publish(list(iat, iat + 390, &[C], K1));
     // Nor does the next process find it in the place of the lost one.
     for _ in 0..2 {
@@ -325,8 +324,7 @@ async fn that_is_lost_is_made_up_for_by_itself_or_a_later_one() {
         assert!(process.is_revoked(token(names)) && process.is_revoked(token(more)));
         assert!(process.sink.is_ready());
         drop(process);
-        until_closed(directory.path());
-        lose();
+        damage(directory.path());
     }
 }
 
@@ -340,8 +338,7 @@ async fn that_its_file_alone_tells_of_is_no_other_of_its_second() {
     registry.restore(&process.sink).unwrap();
     process.until_kept(0);
     drop(process);
-    until_closed(directory.path());
-    fs::write(directory.path().join("list"), "{").unwrap();
+    damage(directory.path());
     let process = Process::with(Journal::open_or_start_empty(directory.path()).unwrap(), |layer| layer);
     registry.fetch_in_vain_for(&process.sink).await;
     assert!(process.is_revoked(token(A)) && !process.sink.is_ready());
@@ -426,8 +423,7 @@ async fn of_one_second_the_one_that_says_less_is_not_kept() {
     registry.fetch_in_vain_for(&process.sink).await;
     assert!(!process.sink.is_ready(), "more than this one says, too");
     drop(process);
-    until_closed(directory.path());
-    fs::write(directory.path().join("list"), "{").unwrap();
+    damage(directory.path());
     let process = Process::with(Journal::open_or_start_empty(directory.path()).unwrap(), |layer| layer);
     registry.fetch_in_vain_for(&process.sink).await;
     assert!(!process.sink.is_ready(), "also when it was lost");
@@ -501,6 +497,12 @@ async fn entries_that_it_carries_are_let_go_of() {
     let process = Process::start(directory.path());
     registry.restore(&process.sink).unwrap();
     assert!(tokens.iter().all(|jti| process.is_revoked(token(jti))) && process.is_revoked(token(B)));
+}
+
+/// Leaves nothing of the list to the next process.
+fn damage(directory: &Path) {
+    until_closed(directory);
+    fs::write(directory.join("list"), "{").unwrap();
 }
 
 /// Changes a time in a journal that no process holds.
