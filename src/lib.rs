@@ -1,30 +1,18 @@
 #![doc = include_str!("../README.md")]
 
-// Each file uses only those below it: a test holds this list to it.
+// Each folder uses only those below it, and each file those below it in its folder's list: a test holds them to it.
 
-// Read side, per request.
-mod layer;
-mod service;
-mod future;
-mod gate;
-pub mod respond;
-mod body;
-mod grpc;
-pub mod identify;
-
-// For operators.
+mod middleware;
+pub mod probe;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-pub mod probe;
 
-// Write side.
 #[cfg(feature = "source")]
 pub mod source;
 #[cfg(feature = "http-push")]
 pub mod push;
 #[cfg(feature = "crl-poll")]
 pub mod crl;
-pub mod format;
 #[cfg(feature = "journal")]
 #[cfg_attr(
     not(feature = "crl-poll"),
@@ -32,71 +20,35 @@ pub mod format;
 )]
 pub mod journal;
 mod sink;
-mod pending;
-#[cfg(any(feature = "cloudflare", feature = "crl-poll", feature = "http-push"))]
-mod whole;
 
-// Work in flight.
-mod guard;
-mod watch;
-mod flight;
-mod spares;
-mod settings;
-
-// State.
+pub mod respond;
+mod in_flight;
 mod domain;
-mod keep;
-mod observe;
-mod counters;
-mod concerns;
-mod health;
+pub mod format;
+pub mod identify;
 pub mod status;
-mod store;
-mod live;
-mod left_right;
 mod state;
-mod admission;
-mod clock;
-mod overlay;
-mod snapshot;
-mod reach;
-mod entry;
-mod mark;
-mod table;
-mod sync;
-mod policy;
+mod model;
+mod common;
 
-// Vocabulary.
-mod decode;
-mod refusal;
-mod verdict;
-pub mod canary;
-mod event;
-mod credential;
-mod key;
-mod secret;
-mod timestamp;
-
-pub use admission::{ApplyError, InstallError};
-pub use body::{ResponseBody, StreamCut};
-pub use canary::Canary;
-pub use credential::{Credential, Identity};
-pub use decode::{Decode, DecodeError, Decoded, Disposition};
-pub use event::{Effect, Event, Reason, Reinstatement, Revocation};
-pub use future::ResponseFuture;
-pub use guard::RevocationGuard;
 pub use identify::Identify;
-pub use key::{Key, KeyKind};
-pub use layer::RevocationLayer;
-pub use policy::*;
-pub use reach::Reach;
-pub use refusal::{DEFAULT_RETRY_AFTER, Refusal};
-pub use service::RevocationService;
-pub use settings::{Anonymous, Cut, Enforcement, GuardExtension, Running, StatusExtension, Unreadable};
+pub use in_flight::guard::RevocationGuard;
+pub use middleware::{ResponseFuture, RevocationLayer, RevocationService};
+pub use model::canary::{self, Canary};
+pub use model::credential::{Credential, Identity};
+pub use model::decode::{Decode, DecodeError, Decoded, Disposition};
+pub use model::event::{Effect, Event, Reason, Reinstatement, Revocation};
+pub use model::key::{Key, KeyKind};
+pub use model::options::{Anonymous, Cut, Enforcement, GuardExtension, Running, StatusExtension, Unreadable};
+pub use model::policy::*;
+pub use model::reach::Reach;
+pub use model::refusal::{DEFAULT_RETRY_AFTER, Refusal};
+pub use model::timestamp::Timestamp;
+pub use model::verdict::{Freshness, RevocationStatus, Revoked, Source, Unknown, Verdict};
+pub use respond::body::{ResponseBody, StreamCut};
 pub use sink::EventSink;
-pub use snapshot::{Snapshot, SnapshotBuilder};
+pub use state::accept::{ApplyError, InstallError};
+pub use state::snapshot::{Snapshot, SnapshotBuilder};
 
 #[doc(inline)]
 pub use status::{Concern, ConcernCode, FeedState, Status};
-pub use timestamp::Timestamp;
-pub use verdict::{Freshness, RevocationStatus, Revoked, Source, Unknown, Verdict};

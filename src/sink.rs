@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::admission::{Admitted, ApplyError, InstallError};
-use crate::credential::Credential;
-use crate::decode::{Decode, DecodeError, Decoded, Disposition, Ended};
-use crate::domain::{Domain, words};
-use crate::event::Event;
-use crate::flight::Flight;
-use crate::guard::RevocationGuard;
-use crate::pending::Pending;
-use crate::settings::Settings;
-use crate::snapshot::Snapshot;
-use crate::state::State;
+use crate::common::error_text::words;
+use crate::domain::applied::Pending;
+use crate::domain::trust_domain::Domain;
+use crate::in_flight::enforcer::Flight;
+use crate::in_flight::guard::RevocationGuard;
+use crate::model::credential::Credential;
+use crate::model::decode::{Decode, DecodeError, Decoded, Disposition, Ended};
+use crate::model::event::Event;
+use crate::model::options::Settings;
+use crate::model::timestamp::Timestamp;
+use crate::model::verdict::Verdict;
+use crate::state::accept::{AcceptedList, ApplyError, InstallError};
+use crate::state::snapshot::Snapshot;
+use crate::state::view::State;
 use crate::status::{FeedState, Status};
-use crate::timestamp::Timestamp;
-use crate::verdict::Verdict;
 
 /// The handle through which the host feeds events and revocation lists; made together with its layer by
 /// `RevocationLayer::pair`.
@@ -293,7 +294,7 @@ impl EventSink {
     }
 
     /// Installs a list, and leaves it to the caller to have it kept, and to say how that went.
-    pub(crate) fn admit(&self, snapshot: Snapshot) -> Result<Admitted, InstallError> {
+    pub(crate) fn admit(&self, snapshot: Snapshot) -> Result<AcceptedList, InstallError> {
         let admitted = self.domain.store.install(snapshot, Timestamp::now())?;
         tracing::info!(
             entries = admitted.list.entries(),
@@ -408,8 +409,8 @@ pub(crate) fn ended(applied: Result<(), ApplyError>) -> Ended {
 #[cfg(all(test, feature = "source"))]
 mod tests {
     use super::*;
-    use crate::event::Revocation;
-    use crate::key::Key;
+    use crate::model::event::Revocation;
+    use crate::model::key::Key;
 
     fn sink() -> EventSink {
         EventSink::new(Arc::new(Domain::new()))

@@ -1,4 +1,4 @@
-//! Runs the properties that `tests/hostile` defines, on whatever the fuzzer comes up with. See `run`.
+//! Runs the properties that `tests/untrusted_input` defines, on whatever the fuzzer comes up with. See `run`.
 
 use std::env;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::exit;
 use std::sync::OnceLock;
 
-#[path = "../../tests/hostile/properties/mod.rs"]
+#[path = "../../tests/untrusted_input/properties/mod.rs"]
 mod properties;
 
 use properties::{TARGETS, Target};

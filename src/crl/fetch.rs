@@ -14,9 +14,9 @@ use http_body_util::Empty;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use crate::admission::InstallError;
+use crate::common::bounded_body::{Unread, whole};
 use crate::crl::list::ListError;
-use crate::whole::{Unread, whole};
+use crate::state::accept::InstallError;
 
 /// Any tower HTTP client: hyper-util's, or one wrapped in layers of the host's. Implemented for all of them.
 pub trait HttpClient:

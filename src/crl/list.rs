@@ -8,8 +8,8 @@ use http::StatusCode;
 
 use crate::crl::jws::JwsError;
 use crate::crl::keys::KeySet;
-use crate::snapshot::Snapshot;
-use crate::timestamp::Timestamp;
+use crate::model::timestamp::Timestamp;
+use crate::state::snapshot::Snapshot;
 
 /// A format of signed revocation lists.
 ///

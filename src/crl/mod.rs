@@ -3,21 +3,21 @@
 //! A [`Poller`] keeps the list of one issuer fresh: it fetches through any tower HTTP client, has a [`ListFormat`]
 //! verify and index what it got, and installs it through an [`EventSink`](crate::EventSink).
 
-mod poll;
 mod restore;
-mod keeping;
+mod persist;
+mod poller;
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;
 mod fetch;
 mod list;
-mod ring;
+mod key_handle;
 mod keys;
 mod jws;
 
 pub use fetch::HttpClient;
 pub use jws::{JwsError, VerifySignature, verify_jws};
+pub use key_handle::KeyHandle;
 pub use keys::{KeySet, PublicKey};
 pub use list::{ListError, ListFormat};
-pub use poll::*;
+pub use poller::*;
 pub use restore::RestoreError;
-pub use ring::KeyHandle;

@@ -4,13 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::common::error_text::words;
 use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
-use crate::crl::poll::Poller;
-use crate::domain::words;
-use crate::keep::{KeepLists, KeptList, Unusable};
+use crate::crl::poller::Poller;
+use crate::domain::persistence::{KeepLists, KeptList, Unusable};
+use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
-use crate::timestamp::Timestamp;
 
 impl<C, F: ListFormat> Poller<C, F> {
     /// Puts the list in force that an earlier process kept in the sink's journal (`EventSink::keep_in`, feature `journal`), and

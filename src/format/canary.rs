@@ -1,9 +1,9 @@
 //! An issuer's canary, beside its events.
 
-use crate::canary::revocation;
-use crate::decode::{Decode, DecodeError, Decoded};
 use crate::format::signal;
-use crate::timestamp::Timestamp;
+use crate::model::canary::revocation;
+use crate::model::decode::{Decode, DecodeError, Decoded};
+use crate::model::timestamp::Timestamp;
 
 /// Reads revocations of the [canary](canary()) in a feed, and leaves all other messages to the decoder of the issuer's events.
 ///
@@ -19,7 +19,7 @@ use crate::timestamp::Timestamp;
 /// ```
 ///
 /// The canary takes the same way as events do, but for the decoder that reads them: an issuer whose own messages can carry a
-/// cut-off should have its canary be one of those, read as [`canary::revocation`](crate::canary::revocation).
+/// cut-off should have its canary be one of those, read as [`canary::revocation`](crate::model::canary::revocation).
 ///
 /// # Errors
 ///

@@ -7,11 +7,11 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::decode::{Decode, DecodeError, Decoded};
-use crate::event::{Reason, Revocation};
 use crate::format::json::Json;
-use crate::key::Key;
-use crate::timestamp::Timestamp;
+use crate::model::decode::{Decode, DecodeError, Decoded};
+use crate::model::event::{Reason, Revocation};
+use crate::model::key::Key;
+use crate::model::timestamp::Timestamp;
 
 /// Reads the messages of a [Clawdentity](https://github.com/vrknetha/clawdentity) registry's queue.
 ///
@@ -277,7 +277,7 @@ const AGENT_REVOKED: &str = "agent_revoked";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
+    use crate::model::event::Event;
 
     const DID: &str = "did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN";
 

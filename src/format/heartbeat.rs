@@ -1,8 +1,8 @@
 //! An issuer's heartbeat, beside its events.
 
-use crate::decode::{Decode, DecodeError, Decoded};
 use crate::format::signal;
-use crate::timestamp::Timestamp;
+use crate::model::decode::{Decode, DecodeError, Decoded};
+use crate::model::timestamp::Timestamp;
 
 /// Reads [heartbeats](heartbeat) in a feed, and leaves all other messages to the decoder of the issuer's events.
 ///

@@ -6,8 +6,8 @@ pub mod clawdentity;
 mod heartbeat;
 #[cfg(feature = "clawdentity")]
 pub(crate) mod json;
-pub(crate) mod object;
 pub(crate) mod signal;
+pub(crate) mod object;
 
 pub use canary::{CANARY_TYPE, Canaries, canary};
 pub use heartbeat::{HEARTBEAT_TYPE, Heartbeats, heartbeat};

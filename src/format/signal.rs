@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decode::DecodeError;
 use crate::format::object::Object;
-use crate::timestamp::Timestamp;
+use crate::model::decode::DecodeError;
+use crate::model::timestamp::Timestamp;
 
 #[derive(Deserialize, Serialize)]
 struct Signal<'a> {

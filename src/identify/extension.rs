@@ -3,8 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::credential::{Credential, Identity};
 use crate::identify::extract::Identify;
+use crate::model::credential::{Credential, Identity};
 
 /// Identifies requests by the `T` in their extensions, put there by an authentication layer in front.
 ///

@@ -1,6 +1,6 @@
 //! The extension point.
 
-use crate::credential::Identity;
+use crate::model::credential::Identity;
 
 /// Says what credential a request presents.
 ///

@@ -6,10 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderName;
 
-use crate::credential::{Credential, Identity};
 use crate::identify::extract::Identify;
 use crate::identify::members::{Claim, MakeKey, Members};
-use crate::key::Key;
+use crate::model::credential::{Credential, Identity};
+use crate::model::key::Key;
 
 /// Identifies requests by the JSON Web Token in `header` behind `scheme`, such as `Authorization: Bearer <token>`.
 /// An empty scheme takes the header's whole value for a token.

@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::credential::Credential;
-use crate::key::Key;
-use crate::timestamp::Timestamp;
+use crate::model::credential::Credential;
+use crate::model::key::Key;
+use crate::model::timestamp::Timestamp;
 
 /// A member's name, and what its value is a key of.
 pub(crate) type Claim = (Cow<'static, str>, MakeKey);

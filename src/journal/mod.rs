@@ -53,19 +53,19 @@
 //! beside it; a [`ListFormat`](crate::crl::ListFormat) that verifies with keys of the host's own rules that out. An older
 //! copy of the whole directory cannot be told from the truth; `max_age` bounds what comes of it.
 
-mod keeper;
-mod lists;
-mod clerk;
-mod sweep;
-mod order;
-mod patience;
+mod handle;
+mod list_file;
+mod writer;
+mod expiry;
+mod request;
+mod backoff;
 mod open;
-mod opener;
-mod book;
-mod backend;
+mod recovery;
+mod database;
+mod storage;
 mod row;
-mod print;
-mod witness;
+mod digest;
+mod commit_count;
 mod directory;
 mod error;
 #[cfg(test)]

@@ -3,16 +3,16 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::domain::words;
-use crate::entry::Entry;
-use crate::journal::book::{ACCEPTED, Book, INCOMPLETE, ISSUED, KEYS, NEWEST, PRINT, REFRESHED};
+use crate::common::error_text::words;
+use crate::journal::database::{ACCEPTED, Book, INCOMPLETE, ISSUED, KEYS, NEWEST, PRINT, REFRESHED};
+use crate::journal::digest::Print;
 use crate::journal::directory::Reading;
 use crate::journal::error::JournalError;
-use crate::journal::opener::Opener;
-use crate::journal::print::Print;
-use crate::secret::{KeysExist, Secrets};
+use crate::journal::recovery::Opener;
+use crate::model::key_secrets::{KeysExist, Secrets};
+use crate::model::timestamp::Timestamp;
+use crate::state::entry::Entry;
 use crate::status::JournalStart;
-use crate::timestamp::Timestamp;
 
 /// What earlier processes kept in a directory, verified, and the directory itself, held by this process.
 ///

@@ -1,10 +1,10 @@
 //! How an entry lies in the database.
 
-use crate::entry::Entry;
-use crate::event::Reason;
-use crate::key::Key;
-use crate::mark::Mark;
-use crate::timestamp::Timestamp;
+use crate::model::event::Reason;
+use crate::model::key::Key;
+use crate::model::timestamp::Timestamp;
+use crate::state::entry::Entry;
+use crate::state::key_state::Mark;
 
 /// The number of the key's kind, and its fingerprint.
 pub(super) type RowKey = (u8, u128);
@@ -67,7 +67,7 @@ fn reason_of(number: u8) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, Reinstatement, Revocation};
+    use crate::model::event::{Event, Reinstatement, Revocation};
 
     fn at(secs: u64) -> Timestamp {
         Timestamp::from_unix_secs(secs)

@@ -8,10 +8,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::metrics::output::Output;
 use crate::metrics::timing::Timing;
+use crate::model::timestamp::Timestamp;
+use crate::model::verdict::Freshness;
 use crate::sink::EventSink;
 use crate::status::{FeedState, Status};
-use crate::timestamp::Timestamp;
-use crate::verdict::Freshness;
 
 /// Writes a trust domain's counters and gauges to the recorder that the host has installed. See the [module](super) for what there is.
 ///

@@ -79,9 +79,9 @@
 //! `invalid`, `unknown-key` (the document); `rollback`, `install` (a list that may not be installed); `not-all` (one of its
 //! second was lost), `not-kept`; `lost`.
 
-mod catalogue;
 mod exporter;
-mod output;
 mod timing;
+mod output;
+mod catalogue;
 
 pub use exporter::{DEFAULT_INTERVAL, Exporter};

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use metrics::{Key, Label, with_recorder};
 
+use crate::domain::observer::{Observe, Phase, Polled};
 use crate::metrics::catalogue::{ENFORCEMENT_DELAY, POLL_DURATION, POLLS};
 use crate::metrics::output::{METADATA, key};
-use crate::observe::{Observe, Phase, Polled};
 
 /// Records what takes time.
 pub(super) struct Timing {

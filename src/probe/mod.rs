@@ -15,10 +15,10 @@
 //! # drop((revocation, admin));
 //! ```
 
-mod answer;
+mod readyz;
 mod healthz;
 mod need;
-mod readyz;
+mod answer;
 
 pub use healthz::Healthz;
 pub use need::Need;

@@ -6,9 +6,9 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
-use crate::decode::Disposition;
+use crate::model::decode::Disposition;
+use crate::model::refusal::DEFAULT_RETRY_AFTER;
 use crate::push::secret::Challenge;
-use crate::refusal::DEFAULT_RETRY_AFTER;
 
 /// Says what became of the messages. The worst of it makes the status.
 pub(super) fn of(dispositions: &[Disposition], form: Form) -> Response<Full<Bytes>> {

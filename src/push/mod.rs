@@ -45,12 +45,12 @@
 //!   reinstated since. TLS keeps it from being recorded.
 //! - Mount it **outside of** the layer that it feeds, or the layer answers before it does.
 
-mod service;
-mod terms;
+mod webhook;
+mod config;
 mod batch;
 mod answer;
 mod secret;
 
+pub use config::*;
 pub use secret::Secret;
-pub use service::{Push, PushFuture};
-pub use terms::*;
+pub use webhook::{Push, PushFuture};

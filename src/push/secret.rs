@@ -136,7 +136,7 @@ fn hmac(key: &[u8]) -> HmacSha256 {
     HmacSha256::new_from_slice(key).expect("a key of any length will do")
 }
 
-/// `RandomState` is the one source of randomness in `std`; see `crate::secret`.
+/// `RandomState` is the one source of randomness in `std`; see `crate::model::key_secrets`.
 fn random_key() -> [u8; 32] {
     let mut key = [0; 32];
     for part in key.chunks_exact_mut(8) {

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::Body;
 
-use crate::body::{Ending, ResponseBody};
-use crate::grpc;
-use crate::refusal::Refusal;
+use crate::in_flight::watch::Watch;
+use crate::model::refusal::Refusal;
+use crate::respond::body::{Ending, ResponseBody};
+use crate::respond::grpc;
 use crate::respond::problem::Problem;
 use crate::respond::protocol::Respond;
 use crate::respond::refuse::Refuse;
-use crate::watch::Watch;
 
 /// HTTP, with refusals written by `F`.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,7 +1,9 @@
 //! From a refusal to a response.
 
 mod http;
+pub(crate) mod body;
 mod problem;
+pub(crate) mod grpc;
 mod protocol;
 mod refuse;
 
@@ -11,4 +13,4 @@ pub use protocol::Respond;
 pub use refuse::Refuse;
 
 #[doc(inline)]
-pub use crate::watch::Watch;
+pub use crate::in_flight::watch::Watch;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response, StatusCode};
 
-use crate::grpc;
-use crate::refusal::Refusal;
+use crate::model::refusal::Refusal;
+use crate::respond::grpc;
 use crate::respond::refuse::Refuse;
 
 /// Refuses as the standards say; the default.
@@ -122,7 +122,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::verdict::Unknown;
+    use crate::model::verdict::Unknown;
 
     fn refuse(refusal: Refusal, content_type: &str) -> Response<Bytes> {
         let request = Request::post("/").header(CONTENT_TYPE, content_type);

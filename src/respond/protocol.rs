@@ -1,7 +1,7 @@
 //! The extension point for protocols.
 
-use crate::refusal::Refusal;
-use crate::watch::Watch;
+use crate::in_flight::watch::Watch;
+use crate::model::refusal::Refusal;
 
 /// What the layer has to know of a protocol; implemented for HTTP by [`Http`](super::Http).
 ///

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::refusal::Refusal;
+use crate::model::refusal::Refusal;
 
 /// Writes the HTTP response to a refused request.
 ///

@@ -5,8 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
+use crate::model::timestamp::Timestamp;
 use crate::source::position::Position;
-use crate::timestamp::Timestamp;
 
 /// A message that can never be applied, and why. It may be a missed revocation.
 ///

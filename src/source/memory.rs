@@ -9,11 +9,11 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::model::timestamp::Timestamp;
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, Delivery, EventSource, Retry, Signal};
 use crate::source::position::{Position, Start};
-use crate::timestamp::Timestamp;
 
 /// A log of messages in memory, as brokers keep theirs: any number of replicas read it, each from where it wants. A cheap
 /// clone.

@@ -27,14 +27,7 @@
 //! # }
 //! ```
 
-mod drive;
-mod feed;
-mod progress;
-mod settle;
-mod debt;
-mod resync;
-mod since;
-mod terms;
+mod driver;
 mod memory;
 #[cfg(feature = "amqp")]
 pub mod amqp;
@@ -47,16 +40,15 @@ pub mod nats;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod event_source;
+mod config;
 mod dead_letter;
-mod watermark;
 mod position;
 mod error;
 
+pub use config::*;
 pub use dead_letter::{DeadLetter, DeadLetterPolicy};
-pub use drive::{Drive, drive};
+pub use driver::{ByPoller, Drive, Resync, drive};
 pub use error::SourceError;
 pub use event_source::{Continuity, Delivery, EventSource, Retry, Signal};
 pub use memory::{Memory, MemoryDelivery, MemorySource};
 pub use position::{Position, Start};
-pub use resync::{ByPoller, Resync};
-pub use terms::*;

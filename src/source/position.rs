@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::timestamp::Timestamp;
+use crate::model::timestamp::Timestamp;
 
 /// Where in its feed a message lies, for feeds that can be read again.
 ///

@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 
-use crate::status::{
-    CanaryStatus, Concern, DeadLetterStatus, DispositionCounts, FeedStatus, InFlightStatus, JournalStatus,
-    OverlayStatus, PollStatus, SnapshotStatus, VerdictCounts,
-};
-use crate::verdict::Freshness;
+use crate::model::verdict::Freshness;
+use crate::status::concern::Concern;
+use crate::status::events::{CanaryStatus, OverlayStatus};
+use crate::status::feed::FeedStatus;
+use crate::status::journal::JournalStatus;
+use crate::status::list::{PollStatus, SnapshotStatus};
+use crate::status::message::{DeadLetterStatus, DispositionCounts};
+use crate::status::work::{InFlightStatus, VerdictCounts};
 
 /// What a trust domain knows about itself: enough to tell why a list or a message was refused.
 ///

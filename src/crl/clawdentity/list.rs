@@ -9,13 +9,14 @@ use http::StatusCode;
 use crate::crl::clawdentity::body::{Response, is_none_yet, read_body};
 use crate::crl::clawdentity::issuer::Issuer;
 use crate::crl::clawdentity::keys::read_keys;
-use crate::crl::clawdentity::{careful, quick};
+use crate::crl::clawdentity::diagnose;
+use crate::crl::clawdentity::fast_path;
 use crate::crl::jws::Jws;
 use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::format::json::Json;
-use crate::snapshot::Snapshot;
-use crate::timestamp::Timestamp;
+use crate::model::timestamp::Timestamp;
+use crate::state::snapshot::Snapshot;
 
 /// Reads the revocation list of a [Clawdentity](https://github.com/vrknetha/clawdentity) registry (`GET /v1/crl`), and
 /// its signing keys (`GET /.well-known/claw-keys.json`).
@@ -96,9 +97,9 @@ fn index(jws: &Jws<'_>, issuer: &Issuer, now: Timestamp) -> Result<Snapshot, Lis
     let payload = jws.payload()?;
     let payload =
         str::from_utf8(&payload).map_err(|cause| ListError::invalid("payload", "is not UTF-8").because(cause))?;
-    match quick::read(payload, issuer, now) {
+    match fast_path::read(payload, issuer, now) {
         Some(list) => Ok(list),
-        None => careful::read(payload, issuer, now),
+        None => diagnose::read(payload, issuer, now),
     }
 }
 
@@ -128,8 +129,8 @@ mod tests {
     /// What both readers make of a payload: the quick one may give up, but never say anything else.
     fn agree(payload: &str) -> bool {
         let issuer = Issuer::new("https://registry.example.com").unwrap();
-        let careful = careful::read(payload, &issuer, NOW);
-        quick::read(payload, &issuer, NOW).is_none_or(|quick| {
+        let careful = diagnose::read(payload, &issuer, NOW);
+        fast_path::read(payload, &issuer, NOW).is_none_or(|quick| {
             let careful = careful.unwrap_or_else(|error| panic!("{error}: {payload}"));
             quick.says_the_same_as(&careful)
                 && quick.issued_at() == careful.issued_at()
@@ -153,7 +154,7 @@ mod tests {
             if let Some(payload) = path.is_file().then(|| payload(&path)).flatten() {
                 assert!(agree(&payload), "{}", path.display());
                 read += 1;
-                quickly += usize::from(quick::read(&payload, &issuer, NOW).is_some());
+                quickly += usize::from(fast_path::read(&payload, &issuer, NOW).is_some());
             }
         }
         assert!(read > 40 && quickly > 10, "{quickly} of {read}");
@@ -208,7 +209,7 @@ mod tests {
         let reads = |claims: &[&str]| {
             let payload = format!("{{{}}}", claims.join(","));
             assert!(agree(&payload), "{payload}");
-            quick::read(&payload, &issuer, NOW).is_some()
+            fast_path::read(&payload, &issuer, NOW).is_some()
         };
         assert!(reads(&claims));
         for nth in 0..claims.len() {

@@ -1,8 +1,8 @@
 //! Clawdentity's signed revocation list.
 
 mod list;
-mod careful;
-mod quick;
+mod fast_path;
+mod diagnose;
 mod issuer;
 mod keys;
 mod body;

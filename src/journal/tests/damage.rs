@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io::Write;
 
-use crate::entry::Entry;
-use crate::journal::book::{Book, INCOMPLETE, KEYS, REFRESHED};
+use crate::journal::database::{Book, INCOMPLETE, KEYS, REFRESHED};
 use crate::journal::error::JournalError;
-use crate::journal::order::Item;
+use crate::journal::request::Item;
 use crate::journal::tests::disk::{Disk, entry};
-use crate::secret::Secrets;
-use crate::timestamp::Timestamp;
+use crate::model::key_secrets::Secrets;
+use crate::model::timestamp::Timestamp;
+use crate::state::entry::Entry;
 
 /// All that a book says.
 type Content = (Vec<Entry>, Option<Timestamp>, Option<Timestamp>, Option<Vec<u8>>);

@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use redb::StorageBackend;
 
-use crate::entry::Entry;
-use crate::event::{Event, Revocation};
-use crate::journal::book::Book;
+use crate::journal::commit_count::Witness;
+use crate::journal::database::Book;
 use crate::journal::error::JournalError;
-use crate::journal::witness::Witness;
-use crate::key::Key;
-use crate::mark::Mark;
-use crate::secret::Secrets;
-use crate::timestamp::Timestamp;
+use crate::model::event::{Event, Revocation};
+use crate::model::key::Key;
+use crate::model::key_secrets::Secrets;
+use crate::model::timestamp::Timestamp;
+use crate::state::entry::Entry;
+use crate::state::key_state::Mark;
 
 /// What lies on a disk. A clone is another handle to the same disk.
 #[derive(Clone, Debug, Default)]

@@ -7,17 +7,17 @@ use std::thread::{self, JoinHandle};
 
 use tempfile::NamedTempFile;
 
-use crate::domain::Domain;
-use crate::event::Revocation;
-use crate::journal::clerk::Clerk;
-use crate::journal::order::{Desk, Item, Order, Owes};
-use crate::journal::patience::Patience;
-use crate::journal::sweep::Tidying;
+use crate::domain::persistence::{Problem, Ticket};
+use crate::domain::trust_domain::Domain;
+use crate::journal::backoff::Patience;
+use crate::journal::expiry::Tidying;
+use crate::journal::request::{Desk, Item, Order, Owes};
 use crate::journal::tests::disk::{Disk, Fault, entry};
-use crate::keep::{Problem, Ticket};
-use crate::key::Key;
+use crate::journal::writer::Clerk;
+use crate::model::event::Revocation;
+use crate::model::key::Key;
+use crate::model::timestamp::Timestamp;
 use crate::status::{JournalStart, JournalStatus};
-use crate::timestamp::Timestamp;
 
 /// A clerk at work on a disk.
 struct Office {

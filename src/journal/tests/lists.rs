@@ -5,16 +5,16 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
-use crate::event::Revocation;
+use crate::domain::persistence::{Fetched, KeepLists, Problem};
 use crate::journal::directory::Directory;
-use crate::journal::lists::Lists;
+use crate::journal::list_file::Lists;
 use crate::journal::open::{Damage, Kept};
-use crate::journal::order::{Desk, Order, Owes};
-use crate::keep::{Fetched, KeepLists, Problem};
-use crate::key::Key;
-use crate::snapshot::Snapshot;
+use crate::journal::request::{Desk, Order, Owes};
+use crate::model::event::Revocation;
+use crate::model::key::Key;
+use crate::model::timestamp::Timestamp;
+use crate::state::snapshot::Snapshot;
 use crate::status::{JournalStart, JournalStatus};
-use crate::timestamp::Timestamp;
 
 fn keep(lists: &Lists, issued_at: u64, document: &str) -> Result<bool, Problem> {
     keep_naming(lists, issued_at, document, &[])

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use crate::domain::Domain;
-use crate::entry::Entry;
-use crate::event::{Event, Reinstatement, Revocation};
-use crate::journal::book::Book;
-use crate::journal::order::Item;
-use crate::journal::sweep::{Judge, Tidying};
+use crate::domain::trust_domain::Domain;
+use crate::journal::database::Book;
+use crate::journal::expiry::{Judge, Tidying};
+use crate::journal::request::Item;
 use crate::journal::tests::disk::{Disk, entry};
-use crate::key::Key;
-use crate::mark::Mark;
-use crate::snapshot::Snapshot;
-use crate::timestamp::Timestamp;
+use crate::model::event::{Event, Reinstatement, Revocation};
+use crate::model::key::Key;
+use crate::model::timestamp::Timestamp;
+use crate::state::entry::Entry;
+use crate::state::key_state::Mark;
+use crate::state::snapshot::Snapshot;
 
 fn secs(secs: u64) -> Timestamp {
     Timestamp::from_unix_secs(secs)

@@ -8,12 +8,12 @@ use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::time::{Instant, timeout_at};
 
+use crate::model::timestamp::Timestamp;
 use crate::source::amqp::connect::{Connector, because, channel, look, short};
 use crate::source::amqp::pulse::Pulse;
 use crate::source::amqp::reader::{CREDIT, Reader};
 use crate::source::amqp::seen::Seen;
 use crate::source::error::SourceError;
-use crate::timestamp::Timestamp;
 
 /// A stream, over a connection of its own.
 pub(super) struct Log {

@@ -15,10 +15,10 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::timeout;
 use tower_service::Service;
 
+use crate::common::bounded_body::{BELIEVED, Unread, whole};
 use crate::source::cloudflare::wire::{Envelope, Pull, Pulled, Settlement, dead_letter, settlements};
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
-use crate::whole::{BELIEVED, Unread, whole};
 
 /// Any tower HTTP client that is cheap to clone: hyper-util's, or one wrapped in layers of the host's. Implemented for all of
 /// them.

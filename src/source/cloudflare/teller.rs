@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::words;
+use crate::common::error_text::words;
 use crate::source::cloudflare::api::{Failure, HttpClient};
 use crate::source::cloudflare::delivery::Desk;
 use crate::source::cloudflare::under_way::{UnderWay, over};

@@ -151,8 +151,8 @@ const LARGEST_BEGINNING: usize = 20_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::timestamp::Timestamp;
     use crate::source::position::Position;
-    use crate::timestamp::Timestamp;
 
     fn message(body: &str, content_type: &str) -> Message {
         let message = json!({

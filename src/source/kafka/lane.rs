@@ -7,12 +7,12 @@ use rskafka::record::RecordAndOffset;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::event_source::Continuity;
 use crate::source::kafka::landmark::Landmark;
 use crate::source::kafka::partition::Partition;
 use crate::source::position::Start;
-use crate::timestamp::Timestamp;
 
 /// A partition that is being read.
 pub(super) struct Lane {

@@ -9,9 +9,9 @@ use rskafka::client::Client;
 use rskafka::client::partition::{OffsetAt, PartitionClient, UnknownTopicHandling};
 use rskafka::record::RecordAndOffset;
 
+use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::kafka::patience::{PATIENCE, within};
-use crate::timestamp::Timestamp;
 
 /// A partition of a topic, whose leader answers in time or not at all.
 #[derive(Debug)]

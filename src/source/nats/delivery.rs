@@ -9,11 +9,11 @@ use async_nats::jetstream::{AckKind, Context};
 use async_nats::{Client, HeaderMap, Subject, header};
 use bytes::Bytes;
 
+use crate::model::timestamp::Timestamp;
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Delivery, Retry};
 use crate::source::position::Position;
-use crate::timestamp::Timestamp;
 
 /// A message of a JetStream stream.
 #[derive(Debug)]

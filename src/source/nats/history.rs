@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use async_nats::datetime::DateTime;
 use async_nats::jetstream::stream::Info;
 
+use crate::model::timestamp::Timestamp;
 use crate::source::nats::subject::covers;
-use crate::timestamp::Timestamp;
 
 /// What is known of a stream from reading it: whether it still is the same one, and whole.
 #[derive(Debug, Default)]

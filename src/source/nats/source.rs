@@ -10,6 +10,7 @@ use async_nats::jetstream::stream::{Config, RetentionPolicy, Stream};
 use async_nats::{Client, datetime};
 use tokio::select;
 
+use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, EventSource, Signal};
 use crate::source::nats::delivery::{NatsDelivery, Outbox};
@@ -18,7 +19,6 @@ use crate::source::nats::link::Link;
 use crate::source::nats::reader::{Heard, Reader};
 use crate::source::nats::subject::covers;
 use crate::source::position::Start;
-use crate::timestamp::Timestamp;
 
 /// A stream of JetStream, read by one replica. See the [module](super) for what it asks of the client, the stream and the
 /// account.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use redis::Value;
 
-use crate::timestamp::Timestamp;
+use crate::model::timestamp::Timestamp;
 
 /// An entry as far as it matters.
 #[derive(Debug, PartialEq, Eq)]

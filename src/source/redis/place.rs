@@ -146,7 +146,7 @@ const DROPPED: &str = "entries of the stream were dropped before they were read"
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timestamp::Timestamp;
+    use crate::model::timestamp::Timestamp;
 
     /// A stream of `added` entries, numbered from 1 in milliseconds, of which `length` are left.
     fn stream(added: u64, length: u64) -> Info {

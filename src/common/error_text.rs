@@ -1,0 +1,23 @@
+//! Errors in words.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+/// An error and its causes in one line, of bounded length: parts of it may come from outside.
+pub(crate) fn words(error: &(dyn Error + 'static)) -> Cow<'static, str> {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    if let Some((end, _)) = words.char_indices().nth(LONGEST_WORDS) {
+        words.truncate(end);
+        words.push('…');
+    }
+    Cow::Owned(words)
+}
+
+/// How many characters of an error are kept.
+const LONGEST_WORDS: usize = 500;

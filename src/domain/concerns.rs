@@ -1,0 +1,231 @@
+//! What is not as it should be, in words.
+
+use std::fmt;
+
+use crate::model::policy::{Policy, StalePolicy};
+use crate::model::verdict::Freshness;
+use crate::status::{Concern, ConcernCode, FeedState, PollStatus, Status};
+
+/// What is not as it should be, the gravest first. Pure: everything it tells of is in the status.
+pub(crate) fn concerns(status: &Status, policy: &Policy, is_lost: bool) -> Vec<Concern> {
+    let all = [
+        list(status, policy, is_lost),
+        signing_keys(status),
+        feed(status),
+        canary(status),
+        gap(status),
+        journal(status),
+        overlay(status),
+    ];
+    let mut concerns: Vec<Concern> = all.into_iter().flatten().collect();
+    concerns.sort_by_key(|concern| concern.code);
+    concerns
+}
+
+fn list(status: &Status, policy: &Policy, is_lost: bool) -> Option<Concern> {
+    let (poll, consequence) = (Failing(&status.poll), consequence(policy.stale));
+    if is_lost {
+        return concern(
+            ConcernCode::JournalLost,
+            format!(
+                "What was known before the restart is lost. Nobody is admitted until a signed list is fetched that makes up for \
+                 it, whatever the policy.{poll}"
+            ),
+        );
+    }
+    match (status.freshness, &status.snapshot) {
+        (Freshness::NoSnapshot, _) => concern(
+            ConcernCode::NoList,
+            format!("No revocation list was fetched yet. Until one is, {consequence}.{poll}"),
+        ),
+        (Freshness::Stale, Some(list)) => concern(
+            ConcernCode::ListStale,
+            format!(
+                "The revocation list was last fetched {} ago, and may be {} old. {}{}.{poll}",
+                Time(list.age_ms),
+                Time(list.max_age_ms),
+                consequence[..1].to_uppercase(),
+                &consequence[1..],
+            ),
+        ),
+        (_, Some(list)) if status.poll.failures > 0 => concern(
+            ConcernCode::ListAging,
+            format!(
+                "The revocation list in force is {} old, and good for another {}: then {consequence}.{poll}",
+                Time(list.age_ms),
+                Time(list.max_age_ms.saturating_sub(list.age_ms)),
+            ),
+        ),
+        _ => None,
+    }
+}
+
+/// What comes of a list that is stale.
+const fn consequence(stale: StalePolicy) -> &'static str {
+    match stale {
+        StalePolicy::FailClosed => "credentials that nothing is known against are refused with 503",
+        StalePolicy::FailOpen => "credentials are admitted although the list may have revoked them",
+    }
+}
+
+fn signing_keys(status: &Status) -> Option<Concern> {
+    let keys = status.poll.signing_keys.as_ref()?;
+    let why = keys.last_error.as_deref().unwrap_or("they are being fetched");
+    if keys.count == 0 {
+        return concern(
+            ConcernCode::NoSigningKeys,
+            format!("The issuer's signing keys are not known: no list and no token can be verified. {why}"),
+        );
+    }
+    let error = keys.last_error.as_deref()?;
+    let since = keys.fetched_ms_ago.map_or_else(
+        || "were left by an earlier process".to_owned(),
+        |ago| format!("were last fetched {} ago", Time(ago)),
+    );
+    concern(
+        ConcernCode::SigningKeysAging,
+        format!(
+            "The issuer's signing keys could not be fetched anew. Those in use {since}: what a withdrawn key signs is still \
+             believed, and what a new one signs is not. {error}"
+        ),
+    )
+}
+
+fn feed(status: &Status) -> Option<Concern> {
+    let feed = &status.feed;
+    let name = feed.source.as_deref().unwrap_or("of events");
+    let time = feed
+        .state_for_ms
+        .map_or_else(String::new, |ms| format!(" for {}", Time(ms)));
+    let why = feed
+        .last_error
+        .as_ref()
+        .map_or_else(String::new, |error| format!(" {error}"));
+    match feed.state {
+        // What nobody has said anything of is not known to be missing.
+        FeedState::Unknown | FeedState::Live => None,
+        FeedState::Connecting => concern(
+            ConcernCode::FeedConnecting,
+            format!("The feed {name} has been connecting{time}. Revocations come with the list alone.{why}"),
+        ),
+        FeedState::CatchingUp => concern(
+            ConcernCode::FeedCatchingUp,
+            format!("The feed {name} has been catching up{time}: older revocations are still coming in."),
+        ),
+        FeedState::Down => concern(
+            ConcernCode::FeedDown,
+            format!(
+                "The feed {name} has been down{time}. Revocations come with the list alone, which is fetched more often \
+                 meanwhile.{why}"
+            ),
+        ),
+    }
+}
+
+fn canary(status: &Status) -> Option<Concern> {
+    let canary = status.canary.as_ref().filter(|canary| canary.is_overdue)?;
+    let last = canary.last_proof_ms_ago.map_or_else(
+        || "No canary has come through yet, or the last one is refused no more".to_owned(),
+        |ago| format!("The last canary that is refused here was revoked {} ago", Time(ago)),
+    );
+    concern(
+        ConcernCode::CanaryOverdue,
+        format!(
+            "{last}, and one is expected every {}, and {} to get here. Revocations may be getting lost on the way, or none is sent.",
+            Time(canary.every_ms),
+            Time(canary.within_ms),
+        ),
+    )
+}
+
+fn gap(status: &Status) -> Option<Concern> {
+    let gap = status.feed.last_gap.as_ref().filter(|gap| gap.is_open)?;
+    concern(
+        ConcernCode::FeedGap,
+        format!(
+            "Revocations may have been missed {} ago: {}. No list was fetched since that would make up for them.",
+            Time(gap.ms_ago),
+            gap.reason
+        ),
+    )
+}
+
+fn journal(status: &Status) -> Option<Concern> {
+    let journal = status.journal.as_ref().filter(|journal| !journal.durable)?;
+    let why = journal.last_error.as_deref().unwrap_or("the cause is not known");
+    concern(
+        ConcernCode::JournalNotDurable,
+        format!(
+            "Events are in force and cannot be written: a restart would forget them. They are delivered again. {why}"
+        ),
+    )
+}
+
+fn overlay(status: &Status) -> Option<Concern> {
+    let overlay = &status.overlay;
+    // Nine tenths, however large the numbers.
+    let is_nearly_full = overlay.entries >= overlay.capacity - overlay.capacity / 10;
+    if !is_nearly_full {
+        return None;
+    }
+    concern(
+        ConcernCode::OverlayFull,
+        format!(
+            "Events hold {} of the {} keys that they may. Nothing is dropped: once it is full, events of new keys are not \
+             applied, and delivered again.",
+            overlay.entries, overlay.capacity
+        ),
+    )
+}
+
+fn concern(code: ConcernCode, words: String) -> Option<Concern> {
+    Some(Concern { code, words })
+}
+
+/// Why no newer list is there.
+struct Failing<'a>(&'a PollStatus);
+
+impl fmt::Display for Failing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.0.last_error, self.0.failures) {
+            (None, _) => Ok(()),
+            (Some(error), 1) => write!(f, " The last poll failed: {error}"),
+            (Some(error), failures) => write!(f, " The last {failures} polls failed: {error}"),
+        }
+    }
+}
+
+/// A time in milliseconds, as people say it.
+struct Time(u64);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0..1_000 => f.write_str("less than a second"),
+            ms @ 1_000..10_000 => write!(f, "{}.{} s", ms / 1000, ms % 1000 / 100),
+            ms @ 10_000..120_000 => write!(f, "{} s", ms / 1000),
+            ms @ 120_000..7_200_000 => write!(f, "{} min", ms / 60_000),
+            ms @ 7_200_000..172_800_000 => write!(f, "{} h", ms / 3_600_000),
+            ms => write!(f, "{} days", ms / 86_400_000),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        let shown = |ms| Time(ms).to_string();
+        assert_eq!(shown(0), "less than a second");
+        assert_eq!(shown(1_250), "1.2 s");
+        assert_eq!(shown(9_999), "9.9 s");
+        assert_eq!(shown(10_000), "10 s");
+        assert_eq!(shown(119_999), "119 s");
+        assert_eq!(shown(120_000), "2 min");
+        assert_eq!(shown(7_199_999), "119 min");
+        assert_eq!(shown(7_200_000), "2 h");
+        assert_eq!(shown(172_800_000), "2 days");
+    }
+}

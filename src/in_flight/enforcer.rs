@@ -1,0 +1,44 @@
+//! What all the work that one service admitted has in common.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::domain::trust_domain::Domain;
+use crate::model::options::{Enforcement, Settings};
+use crate::model::verdict::Revoked;
+
+/// What all the work that one service admitted has in common: who may revoke it, and what is done then.
+pub(crate) struct Flight {
+    pub(crate) domain: Arc<Domain>,
+    pub(crate) settings: Settings,
+}
+
+impl Flight {
+    /// Counts a piece of work that a revocation ends, and says why it does, unless it is only observed.
+    pub(crate) fn end(&self, why: Revoked) -> Option<Revoked> {
+        let Revoked {
+            kind, effect, source, ..
+        } = why;
+        let (effect, source) = (effect.as_str(), source.as_str());
+        match self.settings.enforcement {
+            Enforcement::Enforce => {
+                self.domain.counters.cut();
+                tracing::debug!(%kind, effect, source, "work in flight ended");
+                Some(why)
+            }
+            Enforcement::Observe => {
+                self.domain.counters.would_cut();
+                tracing::info!(%kind, effect, source, "work in flight would be ended");
+                None
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flight")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

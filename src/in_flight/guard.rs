@@ -1,0 +1,121 @@
+//! For work that outlives its response.
+
+use std::future::{pending, poll_fn};
+use std::sync::{Arc, OnceLock};
+
+use crate::in_flight::enforcer::Flight;
+use crate::in_flight::terms_pool::Spare;
+use crate::in_flight::watch::Watch;
+use crate::model::credential::Credential;
+use crate::model::options::Enforcement;
+use crate::model::verdict::Revoked;
+
+/// Tells work that outlives its response (a WebSocket, a spawned task) when the credential that began it is revoked.
+///
+/// In the extensions of admitted requests where the layer was asked to put it there
+/// ([`RevocationLayer::with_guard_extension`](crate::RevocationLayer::with_guard_extension)); also made by
+/// [`EventSink::guard`](crate::EventSink::guard). The guard of a request without a credential never tells anything, nor
+/// does any in observe-only mode.
+///
+/// ```
+/// use std::pin::pin;
+/// use axum::{Extension, extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade}, response::Response};
+/// use tower_revocation::RevocationGuard;
+///
+/// async fn chat(Extension(guard): Extension<RevocationGuard>, upgrade: WebSocketUpgrade) -> Response {
+///     upgrade.on_upgrade(|socket| talk(socket, guard))
+/// }
+///
+/// async fn talk(mut socket: WebSocket, guard: RevocationGuard) {
+///     let mut revoked = pin!(guard.revoked());
+///     loop {
+///         tokio::select! {
+///             _why = &mut revoked => {
+///                 let policy_violation = CloseFrame { code: 1008, reason: "credential revoked".into() };
+///                 let _ = socket.send(Message::Close(Some(policy_violation))).await;
+///                 return;
+///             }
+///             said = socket.recv() => {
+///                 let Some(Ok(message)) = said else { return };
+///                 if socket.send(message).await.is_err() { return }
+///             }
+///         }
+///     }
+/// }
+/// # let _: axum::routing::MethodRouter = axum::routing::get(chat);
+/// ```
+///
+/// Wait on one pinned future, as here, and not on a new one at each turn: each call enters the index of waiting work, and
+/// leaves it when it is dropped.
+///
+/// A cheap clone. Which revocations count is the layer's to say
+/// ([`RevocationLayer::with_reach`](crate::RevocationLayer::with_reach)). All clones together count as one piece of work in
+/// flight.
+#[derive(Clone, Debug)]
+pub struct RevocationGuard(Option<Arc<Guarded>>);
+
+#[derive(Debug)]
+struct Guarded {
+    flight: Arc<Flight>,
+    credential: Credential,
+    /// Whether its revocation was counted.
+    counted: OnceLock<()>,
+}
+
+impl RevocationGuard {
+    pub(crate) fn new(flight: &Arc<Flight>, credential: Option<&Credential>) -> Self {
+        Self(credential.map(|credential| {
+            Arc::new(Guarded {
+                flight: Arc::clone(flight),
+                credential: credential.clone(),
+                counted: OnceLock::new(),
+            })
+        }))
+    }
+
+    /// Whether the credential is revoked now. Costs as much as a decision.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.0.as_deref().is_some_and(Guarded::is_revoked)
+    }
+
+    /// Waits until the credential is revoked, and says why; at once if it is already.
+    ///
+    /// Any number of tasks may wait. Costs, for each call, an allocation and a look-up by each of the credential's keys
+    /// when it first has to wait, and nothing while it waits.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: another call answers as this one would have.
+    pub async fn revoked(&self) -> Revoked {
+        match self.0.as_deref().map(Guarded::revoked) {
+            Some(revoked) => revoked.await,
+            None => pending().await,
+        }
+    }
+}
+
+impl Guarded {
+    fn is_revoked(&self) -> bool {
+        let Flight { domain, settings } = &*self.flight;
+        let mut seen = UNSEEN;
+        let terms = || Spare::terms(&self.credential, &settings.reaches);
+        settings.enforcement == Enforcement::Enforce && domain.store.ending(&terms(), &mut seen).is_some()
+    }
+
+    async fn revoked(&self) -> Revoked {
+        let mut watch = Watch::new(&self.flight, &self.credential, UNSEEN);
+        let why = poll_fn(|context| watch.poll_found(context)).await;
+        drop(watch);
+        if self.counted.set(()).is_ok() {
+            self.flight.end(why);
+        }
+        match self.flight.settings.enforcement {
+            Enforcement::Enforce => why,
+            Enforcement::Observe => pending().await,
+        }
+    }
+}
+
+/// The version of a state that never was: whoever has seen that one looks.
+const UNSEEN: u64 = u64::MAX;

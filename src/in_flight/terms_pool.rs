@@ -1,0 +1,101 @@
+//! Terms that were used and can be used again.
+
+use std::cell::RefCell;
+use std::ops::Deref;
+
+use crate::model::credential::Credential;
+use crate::model::reach::Reaches;
+use crate::state::terms::Terms;
+
+/// The terms of one piece of work, on the heap: a pointer to move instead of a hundred bytes at each turn of a
+/// response's way, and nothing to allocate as long as this thread has used ones to spare.
+#[derive(Debug)]
+pub(crate) struct Spare(Option<Box<Terms>>);
+
+impl Spare {
+    /// The terms of what presents `credential`.
+    #[inline]
+    pub(crate) fn terms(credential: &Credential, reaches: &Reaches) -> Self {
+        // A thread that ends has none to spare any more.
+        let spare = SPARES.try_with(|spares| spares.borrow_mut().pop());
+        let mut terms = spare.ok().flatten().unwrap_or_default();
+        terms.set(credential, reaches);
+        Self(Some(terms))
+    }
+
+    /// Takes the terms themselves, for work that needs them for long.
+    pub(crate) fn take(&mut self) -> Terms {
+        let mut terms = *self.0.take().expect(NOT_TAKEN);
+        terms.give_back();
+        terms
+    }
+}
+
+impl Deref for Spare {
+    type Target = Terms;
+
+    fn deref(&self) -> &Terms {
+        self.0.as_deref().expect(NOT_TAKEN)
+    }
+}
+
+impl Drop for Spare {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(terms) = self.0.take() else { return };
+        let _ = SPARES.try_with(|spares| {
+            let mut spares = spares.borrow_mut();
+            if spares.len() < MOST && terms.keys().len() <= LONGEST {
+                spares.push(terms);
+            }
+        });
+    }
+}
+
+thread_local! {
+    #[expect(clippy::vec_box, reason = "it is the boxes that are kept")]
+    static SPARES: RefCell<Vec<Box<Terms>>> = const { RefCell::new(Vec::new()) };
+}
+
+const NOT_TAKEN: &str = "nobody looks at terms once they are taken";
+
+/// How many a thread keeps: as many as the responses it usually has under way at once.
+const MOST: usize = 64;
+
+/// More keys than this are not kept room for.
+const LONGEST: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::key::Key;
+
+    fn terms(keys: usize) -> Spare {
+        let mut credential = Credential::new();
+        credential.extend((0..keys).map(|n| Key::token(&n.to_string())));
+        Spare::terms(&credential, &Reaches::default())
+    }
+
+    fn to_spare() -> usize {
+        SPARES.with_borrow(Vec::len)
+    }
+
+    #[test]
+    fn keeps_a_few_for_the_next_and_nothing_large() {
+        let first = terms(3);
+        let address = std::ptr::from_ref::<Terms>(&first);
+        drop(first);
+        assert_eq!(to_spare(), 1);
+        let second = terms(2);
+        assert_eq!(std::ptr::from_ref::<Terms>(&second), address, "used again");
+        assert_eq!((second.keys().len(), to_spare()), (2, 0));
+        drop((0..100).map(|_| terms(1)).collect::<Vec<_>>());
+        assert_eq!(to_spare(), MOST);
+        drop((0..100).map(|_| terms(LONGEST + 1)).collect::<Vec<_>>());
+        assert_eq!(to_spare(), 0);
+        let mut taken = terms(1);
+        assert_eq!(taken.take().keys().len(), 1);
+        drop(taken);
+        assert_eq!(to_spare(), 0);
+    }
+}

@@ -1,0 +1,143 @@
+//! The watch over one piece of admitted work.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use crate::in_flight::enforcer::Flight;
+use crate::in_flight::terms_pool::Spare;
+use crate::model::credential::Credential;
+use crate::model::options::{Cut, Running};
+use crate::model::verdict::Revoked;
+use crate::state::waiters::Seat;
+
+/// Watches over one admitted request until its work is done: says when its credential is revoked.
+///
+/// Handed to [`Respond::admit`](crate::respond::Respond::admit), so that a protocol can end what it streams. The rule is:
+/// ask [`revoked`](Self::revoked) before each piece, and [`poll_revoked`](Self::poll_revoked) where there is none yet.
+/// Then no revocation is missed, in whatever order the two come. [`ResponseBody`](crate::ResponseBody) does so for HTTP.
+///
+/// Ends with the first revocation it tells of: it tells of no other. In observe-only mode it tells of none, but counts it.
+/// A list that becomes stale ends nothing.
+#[derive(Debug, Default)]
+pub struct Watch(Option<Watched>);
+
+#[derive(Debug)]
+struct Watched {
+    flight: Arc<Flight>,
+    /// The version of the state that was looked at last.
+    seen: u64,
+    place: Place,
+}
+
+/// Where the terms are.
+#[derive(Debug)]
+enum Place {
+    /// With the work, which has not had to wait yet.
+    Moving(Spare),
+    /// In the index, where it can be called.
+    Seated(Arc<Seat>),
+}
+
+impl Watch {
+    /// A watch over nothing.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Watches over what was admitted by the state of version `seen`.
+    #[inline]
+    pub(crate) fn new(flight: &Arc<Flight>, credential: &Credential, seen: u64) -> Self {
+        Self(Some(Watched {
+            flight: Arc::clone(flight),
+            seen,
+            place: Place::Moving(Spare::terms(credential, &flight.settings.reaches)),
+        }))
+    }
+
+    /// Whether the credential has been revoked since the request was admitted.
+    ///
+    /// Costs one comparison while nothing changes, and as much as a decision after any change.
+    #[inline]
+    #[must_use = "it tells only once"]
+    pub fn revoked(&mut self) -> Option<Revoked> {
+        let watched = self.0.as_ref()?;
+        match watched.flight.domain.store.has_changed_since(watched.seen) {
+            false => None,
+            true => self.look(),
+        }
+    }
+
+    /// The same; and if it has not been, wakes the task when it is.
+    ///
+    /// At the first call it allocates, and enters the index of waiting work under each of the credential's own keys: a short
+    /// lock for each, on one of many shards, and another when the watch ends. Later calls cost a look.
+    pub fn poll_revoked(&mut self, context: &mut Context<'_>) -> Poll<Revoked> {
+        let why = ready!(self.poll_found(context));
+        self.end(why).map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// The same, without the consequences: a guard sees to them itself.
+    pub(crate) fn poll_found(&mut self, context: &Context<'_>) -> Poll<Revoked> {
+        let Some(watched) = self.0.as_mut() else {
+            return Poll::Pending;
+        };
+        watched.wait(context);
+        // After that, and not before: what is published from here on calls.
+        watched.look().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// How the host wants a body to end.
+    #[inline]
+    #[must_use]
+    pub fn cut(&self) -> Cut {
+        let settings = self.0.as_ref().map(|watched| watched.flight.settings.cut);
+        settings.unwrap_or_default()
+    }
+
+    /// What the host wants with a handler that has to wait.
+    pub(crate) fn running(&self) -> Running {
+        let settings = self.0.as_ref().map(|watched| watched.flight.settings.running);
+        settings.unwrap_or_default()
+    }
+
+    fn look(&mut self) -> Option<Revoked> {
+        let why = self.0.as_mut()?.look()?;
+        self.end(why)
+    }
+
+    /// Ends the watch, and tells why unless it was only to observe.
+    fn end(&mut self, why: Revoked) -> Option<Revoked> {
+        self.0.take()?.flight.end(why)
+    }
+}
+
+impl Watched {
+    fn look(&mut self) -> Option<Revoked> {
+        let terms = match &self.place {
+            Place::Moving(spare) => spare,
+            Place::Seated(seat) => seat.terms(),
+        };
+        self.flight.domain.store.ending(terms, &mut self.seen)
+    }
+
+    fn wait(&mut self, context: &Context<'_>) {
+        match &mut self.place {
+            Place::Seated(seat) => seat.wait(context.waker()),
+            Place::Moving(spare) => {
+                let seat = Arc::new(Seat::new(spare.take()));
+                seat.wait(context.waker());
+                self.flight.domain.store.live.enter(&seat);
+                self.place = Place::Seated(seat);
+            }
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Place::Seated(seat) = &self.place {
+            self.flight.domain.store.live.leave(seat);
+        }
+    }
+}

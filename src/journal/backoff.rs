@@ -1,0 +1,44 @@
+//! How long to leave a disk alone that failed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+use crate::domain::persistence::Problem;
+
+/// How long to leave the disk alone after it failed.
+#[derive(Debug)]
+pub(super) struct Patience {
+    pauses: ExponentialBackoff,
+    until: Option<(Instant, Problem)>,
+}
+
+impl Patience {
+    /// Why nothing is tried now.
+    pub(super) fn lacks(&self) -> Option<Problem> {
+        let (until, problem) = self.until.as_ref()?;
+        (Instant::now() < *until).then(|| Arc::clone(problem))
+    }
+
+    pub(super) fn lose(&mut self, problem: &Problem) {
+        let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
+        self.until = Some((Instant::now() + pause, Arc::clone(problem)));
+    }
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let pauses = ExponentialBuilder::new()
+            .with_min_delay(SHORTEST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .without_max_times();
+        Self {
+            pauses: pauses.build(),
+            until: None,
+        }
+    }
+}
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);

@@ -1,0 +1,347 @@
+//! The database: what is kept, and how it is read and written.
+
+use std::convert::identity;
+use std::ops::RangeBounds;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use redb::{
+    Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, StorageError, Table,
+    TableDefinition, TableError,
+};
+
+use crate::journal::commit_count::Witness;
+use crate::journal::error::JournalError;
+use crate::journal::row::{Row, RowKey, from_row, to_row};
+use crate::model::key_secrets::Secrets;
+use crate::model::timestamp::Timestamp;
+use crate::state::entry::Entry;
+
+/// An open database, and the witness beside it.
+pub(super) struct Book {
+    path: PathBuf,
+    database: Database,
+    witness: Witness,
+    /// How many commits it has seen.
+    sequence: u64,
+}
+
+impl Book {
+    /// Creates a database in `backend`, to be moved to `path`. `is_lost` says that it takes the place of another whose content
+    /// is lost. It bears no witness before it is where it belongs.
+    pub(super) fn create(
+        path: &Path,
+        backend: impl StorageBackend,
+        witness: Witness,
+        secrets: &Secrets,
+        is_lost: bool,
+    ) -> Result<Self, JournalError> {
+        let mut book = Self::over(path, backend, witness)?;
+        book.commit(|page| {
+            page.numbers.insert(FORMAT, FORMAT_NUMBER)?;
+            page.texts.insert(SECRETS, &secrets.to_bytes()[..])?;
+            if is_lost {
+                page.numbers.insert(LOST, 1)?;
+            }
+            Ok(())
+        })?;
+        Ok(book)
+    }
+
+    /// Creates a database in `backend`, to be moved to `path`, with all that `other` holds.
+    pub(super) fn copy(
+        path: &Path,
+        backend: impl StorageBackend,
+        witness: Witness,
+        other: &Self,
+    ) -> Result<Self, JournalError> {
+        let mut book = Self::over(path, backend, witness)?;
+        book.sequence = other.sequence;
+        let (numbers, texts) = other.read(|transaction| {
+            let owned = |row: Result<(Name<'_>, Text<'_>), StorageError>| {
+                let (name, text) = row?;
+                Ok((name.value().to_owned(), text.value().to_vec()))
+            };
+            let texts: Result<Vec<_>, redb::Error> = transaction.open_table(TEXTS)?.iter()?.map(owned).collect();
+            let owned = |row: Result<(Name<'_>, Number<'_>), StorageError>| {
+                let (name, number) = row?;
+                Ok((name.value().to_owned(), number.value()))
+            };
+            let numbers: Result<Vec<_>, redb::Error> = transaction.open_table(NUMBERS)?.iter()?.map(owned).collect();
+            Ok((numbers?, texts?))
+        })?;
+        let mut from = None;
+        loop {
+            let (entries, next) = other.entries_from(from, COPIED_AT_ONCE)?;
+            book.commit(|page| {
+                for entry in &entries {
+                    let (key, row) = to_row(entry);
+                    page.entries.insert(key, row)?;
+                }
+                for (name, number) in &numbers {
+                    page.numbers.insert(name.as_str(), number)?;
+                }
+                for (name, text) in &texts {
+                    page.texts.insert(name.as_str(), text.as_slice())?;
+                }
+                Ok(())
+            })?;
+            from = next;
+            if from.is_none() {
+                return Ok(book);
+            }
+        }
+    }
+
+    /// Opens the database that lies in `backend`, at `path`. Every page of it is verified, which takes some 100 ms for a million
+    /// entries, so that nothing that is read later can be anything but what was written.
+    pub(super) fn open(path: &Path, backend: impl StorageBackend, witness: Witness) -> Result<Self, JournalError> {
+        let mut book = Self::over(path, backend, witness)?;
+        let sequence = book.number(SEQUENCE)?;
+        book.sequence = sequence.ok_or_else(|| JournalError::damaged(path, "is another program's, or empty"))?;
+        match book.number(FORMAT)? {
+            Some(FORMAT_NUMBER) => {}
+            found => {
+                return Err(JournalError::ForeignVersion {
+                    path: path.to_owned(),
+                    found: found.unwrap_or_default(),
+                });
+            }
+        }
+        let seen = match book.witness.read() {
+            // The power failed while it was written for the first time.
+            Err(JournalError::Damaged { .. }) if book.sequence == 1 => None,
+            seen => seen?,
+        };
+        match seen {
+            Some(seen) if seen > book.sequence => {
+                let problem = format!(
+                    "shows commit {} as its latest, and there was a commit {seen}",
+                    book.sequence
+                );
+                Err(JournalError::damaged(path, problem))
+            }
+            None if book.sequence > 1 => Err(JournalError::damaged(book.witness.path(), "is missing or empty")),
+            // It was created, and nothing else has happened.
+            None => book.bear_first_witness().map(|()| book),
+            Some(_) => Ok(book),
+        }
+    }
+
+    fn over(path: &Path, backend: impl StorageBackend, witness: Witness) -> Result<Self, JournalError> {
+        let database = Builder::new()
+            .set_check_integrity_on_open(true)
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(backend)
+            .map_err(|error| JournalError::of(path, error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            database,
+            witness,
+            sequence: 0,
+        })
+    }
+
+    /// Whether another that it took the place of is lost, and nothing has made up for it yet.
+    pub(super) fn is_lost(&self) -> Result<bool, JournalError> {
+        Ok(self.number(LOST)?.is_some())
+    }
+
+    /// The secrets that its keys were made with.
+    pub(super) fn secrets(&self) -> Result<[u8; 16 * Secrets::COUNT], JournalError> {
+        let secrets = self.text(SECRETS)?.and_then(|secrets| secrets.try_into().ok());
+        secrets.ok_or_else(|| JournalError::damaged(&self.path, "the secrets of its keys are missing"))
+    }
+
+    /// All entries, in no order. Two threads read them, one from either end, since a start waits for it.
+    pub(super) fn entries(&self) -> Result<Vec<Entry>, JournalError> {
+        let all = usize::try_from(self.len()?).unwrap_or(usize::MAX);
+        let half = all / 2;
+        thread::scope(|scope| {
+            let rest = scope.spawn(|| self.entries_among(.., all - half, Rows::rev));
+            let (mut entries, _) = self.entries_among(.., half, identity)?;
+            let (rest, _) = rest.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            entries.extend(rest);
+            Ok(entries)
+        })
+    }
+
+    /// Up to `limit` entries from a key on, and the key to go on from.
+    pub(super) fn entries_from(
+        &self,
+        from: Option<RowKey>,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Option<RowKey>), JournalError> {
+        self.entries_among(from.unwrap_or_default().., limit, identity)
+    }
+
+    fn entries_among<I>(
+        &self,
+        keys: impl RangeBounds<RowKey>,
+        limit: usize,
+        order: impl FnOnce(Rows<'static>) -> I,
+    ) -> Result<(Vec<Entry>, Option<RowKey>), JournalError>
+    where
+        I: Iterator<Item = <Rows<'static> as Iterator>::Item>,
+    {
+        self.read(|transaction| {
+            let table = match transaction.open_table(ENTRIES) {
+                Err(TableError::TableDoesNotExist(_)) => return Ok((Vec::new(), None)),
+                table => table?,
+            };
+            let length = usize::try_from(table.len()?).unwrap_or(usize::MAX);
+            let mut entries = Vec::with_capacity(length.min(limit));
+            for row in order(table.range(keys)?) {
+                let (key, row) = row?;
+                if entries.len() == limit {
+                    return Ok((entries, Some(key.value())));
+                }
+                let unknown = || redb::Error::Corrupted(format!("unknown kind of key: {}", key.value().0));
+                entries.push(from_row(key.value(), row.value()).ok_or_else(unknown)?);
+            }
+            Ok((entries, None))
+        })
+    }
+
+    /// A time among the numbers.
+    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, JournalError> {
+        Ok(self.number(name)?.map(Timestamp::from_unix_millis))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        self.read(|transaction| match transaction.open_table(TEXTS) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            table => Ok(table?.get(name)?.map(|text| text.value().to_vec())),
+        })
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> Result<u64, JournalError> {
+        self.read(|transaction| match transaction.open_table(ENTRIES) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(0),
+            table => Ok(table?.len()?),
+        })
+    }
+
+    /// Makes a change, all of it or nothing. It is durable when this returns.
+    pub(super) fn write<T>(
+        &mut self,
+        change: impl FnOnce(&mut Page<'_>) -> Result<T, redb::Error>,
+    ) -> Result<T, JournalError> {
+        let done = self.commit(change)?;
+        self.bear_witness()?;
+        Ok(done)
+    }
+
+    /// Writes down elsewhere that there was a commit, for good.
+    pub(super) fn bear_first_witness(&mut self) -> Result<(), JournalError> {
+        self.bear_witness()?;
+        self.witness.sync()
+    }
+
+    /// Writes down elsewhere how many commits there were.
+    fn bear_witness(&mut self) -> Result<(), JournalError> {
+        self.witness.write(self.sequence)
+    }
+
+    fn commit<T>(&mut self, change: impl FnOnce(&mut Page<'_>) -> Result<T, redb::Error>) -> Result<T, JournalError> {
+        let sequence = self.sequence + 1;
+        let commit = || -> Result<T, redb::Error> {
+            let transaction = self.database.begin_write()?;
+            let done = {
+                let mut page = Page {
+                    entries: transaction.open_table(ENTRIES)?,
+                    numbers: transaction.open_table(NUMBERS)?,
+                    texts: transaction.open_table(TEXTS)?,
+                };
+                let done = change(&mut page)?;
+                page.numbers.insert(SEQUENCE, sequence)?;
+                done
+            };
+            transaction.commit()?;
+            Ok(done)
+        };
+        let done = commit().map_err(|error| JournalError::of(&self.path, error))?;
+        self.sequence = sequence;
+        Ok(done)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, JournalError> {
+        self.read(|transaction| match transaction.open_table(NUMBERS) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            table => Ok(table?.get(name)?.map(|number| number.value())),
+        })
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, JournalError> {
+        let transaction = self.database.begin_read().map_err(redb::Error::from);
+        let looked = transaction.and_then(|transaction| look(&transaction));
+        looked.map_err(|error| JournalError::of(&self.path, error))
+    }
+}
+
+type Name<'a> = redb::AccessGuard<'a, &'static str>;
+type Number<'a> = redb::AccessGuard<'a, u64>;
+type Text<'a> = redb::AccessGuard<'a, &'static [u8]>;
+type Rows<'a> = redb::Range<'a, RowKey, Row>;
+
+/// The tables, open to be written.
+pub(super) struct Page<'t> {
+    pub(super) entries: Table<'t, RowKey, Row>,
+    pub(super) numbers: Table<'t, &'static str, u64>,
+    pub(super) texts: Table<'t, &'static str, &'static [u8]>,
+}
+
+impl Page<'_> {
+    pub(super) fn set_time(&mut self, name: &'static str, at: Timestamp) -> Result<(), redb::Error> {
+        self.numbers.insert(name, at.as_unix_millis())?;
+        Ok(())
+    }
+
+    /// Sets a time unless it is later already.
+    pub(super) fn raise_time(&mut self, name: &'static str, at: Timestamp) -> Result<(), redb::Error> {
+        let known = self.numbers.get(name)?.map_or(0, |known| known.value());
+        self.numbers.insert(name, known.max(at.as_unix_millis()))?;
+        Ok(())
+    }
+}
+
+/// When the newest list that was ever installed was issued.
+pub(super) const NEWEST: &str = "newest list";
+
+/// When the kept list was issued.
+pub(super) const ISSUED: &str = "list issued";
+
+/// When the kept list was found to be good.
+pub(super) const ACCEPTED: &str = "list accepted";
+
+/// When the kept list was last fetched or confirmed.
+pub(super) const REFRESHED: &str = "list refreshed";
+
+/// When another list was issued that was installed, says more, and could not be kept.
+pub(super) const INCOMPLETE: &str = "list incomplete";
+
+/// What the kept list is recognized by.
+pub(super) const PRINT: &str = "list print";
+
+/// The issuer's signing keys, as it published them.
+pub(super) const KEYS: &str = "signing keys";
+
+/// Whether what was kept before is lost.
+pub(super) const LOST: &str = "lost";
+
+const ENTRIES: TableDefinition<'_, RowKey, Row> = TableDefinition::new("entries");
+const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
+const TEXTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("texts");
+
+const FORMAT: &str = "format";
+const FORMAT_NUMBER: u64 = 1;
+const SEQUENCE: &str = "sequence";
+const SECRETS: &str = "secrets";
+
+/// How many entries of a copy become one commit.
+const COPIED_AT_ONCE: usize = 50_000;
+
+/// What redb may keep in memory of the file, in bytes; by default it is a gigabyte.
+const CACHE_BYTES: usize = 32 * 1024 * 1024;

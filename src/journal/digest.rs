@@ -1,0 +1,32 @@
+//! What a document is recognized by.
+
+use crate::model::key::KeyKind;
+use crate::model::key_secrets::Secrets;
+
+/// A document's keyed hash, of 128 bits: another with the same is the same. Later processes know it by it, since the secret goes
+/// with the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Print([u8; Self::LENGTH]);
+
+impl Print {
+    const LENGTH: usize = 16;
+
+    pub(super) fn of(document: &[u8]) -> Self {
+        Self(Secrets::in_use().hasher(Secrets::DOCUMENTS).hash(document).as_bytes())
+    }
+
+    /// One that was stored.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().map(Self).ok()
+    }
+
+    /// To be stored.
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+const _: () = assert!(
+    KeyKind::COUNT <= Secrets::DOCUMENTS,
+    "a kind of key has the documents' secret"
+);

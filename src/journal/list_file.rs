@@ -1,0 +1,253 @@
+//! Keeping the issuer's list and its signing keys.
+
+use std::fmt;
+use std::future::ready;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::thread::JoinHandle;
+
+use crate::common::error_text::words;
+use crate::domain::persistence::{Fetched, KeepLists, KeptList, Problem, Ticket, Unusable};
+use crate::journal::digest::Print;
+use crate::journal::directory::{Directory, LIST};
+use crate::journal::open::{Damage, Kept};
+use crate::journal::request::{Desk, Item};
+use crate::model::timestamp::Timestamp;
+use crate::state::snapshot::Snapshot;
+use crate::status::{JournalStart, JournalStatus};
+
+/// Keeps the list in a file of its own, and has the clerk keep what goes with it.
+pub(super) struct Lists {
+    desk: Desk,
+    status: Arc<Mutex<JournalStatus>>,
+    directory: Arc<OnceLock<Directory>>,
+    damage: Damage,
+    known: Mutex<Known>,
+}
+
+/// What is known of the list that is kept. Held while one is written.
+struct Known {
+    /// What an earlier process left, until it is asked for.
+    left: Option<Kept>,
+    /// Whether nothing else is lost, and it is all that the issuer said.
+    is_all: bool,
+    /// The list that an earlier process kept, until it is restored or another takes its place: when it was issued, and what it is
+    /// recognized by.
+    missed: Option<(Timestamp, Option<Print>)>,
+    /// What it says, once it is restored or another is written.
+    kept: Option<Arc<Snapshot>>,
+    /// When it was issued, or any other that was installed.
+    issued_at: Option<Timestamp>,
+    /// What it is recognized by, so that the same is not written again and again.
+    list: Option<Print>,
+}
+
+impl KeepLists for Lists {
+    fn keep(&self, fetched: &Fetched, list: &Arc<Snapshot>) -> Result<bool, Problem> {
+        let mut known = match self.known.try_lock() {
+            Ok(known) => known,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err("another list is being written still".into()),
+        };
+        if list.issued_at() < known.issued_at {
+            return Ok(false);
+        }
+        let print = Print::of(&fetched.document);
+        if known.list == Some(print) {
+            let refreshed = self.order(Item::Refreshed(fetched.accepted_at)).wait();
+            return refreshed.map(|()| false);
+        }
+        let missed = known.missed.filter(|(at, _)| list.issued_at() <= Some(*at));
+        if missed.is_some_and(|(_, missed)| missed != Some(print)) {
+            // Of two lists of one second it may be the one that says less, and nobody would miss the other any more.
+            return Ok(false);
+        }
+        if known
+            .kept_within_second_of(list)
+            .is_some_and(|kept| !list.says_all_of(kept))
+        {
+            // Another poller was faster.
+            return Ok(false);
+        }
+        // Where there is no book, there is no place for a list either.
+        self.order(Item::Ready).wait()?;
+        self.write(&fetched.document)
+            .inspect_err(|problem| self.failed(problem))?;
+        // In this order: a list that is newer than the database knows of is as good, an older one a rollback.
+        let item = Item::List {
+            list: Arc::clone(list),
+            print,
+            keys: fetched.keys.clone(),
+            accepted_at: fetched.accepted_at,
+        };
+        known.list = None;
+        known.kept = Some(Arc::clone(list));
+        self.order(item).wait()?;
+        known.list = Some(print);
+        known.missed = None;
+        known.issued_at = list.issued_at();
+        self.status().list_iat = list.issued_at().map(Timestamp::as_unix_secs);
+        Ok(missed.is_some() && known.is_all)
+    }
+
+    fn keep_incomplete(&self, list: &Snapshot) -> Ticket {
+        // A cache had one from before: what is kept says it all. While another is written, who knows.
+        let says_all = |known: &Known| {
+            known
+                .kept_within_second_of(list)
+                .is_some_and(|kept| kept.says_all_of(list))
+        };
+        match self.known.try_lock().is_ok_and(|known| says_all(&known)) {
+            true => Ticket::new(ready(Ok(()))),
+            false => self.order(Item::Incomplete(list.issued_at().unwrap_or_default())),
+        }
+    }
+
+    fn keep_confirmed(&self, at: Timestamp) -> Ticket {
+        self.order(Item::Refreshed(at))
+    }
+
+    fn keep_keys(&self, document: &[u8]) -> Ticket {
+        self.order(Item::Keys(document.to_vec()))
+    }
+
+    fn kept(&self) -> Result<Option<KeptList>, Unusable> {
+        let mut known = self.known();
+        let (Some(left), Some(directory)) = (&mut known.left, self.directory.get()) else {
+            return Ok(None);
+        };
+        // The second time, if it could not be read the first.
+        let reading = match left.list.take() {
+            Some(reading) => Ok(reading),
+            None => directory.read(LIST),
+        };
+        let unreadable = |cause: &dyn fmt::Display| Unusable::Unreadable(format!("cannot be read: {cause}"));
+        let document = match reading.map(JoinHandle::join) {
+            Ok(Ok(Ok(document))) => document,
+            Ok(Ok(Err(cause))) => return Err(unreadable(&cause)),
+            Ok(Err(_)) => return Err(unreadable(&"a panic")),
+            Err(error) => return Err(unreadable(&words(&error))),
+        };
+        if document.is_none() && left.refreshed_at.is_some() {
+            known.left = None;
+            return Err(Unusable::Damaged("is missing".to_owned()));
+        }
+        Ok(known.left.take().map(|left| KeptList {
+            document,
+            keys: left.keys,
+            issued_at: left.issued_at,
+            accepted_at: left.accepted_at.unwrap_or_default(),
+            refreshed_at: left.refreshed_at.unwrap_or_default(),
+        }))
+    }
+
+    fn refuse(&self, unusable: &Unusable) -> Result<(), Problem> {
+        let (Unusable::Damaged(why) | Unusable::Unreadable(why)) = unusable;
+        let Some(directory) = self.directory.get() else {
+            return Ok(());
+        };
+        let problem = Problem::from(format!("{}: {why}", directory.file(LIST).display()));
+        if self.damage == Damage::Refuse {
+            return Err(problem);
+        }
+        tracing::error!(error = %problem, "kept list is of no use: failing closed until it or a later one is fetched");
+        {
+            let mut status = self.status();
+            status.start = JournalStart::Lost;
+            status.last_error = Some(problem.to_string());
+        }
+        match unusable {
+            // It may be good when it can be read.
+            Unusable::Unreadable(_) => Ok(()),
+            Unusable::Damaged(_) => directory.set_aside(&[LIST]).map_err(|error| words(&error).into()),
+        }
+    }
+
+    fn restored(&self, kept: &KeptList, list: &Arc<Snapshot>) -> bool {
+        {
+            let mut status = self.status();
+            status.restored_list = true;
+            status.list_iat = list.issued_at().map(Timestamp::as_unix_secs);
+        }
+        let print = Print::of(kept.document.as_deref().unwrap_or_default());
+        let list = Arc::clone(list);
+        let mut known = self.known();
+        if list.issued_at() < known.issued_at {
+            // Another poller was faster.
+            return known.is_all;
+        }
+        known.kept = Some(Arc::clone(&list));
+        let is_the_missed = known.missed == list.issued_at().map(|at| (at, Some(print)));
+        known.missed = None;
+        // Nothing to wait for: it is kept already.
+        drop(self.order(match is_the_missed {
+            true => Item::Restored(list),
+            // The last process got no further than its file. No entry may go because of a list that a start would not miss.
+            false => Item::List {
+                list,
+                print,
+                keys: None,
+                accepted_at: kept.refreshed_at,
+            },
+        }));
+        known.is_all
+    }
+}
+
+impl Known {
+    /// What is kept, if it was issued when this list was.
+    fn kept_within_second_of(&self, list: &Snapshot) -> Option<&Snapshot> {
+        self.kept.as_deref().filter(|kept| kept.issued_at() == list.issued_at())
+    }
+}
+
+impl Lists {
+    pub(super) fn new(
+        desk: Desk,
+        status: &Arc<Mutex<JournalStatus>>,
+        directory: &Arc<OnceLock<Directory>>,
+        newest: Option<Timestamp>,
+        left: Kept,
+        damage: Damage,
+    ) -> Self {
+        let is_found = status.lock().unwrap_or_else(PoisonError::into_inner).start != JournalStart::Lost;
+        let known = Known {
+            is_all: is_found && left.incomplete.is_none(),
+            missed: left.issued_at.map(|at| (at, left.print)),
+            left: Some(left),
+            kept: None,
+            issued_at: newest,
+            list: None,
+        };
+        Self {
+            desk,
+            status: Arc::clone(status),
+            directory: Arc::clone(directory),
+            damage,
+            known: Mutex::new(known),
+        }
+    }
+
+    pub(super) fn order(&self, item: Item) -> Ticket {
+        self.desk.order(item)
+    }
+
+    fn write(&self, document: &[u8]) -> Result<(), Problem> {
+        let directory = self.directory.get().expect("a book is open in it");
+        directory.replace(LIST, document).map_err(|error| words(&error).into())
+    }
+
+    /// Notes that the list could not be written.
+    fn failed(&self, problem: &Problem) {
+        let mut status = self.status();
+        status.failures += 1;
+        status.last_error = Some(problem.to_string());
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn status(&self) -> MutexGuard<'_, JournalStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,127 @@
+//! The service's future.
+
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::in_flight::watch::Watch;
+use crate::model::options::Running;
+use crate::model::refusal::Refusal;
+use crate::respond::Respond;
+
+pin_project! {
+    /// The response, once it is there. Made by [`RevocationService`](crate::RevocationService).
+    ///
+    /// If the credential has been revoked by then, the handler's response is not released: the client is refused as it would be
+    /// now. Costs one comparison while nothing changes. With [`Running::Drop`] the handler is dropped as soon as that
+    /// happens. An error of the inner service passes as it is.
+    pub struct ResponseFuture<S, R, Req>
+    where
+        S: Service<Req>,
+        R: Respond<Req, S::Response>,
+    {
+        #[pin]
+        kind: Kind<S::Future, R, R::Memo, R::Response>,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    enum Kind<F, R, M, Res> {
+        Admitted {
+            #[pin]
+            handler: F,
+            respond: R,
+            memo: Option<M>,
+            watch: Watch,
+        },
+        Refused { response: Option<Res> },
+    }
+}
+
+impl<S, R, Req> ResponseFuture<S, R, Req>
+where
+    S: Service<Req>,
+    R: Respond<Req, S::Response>,
+{
+    pub(crate) const fn admitted(handler: S::Future, respond: R, memo: R::Memo, watch: Watch) -> Self {
+        Self {
+            kind: Kind::Admitted {
+                handler,
+                respond,
+                memo: Some(memo),
+                watch,
+            },
+        }
+    }
+
+    pub(crate) const fn refused(response: R::Response) -> Self {
+        Self {
+            kind: Kind::Refused {
+                response: Some(response),
+            },
+        }
+    }
+}
+
+impl<S, R, Req> Future for ResponseFuture<S, R, Req>
+where
+    S: Service<Req>,
+    R: Respond<Req, S::Response>,
+{
+    type Output = Result<R::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut kind = self.project().kind;
+        let (respond, memo, why) = match kind.as_mut().project() {
+            KindProjection::Refused { response } => return Poll::Ready(Ok(response.take().expect(POLLED_AGAIN))),
+            KindProjection::Admitted {
+                handler,
+                respond,
+                memo,
+                watch,
+            } => match handler.poll(context) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(response)) => match watch.revoked() {
+                    Some(why) => (respond, memo, why),
+                    None => {
+                        let memo = memo.take().expect(POLLED_AGAIN);
+                        return Poll::Ready(Ok(respond.admit(memo, response, mem::take(watch))));
+                    }
+                },
+                Poll::Pending => match watch.running() {
+                    Running::Finish => return Poll::Pending,
+                    Running::Drop => match watch.poll_revoked(context) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(why) => (respond, memo, why),
+                    },
+                },
+            },
+        };
+        let response = respond.refuse(memo.take().expect(POLLED_AGAIN), &Refusal::Revoked(why));
+        // A handler that is not done is dropped here and now, and not when the caller sees fit.
+        kind.set(Kind::Refused { response: None });
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl<S, R, Req> fmt::Debug for ResponseFuture<S, R, Req>
+where
+    S: Service<Req>,
+    R: Respond<Req, S::Response>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Admitted { .. } => "admitted",
+            Kind::Refused { .. } => "refused",
+        };
+        f.debug_tuple("ResponseFuture").field(&kind).finish()
+    }
+}
+
+const POLLED_AGAIN: &str = "a future is not polled after it is ready";

@@ -1,0 +1,9 @@
+//! The tower side: what a request passes through, on its way in and on its way out.
+
+mod layer;
+mod service;
+mod future;
+
+pub use future::ResponseFuture;
+pub use layer::RevocationLayer;
+pub use service::RevocationService;

@@ -1,0 +1,204 @@
+//! From a raw message to what it says, and what became of it.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use crate::model::event::Event;
+use crate::model::timestamp::Timestamp;
+
+/// Reads the messages of one queue.
+///
+/// Closures are decoders: `|message: &[u8]| -> Result<Decoded, DecodeError> { … }`. Formats that this crate knows
+/// are behind features.
+///
+/// ```
+/// use serde_json::Value;
+/// use tower_revocation::{Decode, DecodeError, Decoded, Key, Revocation};
+///
+/// fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
+///     let message: Value = serde_json::from_slice(message)
+///         .map_err(|cause| DecodeError::new("body", "is not JSON").because(cause))?;
+///     match message["logout"].as_str() {
+///         Some(session) => Ok(Decoded::from(Revocation::of(Key::session(session)))),
+///         None => Ok(Decoded::Ignored("not a logout".into())),
+///     }
+/// }
+///
+/// assert!(matches!(decode.decode(br#"{"logout":"s-1"}"#), Ok(Decoded::Events(_))));
+/// assert_eq!(decode.decode(b"]").unwrap_err().to_string(), "body is not JSON");
+/// ```
+pub trait Decode {
+    /// Reads one message.
+    ///
+    /// A type that the format does not know is [`Decoded::Ignored`], not an error, so that an issuer may add to its
+    /// vocabulary.
+    ///
+    /// # Errors
+    ///
+    /// A message of a known type that cannot be read: it may be a missed revocation, and becomes a dead letter.
+    fn decode(&self, message: &[u8]) -> Result<Decoded, DecodeError>;
+}
+
+impl<F> Decode for F
+where
+    F: Fn(&[u8]) -> Result<Decoded, DecodeError>,
+{
+    fn decode(&self, message: &[u8]) -> Result<Decoded, DecodeError> {
+        self(message)
+    }
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decoded {
+    /// These events, to be applied together.
+    Events(Vec<Event>),
+    /// Nothing that concerns revocation, and why.
+    Ignored(Cow<'static, str>),
+    /// That the issuer's end of the feed was alive at this time, by the issuer's clock.
+    Heartbeat(Timestamp),
+    /// That a newer list is to be had, and should be fetched now.
+    Refresh,
+}
+
+impl<E: Into<Event>> From<E> for Decoded {
+    fn from(event: E) -> Self {
+        Self::Events(vec![event.into()])
+    }
+}
+
+/// Why a message cannot be read. It names the field.
+#[derive(Debug)]
+pub struct DecodeError {
+    field: &'static str,
+    problem: Cow<'static, str>,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl DecodeError {
+    /// `field` (a path such as `data.metadata.agentDid`) has a problem, in words that follow its name: `is
+    /// missing`, `is not a string`.
+    ///
+    /// # Security
+    ///
+    /// The words end in logs and dead letters: do not quote the message in them at length.
+    #[must_use]
+    pub fn new(field: &'static str, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            field,
+            problem: problem.into(),
+            cause: None,
+        }
+    }
+
+    /// Adds what caused it, as [`source`](Error::source).
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// The field at fault.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        self.field
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.problem)
+    }
+}
+
+impl Error for DecodeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// What became of a message, and why in a word that may be counted by: a bounded number of them, none from the message.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) disposition: Disposition,
+    pub(crate) code: &'static str,
+}
+
+impl Ended {
+    pub(crate) const fn applied() -> Self {
+        Self {
+            disposition: Disposition::Applied,
+            code: NO_CODE,
+        }
+    }
+
+    /// A decoder's own words, if they are the same for every message; others could be anything.
+    pub(crate) fn ignored(reason: Cow<'static, str>) -> Self {
+        let code = match reason {
+            Cow::Borrowed(code) => code,
+            Cow::Owned(_) => OTHER_CODE,
+        };
+        Self {
+            disposition: Disposition::Ignored(reason),
+            code,
+        }
+    }
+
+    pub(crate) const fn dead_letter(code: &'static str, words: Cow<'static, str>) -> Self {
+        Self {
+            disposition: Disposition::DeadLetter(words),
+            code,
+        }
+    }
+
+    pub(crate) const fn retry(code: &'static str, words: Cow<'static, str>) -> Self {
+        Self {
+            disposition: Disposition::Retry(words),
+            code,
+        }
+    }
+}
+
+/// What was applied needs no reason.
+pub(crate) const NO_CODE: &str = "none";
+
+/// Reasons that are not told apart.
+pub(crate) const OTHER_CODE: &str = "other";
+
+/// What became of a message. Each ends in exactly one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a message has to be acknowledged, retried or dead-lettered accordingly"]
+pub enum Disposition {
+    /// Its effect is in force: acknowledge it.
+    Applied,
+    /// It does not concern revocation: acknowledge it.
+    Ignored(Cow<'static, str>),
+    /// It cannot be applied now and should be delivered again later.
+    Retry(Cow<'static, str>),
+    /// It can never be applied: put it aside, with the reason, where somebody looks.
+    DeadLetter(Cow<'static, str>),
+}
+
+impl Disposition {
+    /// The name for logs, counters and answers: `applied`, `ignored`, `retry` or `dead-letter`.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Ignored(_) => "ignored",
+            Self::Retry(_) => "retry",
+            Self::DeadLetter(_) => "dead-letter",
+        }
+    }
+
+    /// Why, for all but [`Applied`](Self::Applied).
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Applied => None,
+            Self::Ignored(reason) | Self::Retry(reason) | Self::DeadLetter(reason) => Some(reason),
+        }
+    }
+}

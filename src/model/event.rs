@@ -1,0 +1,254 @@
+//! What an issuer says: revocations and reinstatements.
+
+use crate::model::key::Key;
+use crate::model::timestamp::Timestamp;
+
+/// One thing an issuer said about one key.
+///
+/// Events may be fed to a sink in any order, late and repeatedly: what is decided depends only on which
+/// events were seen. Per key the latest block, the greatest cut-off and the latest reinstatement
+/// count, and a tie refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A block is lifted.
+    Reinstate(Reinstatement),
+    /// A key is revoked.
+    Revoke(Revocation),
+}
+
+impl Event {
+    /// What the event is about.
+    #[must_use]
+    pub const fn key(&self) -> &Key {
+        match self {
+            Self::Reinstate(reinstatement) => reinstatement.key(),
+            Self::Revoke(revocation) => revocation.key(),
+        }
+    }
+}
+
+impl From<Revocation> for Event {
+    fn from(revocation: Revocation) -> Self {
+        Self::Revoke(revocation)
+    }
+}
+
+impl From<Reinstatement> for Event {
+    fn from(reinstatement: Reinstatement) -> Self {
+        Self::Reinstate(reinstatement)
+    }
+}
+
+/// A key is revoked: for good ([`of`](Self::of)) or up to a time ([`cut_off`](Self::cut_off)).
+///
+/// Which of the two to use: a disabled or revoked account, agent or token is a **block**. A logout, a
+/// changed password or a rotated credential is a **cut-off**: the subject goes on with a new token. A
+/// block in place of a cut-off locks people out until someone reinstates them.
+///
+/// ```
+/// use tower_revocation::{Effect, Event, Key, Reason, Revocation, Timestamp};
+///
+/// let stolen = Revocation::of(Key::token("01KDVDNA070CJJ00Y0RKYJW2XC")).because(Reason::KeyCompromise);
+/// let logout = Revocation::cut_off(Key::subject("alice")).at(Timestamp::from_unix_secs(1_767_225_600));
+/// assert_eq!(logout.effect(), Effect::CutOff);
+/// let events = [Event::from(stolen), Event::from(logout)];
+/// # let _ = events;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    key: Key,
+    effect: Effect,
+    at: Option<Timestamp>,
+    reason: Reason,
+    forget_at: Option<Timestamp>,
+}
+
+impl Revocation {
+    /// A block: nothing that presents `key` passes until it is reinstated.
+    #[must_use]
+    pub const fn of(key: Key) -> Self {
+        Self::new(key, Effect::Block)
+    }
+
+    /// A cut-off: nothing that presents `key` and was issued at or before the revocation's time passes.
+    ///
+    /// The token's own `iat` is compared, in whole seconds: a token issued within the same second is
+    /// refused, since `iat` cannot say on which side of the cut-off it lies.
+    ///
+    /// # Security
+    ///
+    /// A cut-off in the future refuses all tokens until then, and the greatest cut-off counts: it
+    /// cannot be taken back.
+    #[must_use]
+    pub const fn cut_off(key: Key) -> Self {
+        Self::new(key, Effect::CutOff)
+    }
+
+    /// Sets when the revocation took effect. Defaults to its arrival at the sink.
+    ///
+    /// State it wherever the issuer does: a time that depends on the arrival makes a redelivered
+    /// message look newer than it is, and undo a reinstatement.
+    #[must_use]
+    pub const fn at(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// Sets the reason. Defaults to [`Reason::Unspecified`].
+    #[must_use]
+    pub const fn because(mut self, reason: Reason) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    /// Sets when the revocation may be forgotten, such as the `exp` of a revoked token; the clock leeway
+    /// is added. Defaults to the retention that the policy names, counted from the arrival.
+    ///
+    /// # Security
+    ///
+    /// A time before the last token under the key has expired lets that token pass again.
+    #[must_use]
+    pub const fn forget_at(mut self, forget_at: Timestamp) -> Self {
+        self.forget_at = Some(forget_at);
+        self
+    }
+
+    /// What is revoked.
+    #[must_use]
+    pub const fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Whether this blocks or cuts off.
+    #[must_use]
+    pub const fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// When it took effect, if the issuer said so.
+    #[must_use]
+    pub const fn effective_at(&self) -> Option<Timestamp> {
+        self.at
+    }
+
+    /// Why, as far as the issuer said.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// When it may be forgotten, if the issuer said so.
+    #[must_use]
+    pub const fn forgotten_at(&self) -> Option<Timestamp> {
+        self.forget_at
+    }
+
+    const fn new(key: Key, effect: Effect) -> Self {
+        Self {
+            key,
+            effect,
+            at: None,
+            reason: Reason::Unspecified,
+            forget_at: None,
+        }
+    }
+}
+
+/// The ordered opposite of a block.
+///
+/// It lifts the blocks on its own key that are strictly older, and nothing else: cut-offs stay, and so do
+/// revocations of other keys (a reinstated subject's revoked tokens and sessions stay revoked). The lifted
+/// block stays as a cut-off at its own time: what was issued before it was imposed does not come back.
+/// A token, whose `iat` lies before its revocation, can therefore never be reinstated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reinstatement {
+    key: Key,
+    at: Timestamp,
+}
+
+impl Reinstatement {
+    /// Reinstates `key` as of `at`, the issuer's time.
+    ///
+    /// Unlike a revocation it must say when: an undated one, delivered late, could lift a newer block.
+    ///
+    /// A sink refuses one from the future: it would lift the blocks that come until then.
+    #[must_use]
+    pub const fn of(key: Key, at: Timestamp) -> Self {
+        Self { key, at }
+    }
+
+    /// What is reinstated.
+    #[must_use]
+    pub const fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// As of when.
+    #[must_use]
+    pub const fn effective_at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// What a revocation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Nothing under the key passes until it is reinstated.
+    Block,
+    /// What was issued at or before a time does not pass.
+    CutOff,
+}
+
+impl Effect {
+    /// The name for logs: `block` or `cut-off`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::CutOff => "cut-off",
+        }
+    }
+}
+
+/// Why a key was revoked, after the reasons of X.509
+/// ([RFC 5280 §5.3.1](https://www.rfc-editor.org/rfc/rfc5280#section-5.3.1)).
+///
+/// A code and not a text, so that a list of a million entries keeps no strings. It informs, and decides one thing alone:
+/// [`Superseded`](Self::Superseded) leaves work in flight alone, unless the layer is told otherwise
+/// ([`Reach`](crate::Reach)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Reason {
+    /// The issuer gave none, or none of these.
+    #[default]
+    Unspecified,
+    /// The account or agent ended.
+    CessationOfOperation,
+    /// A secret is known or suspected to be in other hands.
+    KeyCompromise,
+    /// The holder lost the right.
+    PrivilegeWithdrawn,
+    /// A newer credential took this one's place: a rotation.
+    Superseded,
+}
+
+impl Reason {
+    /// The name for logs: `unspecified`, `key-compromise`, ….
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::CessationOfOperation => "cessation-of-operation",
+            Self::KeyCompromise => "key-compromise",
+            Self::PrivilegeWithdrawn => "privilege-withdrawn",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    /// Whether it says more than that a newer credential took this one's place.
+    pub(crate) const fn withdraws(self) -> bool {
+        !matches!(self, Self::Superseded)
+    }
+}

@@ -1,0 +1,46 @@
+//! Why a request is refused.
+
+use std::time::Duration;
+
+use crate::model::verdict::{Revoked, Unknown};
+
+/// Why a request is refused, for whoever writes the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The request presents no credential, and the layer demands one. The answer is a plain challenge, without an
+    /// error code ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    Missing,
+    /// The credential is revoked.
+    Revoked(Revoked),
+    /// Nothing is known against the credential, but what is known is stale, and the policy is to fail closed.
+    Unavailable {
+        /// Why nothing can be said for certain.
+        why: Unknown,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// A credential is presented, but its keys cannot be read: it cannot be shown not to be revoked.
+    Unreadable {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+impl Refusal {
+    /// The name for logs and counters: `missing`, `revoked`, `unavailable` or `unreadable`.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Revoked(_) => "revoked",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Unreadable { .. } => "unreadable",
+        }
+    }
+}
+
+/// When a client refused as [`Refusal::Unavailable`] is told to try again: after 10 seconds.
+///
+/// A third of the poller's fast pace: soon after the list is back, so are the clients.
+pub const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(10);

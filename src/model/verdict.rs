@@ -1,0 +1,103 @@
+//! What is decided about a credential, and how fresh the answer is.
+
+use std::time::Duration;
+
+use crate::model::event::{Effect, Reason};
+use crate::model::key::KeyKind;
+use crate::model::timestamp::Timestamp;
+
+/// What the state says about a credential. A policy decides what [`Unknown`](Self::Unknown) means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// Nothing known is against it, and what is known is fresh.
+    Admit,
+    /// It is revoked.
+    Revoked(Revoked),
+    /// Nothing known is against it, but what is known is not fresh.
+    Unknown(Unknown),
+}
+
+/// Why a credential is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revoked {
+    /// The kind of the revoked key.
+    pub kind: KeyKind,
+    /// Whether the key is blocked or the credential lies before a cut-off.
+    pub effect: Effect,
+    /// Who said so.
+    pub source: Source,
+    /// Why, as far as the issuer said.
+    pub reason: Reason,
+}
+
+/// Where a revocation is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// An event.
+    Event,
+    /// The revocation list.
+    List,
+}
+
+impl Source {
+    /// The name for logs: `event` or `list`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::List => "list",
+        }
+    }
+}
+
+/// Why nothing can be said for certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unknown {
+    /// No revocation list was ever installed.
+    NoSnapshot,
+    /// The newest revocation list is older than the policy's `max_age`.
+    Stale {
+        /// Its age.
+        age: Duration,
+    },
+}
+
+/// How fresh the answer about a request was; put into its extensions where the layer is asked to
+/// (`RevocationLayer::with_status_extension`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RevocationStatus {
+    /// Whether the answer can be relied on.
+    pub freshness: Freshness,
+    /// How long ago the newest list was fetched or confirmed; `None` without one.
+    pub snapshot_age: Option<Duration>,
+    /// When the newest list was issued (`iat`); `None` without one, or if it does not say.
+    pub snapshot_issued_at: Option<Timestamp>,
+}
+
+/// Whether an answer can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Freshness {
+    /// The list is younger than `max_age`, or the policy expects none.
+    Fresh,
+    /// No list was ever installed.
+    NoSnapshot,
+    /// The list is older than `max_age`.
+    Stale,
+}
+
+impl RevocationStatus {
+    pub(crate) fn unknown(&self) -> Option<Unknown> {
+        match self.freshness {
+            Freshness::Fresh => None,
+            Freshness::NoSnapshot => Some(Unknown::NoSnapshot),
+            Freshness::Stale => Some(Unknown::Stale {
+                age: self.snapshot_age.unwrap_or_default(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! The service, and its builder.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderName, Method, Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tokio::time::{Instant, timeout, timeout_at};
+use tower_service::Service;
+
+use crate::common::bounded_body::{BELIEVED, Unread, whole};
+use crate::domain::persistence::LONGEST_WAIT;
+use crate::model::decode::{Decode, Disposition, Ended};
+use crate::push::answer::{self, Form, Rejection};
+use crate::push::batch::Messages;
+use crate::push::config::Terms;
+use crate::push::secret::{Claim, Secret};
+use crate::sink::{EventSink, ended};
+use crate::state::accept::ApplyError;
+
+/// Takes in events that are pushed over HTTP. A cheap clone; see the [module](super) for what it asks and answers.
+///
+/// Bounds how much it reads and for how long, not how many requests there are at a time: wrap it in a layer that does, such
+/// as tower's `ConcurrencyLimit`.
+pub struct Push<D> {
+    sink: EventSink,
+    decode: Arc<D>,
+    terms: Arc<Terms>,
+}
+
+impl<D> Push<D> {
+    /// Feeds `sink` with what `decode` makes of the messages of whoever knows `secret`.
+    #[must_use]
+    pub fn new(sink: EventSink, decode: D, secret: Secret) -> Self {
+        Self {
+            sink,
+            decode: Arc::new(decode),
+            terms: Arc::new(Terms::new(secret)),
+        }
+    }
+
+    /// Takes another secret as well, of either kind: while one is replaced by the next, both are good.
+    #[must_use]
+    pub fn and(self, secret: Secret) -> Self {
+        self.with(|terms| terms.secrets.all.push(secret))
+    }
+
+    /// The header with the signature. Defaults to [`DEFAULT_SIGNATURE_HEADER`](super::DEFAULT_SIGNATURE_HEADER); GitHub's is `x-hub-signature-256`.
+    #[must_use]
+    pub fn with_signature_header(self, name: HeaderName) -> Self {
+        self.with(|terms| terms.secrets.signature_header = name)
+    }
+
+    /// How many bytes a body may have. Defaults to [`DEFAULT_BODY_CAP`](super::DEFAULT_BODY_CAP).
+    #[must_use]
+    pub fn with_body_cap(self, bytes: usize) -> Self {
+        self.with(|terms| terms.body_cap = bytes)
+    }
+
+    /// How long a body may take to come in, all of it. Defaults to [`DEFAULT_BODY_TIMEOUT`](super::DEFAULT_BODY_TIMEOUT).
+    #[must_use]
+    pub fn with_body_timeout(self, timeout: Duration) -> Self {
+        self.with(|terms| terms.body_timeout = timeout)
+    }
+
+    /// How many messages a batch may have. Defaults to [`DEFAULT_BATCH_CAP`](super::DEFAULT_BATCH_CAP).
+    #[must_use]
+    pub fn with_batch_cap(self, messages: usize) -> Self {
+        self.with(|terms| terms.batch_cap = messages)
+    }
+
+    /// Is called with each message that can never be applied, and why. It must not block. The sender is told as well, and a
+    /// list is asked for, since it may be a missed revocation.
+    #[must_use]
+    pub fn with_dead_letter_hook(self, hook: impl Fn(&[u8], &str) + Send + Sync + 'static) -> Self {
+        self.with(|terms| terms.hook = Some(Arc::new(hook)))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Terms)) -> Self {
+        change(Arc::make_mut(&mut self.terms));
+        self
+    }
+}
+
+impl<D: Decode> Push<D> {
+    async fn answer<B>(&self, request: Request<B>) -> Result<Response<Full<Bytes>>, Rejection>
+    where
+        B: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
+    {
+        let terms = &*self.terms;
+        if request.method() != Method::POST {
+            return Err(Rejection::NotPosted);
+        }
+        let claim = terms
+            .secrets
+            .claim(request.headers())
+            .map_err(Rejection::Unauthorized)?;
+        // Not every body knows what its head announced.
+        if announced_length(request.headers()).is_some_and(|length| length > terms.body_cap as u64) {
+            return Err(Rejection::TooLarge(terms.body_cap));
+        }
+        let body = timeout(terms.body_timeout, whole(request.into_body(), terms.body_cap, BELIEVED))
+            .await
+            .map_err(|_late| Rejection::TooSlow)?
+            .map_err(|unread| match unread {
+                Unread::Broken(cause) => {
+                    tracing::debug!(error = %cause, "pushed body broke off");
+                    Rejection::BrokenOff
+                }
+                Unread::TooLarge => Rejection::TooLarge(terms.body_cap),
+            })?;
+        if let Claim::Signed(signature) = claim {
+            terms
+                .secrets
+                .verify(&body, &signature)
+                .map_err(Rejection::Unauthorized)?;
+        }
+        let (dispositions, form) = match Messages::of(&body, terms.batch_cap) {
+            Messages::TooMany => return Err(Rejection::TooMany(terms.batch_cap)),
+            Messages::One => (self.take_in(&[&body]).await, Form::One),
+            Messages::Batch(messages) => (self.take_in(&messages).await, Form::Batch),
+            Messages::Unreadable(error) => {
+                let words = format!("batch is not a JSON array: {error}");
+                let dead = Ended::dead_letter("batch", words.into());
+                (vec![self.disposed(dead, &body)], Form::One)
+            }
+        };
+        self.mourn(&dispositions);
+        Ok(answer::of(&dispositions, form))
+    }
+
+    /// All are in force, in their order, before any is waited for, so that they share a journal's sync.
+    async fn take_in(&self, messages: &[&[u8]]) -> Vec<Disposition> {
+        let mut taken_in = Vec::with_capacity(messages.len());
+        for some in messages.chunks(AT_A_STRETCH) {
+            if !taken_in.is_empty() {
+                give_way().await;
+            }
+            taken_in.extend(
+                some.iter()
+                    .map(|message| (message, self.sink.take_in(&*self.decode, message))),
+            );
+        }
+        // A disk that hangs keeps the sender waiting once, not once for each of them.
+        let deadline = Instant::now() + LONGEST_WAIT;
+        let mut dispositions = Vec::with_capacity(taken_in.len());
+        for (message, taken_in) in taken_in {
+            let ended = match taken_in {
+                Ok(pending) => ended(timeout_at(deadline, pending.durable()).await.unwrap_or_else(|_late| {
+                    let problem = "the disk did not answer in time".into();
+                    Err(ApplyError::NotDurable { problem })
+                })),
+                Err(ended) => ended,
+            };
+            dispositions.push(self.disposed(ended, message));
+        }
+        dispositions
+    }
+
+    /// Notes what became of a message.
+    fn disposed(&self, ended: Ended, message: &[u8]) -> Disposition {
+        let disposition = self.sink.disposed(ended, message);
+        if let (Some(hook), Disposition::DeadLetter(reason)) = (&self.terms.hook, &disposition) {
+            hook(message, reason);
+        }
+        disposition
+    }
+
+    /// Has a list fetched if there are dead letters, which may be missed revocations.
+    fn mourn(&self, dispositions: &[Disposition]) {
+        let mut reasons = dispositions.iter().filter_map(|disposition| match disposition {
+            Disposition::DeadLetter(reason) => Some(reason),
+            _ => None,
+        });
+        if let Some(reason) = reasons.next() {
+            let dead_letters = reasons.count() + 1;
+            tracing::warn!(dead_letters, %reason, "pushed messages are dead letters");
+            self.sink.refresh();
+        }
+    }
+}
+
+impl<D, B> Service<Request<B>> for Push<D>
+where
+    D: Decode + Send + Sync + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = PushFuture;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// # Panics
+    ///
+    /// When the future is polled outside a tokio runtime with its clock enabled.
+    fn call(&mut self, request: Request<B>) -> PushFuture {
+        let push = self.clone();
+        PushFuture(Box::pin(async move {
+            push.answer(request).await.unwrap_or_else(|rejection| {
+                tracing::debug!(?rejection, "push not taken in");
+                rejection.into_response()
+            })
+        }))
+    }
+}
+
+impl<D> Clone for Push<D> {
+    fn clone(&self) -> Self {
+        Self {
+            sink: self.sink.clone(),
+            decode: Arc::clone(&self.decode),
+            terms: Arc::clone(&self.terms),
+        }
+    }
+}
+
+impl<D> fmt::Debug for Push<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Push")
+            .field("secrets", &self.terms.secrets.all.len())
+            .field("body_cap", &self.terms.body_cap)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer to a push, once there is one.
+///
+/// # Cancel safety
+///
+/// What is in force by the time it is dropped stays in force; it may not be counted.
+pub struct PushFuture(Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>);
+
+impl Future for PushFuture {
+    type Output = Result<Response<Full<Bytes>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context).map(Ok)
+    }
+}
+
+impl fmt::Debug for PushFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushFuture").finish_non_exhaustive()
+    }
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Lets other tasks of this thread have their turn.
+async fn give_way() {
+    let mut has_given_way = false;
+    let turn = poll_fn(|context| {
+        if mem::replace(&mut has_given_way, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    });
+    turn.await;
+}
+
+/// How many messages are taken in before other tasks have their turn: some 2 ms.
+const AT_A_STRETCH: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::Mutex;
+
+    use http_body_util::BodyExt;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::domain::persistence::{Keep, KeepLists, Ticket};
+    use crate::domain::trust_domain::Domain;
+    use crate::model::decode::{DecodeError, Decoded};
+    use crate::model::event::Revocation;
+    use crate::model::key::Key;
+    use crate::model::timestamp::Timestamp;
+    use crate::state::entry::Entry;
+    use crate::status::JournalStatus;
+
+    /// A disk that syncs when it is asked to keep so many entries, and never again.
+    struct Disk {
+        syncs_at: usize,
+        asked: Mutex<Vec<Option<oneshot::Sender<()>>>>,
+    }
+
+    impl Keep for Disk {
+        fn keep(&self, _entries: Vec<Entry>) -> Ticket {
+            let (sync, synced) = oneshot::channel();
+            let mut asked = self.asked.lock().unwrap();
+            asked.push(Some(sync));
+            if asked.len() == self.syncs_at {
+                let syncs = asked.iter_mut().filter_map(Option::take);
+                syncs.for_each(|sync| sync.send(()).unwrap());
+            }
+            Ticket::new(async move {
+                synced.await.unwrap();
+                Ok(())
+            })
+        }
+
+        fn keep_newest(&self, _issued_at: Timestamp) -> Ticket {
+            Ticket::new(pending())
+        }
+
+        fn keep_made_good(&self) -> Ticket {
+            Ticket::new(pending())
+        }
+
+        fn lists(&self) -> &dyn KeepLists {
+            unreachable!("no list is installed")
+        }
+
+        fn status(&self) -> JournalStatus {
+            unreachable!("nobody asks")
+        }
+    }
+
+    fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
+        match message {
+            b"7" => Err(DecodeError::new("message", "is a number")),
+            text => Ok(Decoded::from(Revocation::of(Key::subject(&String::from_utf8_lossy(
+                text,
+            ))))),
+        }
+    }
+
+    async fn push(domain: &Arc<Domain>, body: &'static str) -> (u16, String) {
+        let mut push = Push::new(EventSink::new(Arc::clone(domain)), decode, Secret::bearer("token"));
+        let request = Request::post("/").header("authorization", "Bearer token");
+        let response = push
+            .call(request.body(Full::<Bytes>::from(body)).unwrap())
+            .await
+            .unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn with_disk(syncs_at: usize) -> Arc<Domain> {
+        let domain = Arc::new(Domain::new());
+        let disk = Disk {
+            syncs_at,
+            asked: Mutex::default(),
+        };
+        assert!(domain.journal.set(Box::new(disk)).is_ok());
+        domain
+    }
+
+    #[tokio::test]
+    async fn other_tasks_have_their_turn_during_a_large_batch() {
+        let domain = Arc::new(Domain::new());
+        let batch = (0..10_000).map(|number| format!("\"{number}\"")).collect::<Vec<_>>();
+        let batch = format!("[{}]", batch.join(",")).leak();
+        let turns = async {
+            let mut turns = 0;
+            loop {
+                give_way().await;
+                turns += 1;
+                if domain.store.look(|state| state.overlay.len()) == 10_000 {
+                    return turns;
+                }
+            }
+        };
+        let ((status, _), turns) = tokio::join!(push(&domain, batch), turns);
+        assert_eq!((status, turns), (200, 10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_shares_a_sync() {
+        let started = Instant::now();
+        let (status, _) = push(&with_disk(3), r#"["a","b","c"]"#).await;
+        assert_eq!((status, started.elapsed()), (200, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_is_waited_for_once() {
+        let started = Instant::now();
+        let (status, body) = push(&with_disk(2), r#"["a","b","c","d",7]"#).await;
+        assert_eq!(status, 503);
+        assert_eq!(started.elapsed(), LONGEST_WAIT);
+        assert_eq!(body.matches("applied").count(), 2, "{body}");
+        assert_eq!(body.matches("retry").count(), 2, "{body}");
+        assert_eq!(body.matches("dead-letter").count(), 1, "{body}");
+    }
+
+    #[tokio::test]
+    async fn has_a_list_fetched_for_what_may_be_a_missed_revocation() {
+        let domain = Arc::new(Domain::new());
+        assert_eq!(push(&domain, r#"["a"]"#).await.0, 200);
+        assert_eq!(*domain.requested.borrow(), 0);
+        assert_eq!(push(&domain, r#"[7,"a",7]"#).await.0, 422);
+        assert_eq!(*domain.requested.borrow(), 1);
+    }
+}

@@ -1,0 +1,167 @@
+//! The response's body: the inner service's, as long as its credential is not revoked; or a refusal.
+
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::in_flight::watch::Watch;
+use crate::model::options::Cut;
+use crate::model::verdict::Revoked;
+use crate::respond::grpc;
+
+pin_project! {
+    /// The body of a response that came through the layer. It ends when its request's credential is revoked.
+    ///
+    /// How it ends then is for [`Cut`] to say; a gRPC response ends with trailers. A body whose next piece is
+    /// there pays one comparison for it; one that has to wait enters the index of waiting work, and is woken by a revocation of
+    /// its own keys and by no other. One whose client does not read is not polled, gives nothing away, and ends when it is.
+    ///
+    /// # Errors
+    ///
+    /// The inner body's, boxed, or [`StreamCut`].
+    #[derive(Debug)]
+    pub struct ResponseBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = KindProjection]
+    enum Kind<B> {
+        Admitted { #[pin] body: B, watch: Watch, ending: Ending },
+        Over,
+        Refused { text: Bytes },
+    }
+}
+
+/// The last thing that a body says when its credential is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Error,
+    Nothing,
+    /// The outcome of a gRPC call.
+    Trailers,
+}
+
+impl<B> ResponseBody<B> {
+    pub(crate) const fn admitted(body: B, watch: Watch, ending: Ending) -> Self {
+        Self {
+            kind: Kind::Admitted { body, watch, ending },
+        }
+    }
+
+    pub(crate) const fn refused(text: Bytes) -> Self {
+        Self {
+            kind: Kind::Refused { text },
+        }
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut kind = self.project().kind;
+        let last = match kind.as_mut().project() {
+            KindProjection::Admitted { body, watch, ending } => match watch.revoked() {
+                Some(revoked) => ending.frame(revoked),
+                None => match body.poll_frame(context) {
+                    Poll::Ready(Some(Ok(frame))) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
+                    // Trailers, an error, or nothing more.
+                    Poll::Ready(last) => last.map(|last| last.map_err(Into::into)),
+                    Poll::Pending => match watch.poll_revoked(context) {
+                        Poll::Ready(revoked) => ending.frame(revoked),
+                        Poll::Pending => return Poll::Pending,
+                    },
+                },
+            },
+            KindProjection::Over => return Poll::Ready(None),
+            KindProjection::Refused { text } if text.is_empty() => return Poll::Ready(None),
+            KindProjection::Refused { text } => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
+        };
+        // Drops the inner body: whatever feeds it learns that nobody listens any more. And the watch: what came whole
+        // can't be cut any more.
+        kind.set(Kind::Over);
+        Poll::Ready(last)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Admitted { body, .. } => body.is_end_stream(),
+            Kind::Over => true,
+            Kind::Refused { text } => text.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Admitted { body, .. } => body.size_hint(),
+            Kind::Over => SizeHint::with_exact(0),
+            Kind::Refused { text } => SizeHint::with_exact(text.len() as u64),
+        }
+    }
+}
+
+impl Ending {
+    fn frame(self, revoked: Revoked) -> Option<Result<Frame<Bytes>, BoxError>> {
+        match self {
+            Self::Error => Some(Err(StreamCut { why: revoked }.into())),
+            Self::Nothing => None,
+            Self::Trailers => {
+                let mut trailers = HeaderMap::with_capacity(2);
+                grpc::state(&mut trailers, grpc::UNAUTHENTICATED, "the credential was revoked");
+                Some(Ok(Frame::trailers(trailers)))
+            }
+        }
+    }
+}
+
+impl From<Cut> for Ending {
+    fn from(cut: Cut) -> Self {
+        match cut {
+            Cut::Abort => Self::Error,
+            Cut::End => Self::Nothing,
+        }
+    }
+}
+
+/// Any error, as bodies have them.
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The error with which a response body ends whose credential was revoked on its way ([`Cut::Abort`]).
+///
+/// A server makes of it what its protocol has for a response that breaks off: HTTP/1 closes the connection without the last chunk
+/// ([RFC 9112 §8](https://www.rfc-editor.org/rfc/rfc9112#section-8)), HTTP/2 resets the stream
+/// ([RFC 9113 §8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1)); hyper does so with `INTERNAL_ERROR`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamCut {
+    /// Why.
+    pub why: Revoked,
+}
+
+impl fmt::Display for StreamCut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Revoked { kind, effect, .. } = self.why;
+        write!(
+            f,
+            "response cut: credential revoked meanwhile by a {} of its {kind}",
+            effect.as_str()
+        )
+    }
+}
+
+impl Error for StreamCut {}

@@ -1,0 +1,159 @@
+//! The handle by which a host has a feed read.
+
+use std::future::{Future, pending};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::decode::Decode;
+use crate::sink::EventSink;
+use crate::source::config::Terms;
+use crate::source::dead_letter::{DeadLetter, DeadLetterPolicy};
+use crate::source::driver::resync::{ByPoller, Resync};
+use crate::source::driver::run::Feed;
+use crate::source::event_source::EventSource;
+
+/// Reads the messages of `source` by `decode`, and feeds `sink` with them, once it is [run](Drive::run).
+///
+/// One feed for each sink: the status has room for the health of one.
+pub fn drive<S: EventSource, D: Decode>(source: S, decode: D, sink: EventSink) -> Drive<S, D> {
+    Drive {
+        source,
+        decode,
+        sink,
+        resync: ByPoller,
+        terms: Terms::default(),
+    }
+}
+
+/// A feed that is about to be read; made by [`drive`]. See the [module](super) for what reading it comes to.
+#[derive(Debug)]
+#[must_use = "a feed is not read until it is run"]
+pub struct Drive<S, D, R = ByPoller> {
+    source: S,
+    decode: D,
+    sink: EventSink,
+    resync: R,
+    terms: Terms,
+}
+
+impl<S, D, R> Drive<S, D, R> {
+    /// How long the feed may give no sign of life before it is opened anew. Defaults to
+    /// [`DEFAULT_SILENCE`](super::DEFAULT_SILENCE).
+    pub const fn with_silence(mut self, silence: Duration) -> Self {
+        self.terms.silence = silence;
+        self
+    }
+
+    /// How long opening may take. Defaults to [`DEFAULT_OPEN_TIMEOUT`](super::DEFAULT_OPEN_TIMEOUT).
+    pub const fn with_open_timeout(mut self, timeout: Duration) -> Self {
+        self.terms.open_timeout = timeout;
+        self
+    }
+
+    /// By how much the feed is read from before the list was issued. Defaults to [`DEFAULT_MARGIN`](super::DEFAULT_MARGIN).
+    ///
+    /// # Security
+    ///
+    /// If the broker's clock is ahead of the issuer's by more, a revocation that happened just after the list was issued is
+    /// missed.
+    pub const fn with_margin(mut self, margin: Duration) -> Self {
+        self.terms.margin = margin;
+        self
+    }
+
+    /// How long events wait for a fresh list after a gap. Defaults to [`DEFAULT_PATIENCE`](super::DEFAULT_PATIENCE). Then they
+    /// are taken in, while the list goes on being asked for.
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.terms.patience = patience;
+        self
+    }
+
+    /// How often a message is tried before it becomes a dead letter. Defaults to
+    /// [`DEFAULT_ATTEMPTS`](super::DEFAULT_ATTEMPTS). Where the broker does not count, a feed that is opened anew begins anew.
+    ///
+    /// # Security
+    ///
+    /// What is tried again is a revocation that found no room. One that is in force and did not become durable is tried for as long
+    /// as that takes.
+    pub const fn with_attempts(mut self, attempts: NonZeroU32) -> Self {
+        self.terms.attempts = attempts;
+        self
+    }
+
+    /// Takes the feed for down while the issuer's newest [heartbeat](crate::Decoded::Heartbeat) is older than this. By default
+    /// none is expected: without one, an issuer that cannot reach the broker looks like one that has nothing to say.
+    pub const fn with_heartbeat(mut self, within: Duration) -> Self {
+        self.terms.heartbeat = Some(within);
+        self
+    }
+
+    /// What a dead letter means for what is known. Defaults to [`DeadLetterPolicy::Gap`].
+    ///
+    /// # Security
+    ///
+    /// Under [`DeadLetterPolicy::Note`] a revocation that could not be read is unknown until the next regular fetch.
+    pub const fn with_dead_letters(mut self, policy: DeadLetterPolicy) -> Self {
+        self.terms.dead_letters = policy;
+        self
+    }
+
+    /// Is called with each dead letter, before it is stored. It must not block. One that could not be stored before the feed broke
+    /// comes again, and is told and counted again.
+    pub fn with_dead_letter_hook(mut self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) -> Self {
+        self.terms.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// The name of this replica in dead letters. Defaults to the environment's `HOSTNAME`, or the process's number.
+    pub fn with_replica(mut self, replica: impl Into<String>) -> Self {
+        self.terms.replica = replica.into();
+        self
+    }
+
+    /// How a fresh list is got after a gap. Defaults to [`ByPoller`]: hosts that fetch lists by themselves say how.
+    pub fn with_resync<Q: Resync>(self, resync: Q) -> Drive<S, D, Q> {
+        Drive {
+            source: self.source,
+            decode: self.decode,
+            sink: self.sink,
+            resync,
+            terms: self.terms,
+        }
+    }
+}
+
+impl<S, D, R> Drive<S, D, R>
+where
+    S: EventSource,
+    D: Decode + Send + Sync,
+    R: Resync + 'static,
+{
+    /// Reads the feed until it is dropped: spawn it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it leaves what is not settled unacknowledged, to be delivered again. The feed is down then.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its clock enabled.
+    pub async fn run(self) {
+        self.run_until(pending()).await;
+    }
+
+    /// Reads the feed until `told_to_end` is over. Then it takes in no more, settles what it took in (for
+    /// [3 seconds](super::DRAIN_TIMEOUT) at most), and lets go in good order.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_until(self, told_to_end: impl Future<Output = ()>) {
+        let feed = Feed::new(self.source, self.decode, self.sink, self.resync, self.terms);
+        feed.run_until(told_to_end).await;
+    }
+}

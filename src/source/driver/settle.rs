@@ -1,0 +1,258 @@
+//! What becomes of one message.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::sleep;
+
+use crate::common::error_text::words;
+use crate::domain::applied::Pending;
+use crate::domain::health::FeedHealth;
+use crate::model::decode::{Decode, Disposition, Ended};
+use crate::model::timestamp::Timestamp;
+use crate::sink::{EventSink, ended};
+use crate::source::config::Terms;
+use crate::source::dead_letter::DeadLetter;
+use crate::source::event_source::{Delivery, Retry};
+use crate::source::position::Position;
+use crate::state::accept::ApplyError;
+
+/// What all messages of a feed are settled by.
+pub(super) struct Desk<D> {
+    pub(super) sink: EventSink,
+    pub(super) decode: D,
+    pub(super) terms: Terms,
+    /// The feed's name.
+    pub(super) source: String,
+    /// Is told why a message is a dead letter, as soon as it is one: storing it may take its time.
+    pub(super) dead: UnboundedSender<String>,
+}
+
+/// A message that needs nothing more of this process.
+pub(super) struct Settled {
+    /// If everything before it may be forgotten.
+    pub(super) position: Option<Position>,
+    /// How large it was.
+    pub(super) bytes: usize,
+    /// What went wrong with telling the broker.
+    pub(super) error: Option<String>,
+}
+
+impl<D> Desk<D> {
+    /// Notes something of the feed's health, or looks at it.
+    pub(super) fn health<T>(&self, note: impl FnOnce(&mut FeedHealth) -> T) -> T {
+        note(&mut self.sink.domain().health().feed)
+    }
+}
+
+impl<D: Decode> Desk<D> {
+    /// Puts in force what the messages say, together.
+    pub(super) fn take_in_all(&self, deliveries: &[impl Delivery]) -> Vec<Result<Pending, Ended>> {
+        let messages = deliveries.iter().map(Delivery::payload);
+        self.sink.take_in_all(&self.decode, messages)
+    }
+
+    /// Puts in force what the message says.
+    fn take_in(&self, delivery: &impl Delivery) -> Result<Pending, Ended> {
+        self.sink.take_in(&self.decode, delivery.payload())
+    }
+
+    /// Waits until what was taken in is durable, and tells the broker what became of the message; as often as it takes.
+    pub(super) async fn settle<M: Delivery>(&self, mut delivery: M, taken_in: Result<Pending, Ended>) -> Settled {
+        let attempts = delivery.attempts().max(1);
+        let outcome = durable(taken_in).await;
+        match self.judged(outcome, attempts, delivery.payload()) {
+            Disposition::Applied | Disposition::Ignored(_) => acknowledged(&mut delivery).await,
+            // Rare, and large.
+            other => Box::pin(self.go_on(delivery, other, attempts)).await,
+        }
+    }
+
+    /// Tries again what was not applied, until it is settled.
+    async fn go_on<M: Delivery>(&self, mut delivery: M, mut outcome: Disposition, mut attempts: u32) -> Settled {
+        let mut pauses = pauses(attempts);
+        loop {
+            match outcome {
+                Disposition::Applied | Disposition::Ignored(_) => return acknowledged(&mut delivery).await,
+                Disposition::DeadLetter(reason) => {
+                    return self.put_aside(delivery, reason.into_owned(), attempts).await;
+                }
+                Disposition::Retry(_) => {}
+            }
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            match delivery.retry(pause).await {
+                Ok(Retry::ByBroker) => {
+                    return Settled {
+                        // It comes again, and until then it is not settled.
+                        position: None,
+                        bytes: delivery.payload().len(),
+                        error: None,
+                    };
+                }
+                Ok(Retry::InPlace) | Err(_) => sleep(pause).await,
+            }
+            attempts = attempts.saturating_add(1);
+            let taken_in = self.take_in(&delivery);
+            outcome = self.judged(durable(taken_in).await, attempts, delivery.payload());
+        }
+    }
+
+    /// What became of a message at this attempt. What was tried often enough is a dead letter; but for what is in force and waits
+    /// for a disk: there is nothing wrong with it, and the broker keeps it as long as nobody acknowledges it.
+    fn judged(&self, outcome: Outcome, attempts: u32, payload: &[u8]) -> Disposition {
+        let ended = match outcome {
+            Outcome::Ended(Ended {
+                disposition: Disposition::Retry(reason),
+                ..
+            }) if attempts >= self.terms.attempts.get() => {
+                let words = format!("given up after {attempts} attempts: {reason}");
+                Ended::dead_letter("given-up", words.into())
+            }
+            Outcome::Ended(ended) | Outcome::NotDurable(ended) => ended,
+        };
+        self.sink.disposed(ended, payload)
+    }
+
+    async fn put_aside(&self, mut delivery: impl Delivery, reason: String, attempts: u32) -> Settled {
+        let letter = DeadLetter {
+            source: self.source.clone(),
+            position: delivery.position(),
+            payload: Bytes::copy_from_slice(delivery.payload()),
+            reason,
+            replica: self.terms.replica.clone(),
+            at: Timestamp::now(),
+            attempts,
+        };
+        tracing::warn!(source = letter.source, position = ?letter.position, reason = letter.reason, "message is a dead letter");
+        // Nobody listens any more if the feed ends just now.
+        let _ = self.dead.send(letter.reason.clone());
+        if let Some(hook) = &self.terms.hook {
+            hook(&letter);
+        }
+        let mut pauses = pauses(1);
+        while let Err(error) = delivery.dead_letter(&letter).await {
+            let error = words(&error).into_owned();
+            tracing::warn!(error, "dead letter cannot be stored");
+            self.health(|feed| feed.last_error = Some(error));
+            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+        }
+        Settled {
+            position: letter.position,
+            bytes: letter.payload.len(),
+            error: None,
+        }
+    }
+}
+
+async fn acknowledged(delivery: &mut impl Delivery) -> Settled {
+    let acknowledged = delivery.ack().await;
+    Settled {
+        position: delivery.position(),
+        bytes: delivery.payload().len(),
+        // It is in force. Should it come again, nothing happens.
+        error: acknowledged.err().map(|error| words(&error).into_owned()),
+    }
+}
+
+/// What became of an attempt.
+enum Outcome {
+    Ended(Ended),
+    /// What the message says is in force, and on no disk.
+    NotDurable(Ended),
+}
+
+/// Waits until what is in force is durable.
+async fn durable(taken_in: Result<Pending, Ended>) -> Outcome {
+    match taken_in {
+        Ok(pending) => match pending.durable().await {
+            failed @ Err(ApplyError::NotDurable { .. }) => Outcome::NotDurable(ended(failed)),
+            applied => Outcome::Ended(ended(applied)),
+        },
+        Err(ended) => Outcome::Ended(ended),
+    }
+}
+
+/// The pauses between attempts, after so many of them.
+fn pauses(attempts: u32) -> impl Iterator<Item = Duration> {
+    let backoff = ExponentialBuilder::new()
+        .with_min_delay(SHORTEST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .without_max_times();
+    backoff.build().skip(attempts.min(ENOUGH_TO_BE_LONG) as usize - 1)
+}
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const ENOUGH_TO_BE_LONG: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::domain::persistence::{Keep, KeepLists, Ticket};
+    use crate::middleware::RevocationLayer;
+    use crate::model::credential::Credential;
+    use crate::model::decode::{DecodeError, Decoded};
+    use crate::model::event::Revocation;
+    use crate::model::key::Key;
+    use crate::model::policy::Lists;
+    use crate::source::memory::Memory;
+    use crate::state::entry::Entry;
+    use crate::status::{JournalStart, JournalStatus};
+
+    /// A journal whose disk fails so many times.
+    struct Failing(Arc<AtomicUsize>);
+
+    impl Keep for Failing {
+        fn keep(&self, _: Vec<Entry>) -> Ticket {
+            let left = self.0.load(Ordering::Relaxed);
+            self.0.store(left.saturating_sub(1), Ordering::Relaxed);
+            Ticket::new(ready(if left == 0 { Ok(()) } else { Err("no room".into()) }))
+        }
+
+        fn keep_newest(&self, _: Timestamp) -> Ticket {
+            Ticket::new(ready(Ok(())))
+        }
+
+        fn keep_made_good(&self) -> Ticket {
+            Ticket::new(ready(Ok(())))
+        }
+
+        fn lists(&self) -> &dyn KeepLists {
+            unreachable!("no list is kept here")
+        }
+
+        fn status(&self) -> JournalStatus {
+            JournalStatus::new(String::new(), JournalStart::New)
+        }
+    }
+
+    fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
+        Ok(Revocation::of(Key::subject(&String::from_utf8_lossy(message))).into())
+    }
+
+    /// It used to be given up, and acknowledged, while its broker would have kept it until the disk is well.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_durable_is_tried_for_as_long_as_the_disk_fails() {
+        let (layer, sink) = RevocationLayer::pair(|_: &()| Option::<Credential>::None);
+        let _layer = layer.with_lists(Lists::None);
+        let left = Arc::new(AtomicUsize::new(50));
+        assert!(sink.domain().journal.set(Box::new(Failing(Arc::clone(&left)))).is_ok());
+        let log = Memory::new("log");
+        let feed =
+            crate::source::driver::drive(log.source(), decode, sink.clone()).with_attempts(std::num::NonZeroU32::MIN);
+        let running = tokio::spawn(feed.run());
+        log.publish("agent");
+        while left.load(Ordering::Relaxed) > 0 || sink.status().dispositions.applied == 0 {
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(log.dead_letters(), []);
+        assert_eq!(sink.status().dispositions.retry, 50);
+        running.abort();
+    }
+}

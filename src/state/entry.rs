@@ -1,0 +1,14 @@
+//! What outlives a process of one key.
+
+use crate::model::key::Key;
+use crate::model::timestamp::Timestamp;
+use crate::state::key_state::Mark;
+
+/// What is kept of one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) key: Key,
+    pub(crate) mark: Mark,
+    /// When it may be forgotten, by wall clock: the monotonic one ends with the process. `None` is never.
+    pub(crate) keep_until: Option<Timestamp>,
+}

@@ -1,0 +1,15 @@
+//! What is in force: what events said, over the newest list; written by one at a time, read by every request without a lock.
+
+pub(crate) mod store;
+pub(crate) mod waiters;
+pub(crate) mod left_right;
+pub(crate) mod view;
+pub(crate) mod accept;
+pub(crate) mod retention;
+pub(crate) mod overlay;
+pub(crate) mod snapshot;
+pub(crate) mod terms;
+pub(crate) mod entry;
+pub(crate) mod key_state;
+pub(crate) mod table;
+pub(crate) mod sync;

@@ -1,0 +1,212 @@
+//! What events have said.
+
+use std::num::NonZeroUsize;
+
+use crate::model::key::{Key, KeyKind};
+use crate::state::key_state::Mark;
+use crate::state::snapshot::Snapshot;
+use crate::state::table::Table;
+
+/// What events have said: a [`Mark`] per key, in one table per kind of key.
+///
+/// Pure: no clock, no locks. The store keeps two of these and writes to the one no reader can see.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overlay {
+    tables: [Table<Mark>; KeyKind::TABLES],
+    everything: Option<Mark>,
+}
+
+impl Overlay {
+    /// An overlay of these marks; those of one key are joined.
+    #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal restores"))]
+    pub(crate) fn of(marks: impl IntoIterator<Item = (Key, Mark)>) -> Self {
+        let mut everything: Option<Mark> = None;
+        let mut entries: [Vec<_>; KeyKind::TABLES] = Default::default();
+        for (key, mark) in marks {
+            match key.kind().table() {
+                Some(table) => entries[table].push((key.fingerprint(), mark)),
+                None => everything = Some(everything.map_or(mark, |known| known.join(mark))),
+            }
+        }
+        Self {
+            tables: entries.map(|entries| Table::of(entries, Mark::join)),
+            everything,
+        }
+    }
+
+    /// How many keys are held; the issuer-wide one takes no room.
+    pub(crate) fn len(&self) -> usize {
+        self.tables.iter().map(Table::len).sum()
+    }
+
+    /// How many bytes of memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tables.iter().map(Table::bytes).sum()
+    }
+
+    /// All that is known.
+    #[cfg(feature = "journal")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Mark)> {
+        let entries = self.tables.iter().flat_map(Table::iter);
+        let known = entries.map(|(fingerprint, mark)| (Key::of_fingerprint(fingerprint), mark));
+        known.chain(self.everything.as_ref().map(|mark| (Key::everything(), mark)))
+    }
+
+    /// What is known of `key`.
+    #[inline]
+    pub(crate) fn get(&self, key: &Key) -> Option<&Mark> {
+        match key.kind().table() {
+            Some(table) => self.tables[table].get(key.fingerprint()),
+            None => self.everything.as_ref(),
+        }
+    }
+
+    /// Adds to what is known of `key`. A key seen before always finds room: only a new one can be refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if the key is new and `capacity` keys are held. Nothing is evicted: a revocation that made
+    /// room for another would let its credential pass again.
+    pub(crate) fn merge(&mut self, key: &Key, mark: Mark, capacity: NonZeroUsize) -> Result<(), Full> {
+        let Some(table) = key.kind().table() else {
+            self.everything = Some(self.everything.map_or(mark, |known| known.join(mark)));
+            return Ok(());
+        };
+        if let Some(known) = self.tables[table].get_mut(key.fingerprint()) {
+            *known = known.join(mark);
+            return Ok(());
+        }
+        if self.len() >= capacity.get() {
+            return Err(Full);
+        }
+        self.tables[table].insert_new(key.fingerprint(), mark);
+        Ok(())
+    }
+
+    /// Adds all that `other` says, whatever the capacity: it was let in before.
+    pub(crate) fn restore(&mut self, other: &Self) {
+        for (table, others) in self.tables.iter_mut().zip(&other.tables) {
+            if table.len() == 0 {
+                *table = others.clone();
+                continue;
+            }
+            for (key, mark) in others.iter() {
+                match table.get_mut(key) {
+                    Some(known) => *known = known.join(*mark),
+                    None => table.insert_new(key, *mark),
+                }
+            }
+        }
+        if let Some(mark) = other.everything {
+            self.everything = Some(self.everything.map_or(mark, |known| known.join(mark)));
+        }
+    }
+
+    /// Forgets what may be forgotten by `now`, in seconds on the clock that marks were made with.
+    pub(crate) fn forget(&mut self, now: u32) {
+        for table in &mut self.tables {
+            table.retain(|_, mark| mark.forget_at() > now);
+        }
+        self.everything = self.everything.filter(|mark| mark.forget_at() > now);
+    }
+
+    /// Drops what `snapshot` says at least as strictly about the very same key (invariant 3).
+    pub(crate) fn yield_to(&mut self, snapshot: &Snapshot) {
+        for (index, table) in self.tables.iter_mut().enumerate() {
+            let listed = snapshot.table(index);
+            if listed.len() > 0 {
+                table.retain(|key, mark| !listed.get(key).is_some_and(|entry| mark.is_covered_by(&entry.mark())));
+            }
+        }
+    }
+}
+
+/// The overlay holds as many keys as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::{Effect, Event, Revocation};
+    use crate::model::timestamp::Timestamp;
+
+    const ONE: NonZeroUsize = NonZeroUsize::MIN;
+
+    fn block(key: Key, millis: u64, forget_at: u32) -> Mark {
+        let event = Event::from(Revocation::of(key).at(Timestamp::from_unix_millis(millis)));
+        Mark::of(&event, Timestamp::default(), forget_at)
+    }
+
+    #[test]
+    fn what_is_restored_is_joined_with_what_is_there_and_needs_no_room() {
+        let (one, two, all) = (Key::token("one"), Key::token("two"), Key::everything());
+        let mut overlay = Overlay::default();
+        overlay.merge(&one, block(one, 5, 9), ONE).unwrap();
+        let before = [block(one, 1, 10), block(two, 2, 9), block(all, 3, 9), block(two, 3, 9)];
+        let stored = Overlay::of([one, two, all, two].into_iter().zip(before));
+        overlay.restore(&stored);
+        assert_eq!(overlay.len(), 2);
+        assert_eq!(overlay.get(&one), Some(&block(one, 5, 10)));
+        assert_eq!(overlay.get(&two), Some(&block(two, 3, 9)));
+        assert_eq!(overlay.get(&all), Some(&block(all, 3, 9)));
+        let mut empty = Overlay::default();
+        empty.restore(&stored);
+        assert_eq!((empty.len(), empty.get(&one)), (2, Some(&block(one, 1, 10))));
+    }
+
+    #[test]
+    fn at_capacity_new_keys_are_refused_and_known_ones_and_everything_are_not() {
+        let mut overlay = Overlay::default();
+        let (known, new) = (Key::token("known"), Key::subject("new"));
+        overlay.merge(&known, block(known, 1, 9), ONE).unwrap();
+        assert_eq!(overlay.merge(&new, block(new, 1, 9), ONE), Err(Full));
+        overlay.merge(&known, block(known, 2, 9), ONE).unwrap();
+        overlay
+            .merge(&Key::everything(), block(Key::everything(), 1, 9), ONE)
+            .unwrap();
+        assert_eq!(overlay.len(), 1);
+        assert!(overlay.get(&new).is_none());
+        assert!(overlay.get(&known).is_some());
+    }
+
+    #[test]
+    fn forgets_what_is_due_and_nothing_else() {
+        let mut overlay = Overlay::default();
+        let capacity = NonZeroUsize::new(10).unwrap();
+        for (key, forget_at) in [(Key::token("a"), 5), (Key::token("b"), 6), (Key::everything(), 5)] {
+            overlay.merge(&key, block(key, 1, forget_at), capacity).unwrap();
+        }
+        overlay.forget(4);
+        assert_eq!(overlay.len(), 2);
+        overlay.forget(5);
+        assert_eq!(overlay.len(), 1);
+        assert!(overlay.get(&Key::token("b")).is_some());
+        assert!(overlay.get(&Key::everything()).is_none());
+    }
+
+    #[test]
+    fn yields_only_to_the_same_key_said_at_least_as_strictly() {
+        let mut overlay = Overlay::default();
+        let capacity = NonZeroUsize::new(10).unwrap();
+        let (same, later, absent) = (Key::token("same"), Key::token("later"), Key::token("absent"));
+        for (key, millis) in [
+            (same, 5_700),
+            (later, 6_000),
+            (absent, 1_000),
+            (Key::subject("same"), 1_000),
+        ] {
+            overlay.merge(&key, block(key, millis, 9), capacity).unwrap();
+        }
+        let at = Timestamp::from_unix_secs(5);
+        let snapshot = Snapshot::builder(Timestamp::from_unix_secs(9))
+            .with_entry(&Revocation::of(same).at(at))
+            .with_entry(&Revocation::of(later).at(at))
+            .build();
+        overlay.yield_to(&snapshot);
+        assert!(overlay.get(&same).is_none());
+        for kept in [later, absent, Key::subject("same")] {
+            assert_eq!(overlay.get(&kept).unwrap().refuses(None), Some(Effect::Block));
+        }
+    }
+}

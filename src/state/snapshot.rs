@@ -1,0 +1,400 @@
+//! The newest verified revocation list, immutable.
+
+use std::fmt;
+
+use crate::model::event::{Effect, Reason, Revocation};
+use crate::model::key::{Fingerprint, Key, KeyKind};
+use crate::model::timestamp::Timestamp;
+use crate::state::key_state::Mark;
+use crate::state::table::Table;
+
+/// A revocation list, verified and indexed, ready to be installed.
+///
+/// Whoever builds one vouches for it: verify the list's signature first. Entries take 24 bytes and some
+/// 5 to 11 of index each; no text is kept.
+///
+/// ```
+/// use tower_revocation::{Key, Revocation, Snapshot, Timestamp};
+///
+/// let at = Timestamp::from_unix_secs(1_767_225_720);
+/// let list = Snapshot::builder(Timestamp::from_unix_secs(1_767_226_000))
+///     .with_entry(&Revocation::of(Key::token("01KDVDNA09Q5HAD7MTFBDK3NYZ")).at(at))
+///     .build();
+/// assert_eq!(list.entries(), 1);
+/// ```
+#[derive(Clone)]
+pub struct Snapshot {
+    tables: [Table<Listed>; KeyKind::TABLES],
+    everything: Option<Listed>,
+    issued_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+}
+
+impl Snapshot {
+    /// Starts a list that was issued at `issued_at` (its `iat` or `thisUpdate`).
+    #[must_use]
+    pub fn builder(issued_at: Timestamp) -> SnapshotBuilder {
+        SnapshotBuilder {
+            snapshot: Self {
+                issued_at: Some(issued_at),
+                ..Self::empty()
+            },
+            entries: Default::default(),
+        }
+    }
+
+    /// How many keys the list carries.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        let issuer_wide = usize::from(self.everything.is_some());
+        self.tables.iter().map(Table::len).sum::<usize>() + issuer_wide
+    }
+
+    /// How many bytes of memory the list takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.tables.iter().map(Table::bytes).sum()
+    }
+
+    /// When the list was issued; `None` for the empty list of an issuer that has signed none yet.
+    #[must_use]
+    pub const fn issued_at(&self) -> Option<Timestamp> {
+        self.issued_at
+    }
+
+    /// Up to when the list may be fetched or confirmed (its `exp` or `nextUpdate`), if it says. How long it may be
+    /// *used* is the policy's affair.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+
+    /// The list of an issuer that has revoked nothing yet, and has therefore signed nothing.
+    pub(crate) fn empty() -> Self {
+        Self {
+            tables: Default::default(),
+            everything: None,
+            issued_at: None,
+            expires_at: None,
+        }
+    }
+
+    /// What the list says of `key`.
+    pub(crate) fn get(&self, key: &Key) -> Option<Mark> {
+        let entry = match key.kind().table() {
+            Some(table) => self.tables[table].get(key.fingerprint()),
+            None => self.everything.as_ref(),
+        };
+        entry.map(Listed::mark)
+    }
+
+    pub(crate) const fn table(&self, index: usize) -> &Table<Listed> {
+        &self.tables[index]
+    }
+
+    /// Whether both carry the same keys with the same times.
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+        let tables = self.tables.iter().zip(&other.tables);
+        self.everything == other.everything
+            && tables.into_iter().all(|(ours, theirs)| {
+                ours.len() == theirs.len() && ours.iter().all(|(key, entry)| theirs.get(key) == Some(entry))
+            })
+    }
+
+    /// Whether it says all that the other does.
+    pub(crate) fn says_all_of(&self, other: &Self) -> bool {
+        let says = |ours: Option<&Listed>, theirs: &Listed| ours.is_some_and(|ours| ours.join(*theirs) == *ours);
+        let tables = self.tables.iter().zip(&other.tables);
+        let everything = other.everything.as_ref();
+        everything.is_none_or(|theirs| says(self.everything.as_ref(), theirs))
+            && tables
+                .into_iter()
+                .all(|(ours, theirs)| theirs.iter().all(|(key, theirs)| says(ours.get(key), theirs)))
+    }
+
+    /// Both lists' entries, for two lists of the same second: which is newer nobody can tell.
+    pub(crate) fn union(mut self, other: &Self) -> Self {
+        for (table, entries) in other.tables.iter().enumerate() {
+            for (fingerprint, entry) in entries.iter() {
+                self.put(Some(table), fingerprint, *entry);
+            }
+        }
+        if let Some(entry) = other.everything {
+            self.put(None, Key::everything().fingerprint(), entry);
+        }
+        self
+    }
+
+    fn put(&mut self, table: Option<usize>, fingerprint: Fingerprint, entry: Listed) {
+        let known = match table {
+            Some(table) => self.tables[table].get_mut(fingerprint),
+            None => self.everything.as_mut(),
+        };
+        match (known, table) {
+            (Some(known), _) => *known = known.join(entry),
+            (None, Some(table)) => self.tables[table].insert_new(fingerprint, entry),
+            (None, None) => self.everything = Some(entry),
+        }
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("entries", &self.entries())
+            .field("issued_at", &self.issued_at)
+            .finish()
+    }
+}
+
+/// Builds a [`Snapshot`] entry by entry.
+pub struct SnapshotBuilder {
+    /// All but its tables.
+    snapshot: Snapshot,
+    /// What its tables will hold.
+    entries: [Vec<(Fingerprint, Listed)>; KeyKind::TABLES],
+}
+
+impl SnapshotBuilder {
+    /// Makes room for `entries` more keys of `kind` at once, so that a large list is not moved while it grows.
+    #[must_use]
+    pub fn with_capacity(mut self, kind: KeyKind, entries: usize) -> Self {
+        if let Some(table) = kind.table() {
+            self.entries[table].reserve_exact(entries);
+        }
+        self
+    }
+
+    /// Sets when the list was issued, for formats that say so after the entries. Entries without a time of their own keep the
+    /// one that was set when they were added.
+    #[must_use]
+    pub const fn with_issued_at(mut self, issued_at: Timestamp) -> Self {
+        self.snapshot.issued_at = Some(issued_at);
+        self
+    }
+
+    /// Sets up to when the list may be fetched or confirmed. Defaults to any time.
+    #[must_use]
+    pub const fn with_expiry(mut self, expires_at: Timestamp) -> Self {
+        self.snapshot.expires_at = Some(expires_at);
+        self
+    }
+
+    /// Adds an entry; see [`push`](Self::push).
+    #[must_use]
+    pub fn with_entry(mut self, entry: &Revocation) -> Self {
+        self.push(entry);
+        self
+    }
+
+    /// Adds an entry in place. Times count in whole seconds; an entry without one took effect when the list was
+    /// issued. A key named twice is kept once: the later time counts, and a block outweighs a cut-off. How
+    /// long to keep the entry is the list's own affair: it is gone when a newer list does not carry it.
+    pub fn push(&mut self, entry: &Revocation) {
+        let at = entry.effective_at().or(self.snapshot.issued_at).unwrap_or_default();
+        let listed = Listed {
+            // After the year 2106 comes no later year: a list that gives milliseconds for seconds still revokes.
+            at_secs: u32::try_from(at.as_unix_secs()).unwrap_or(u32::MAX),
+            effect: entry.effect(),
+            reason: entry.reason(),
+            withdrawn: entry.reason().withdraws(),
+        };
+        let key = entry.key();
+        match key.kind().table() {
+            Some(table) => self.entries[table].push((key.fingerprint(), listed)),
+            None => self.snapshot.put(None, key.fingerprint(), listed),
+        }
+    }
+
+    /// The list. Takes time proportional to it: here is where it is indexed.
+    #[must_use]
+    pub fn build(self) -> Snapshot {
+        Snapshot {
+            tables: self.entries.map(|entries| Table::of(entries, Listed::join)),
+            ..self.snapshot
+        }
+    }
+}
+
+impl fmt::Debug for SnapshotBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnapshotBuilder")
+            .field("issued_at", &self.snapshot.issued_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One entry: eight bytes beside its fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    at_secs: u32,
+    effect: Effect,
+    reason: Reason,
+    /// Whether it is more than a rotation.
+    withdrawn: bool,
+}
+
+impl Listed {
+    pub(crate) fn mark(&self) -> Mark {
+        Mark::listed(self.effect, self.at_secs, self.reason, self.withdrawn)
+    }
+
+    fn join(self, other: Self) -> Self {
+        let newer = if other.at_secs > self.at_secs { other } else { self };
+        let blocks = [self.effect, other.effect].contains(&Effect::Block);
+        Self {
+            effect: if blocks { Effect::Block } else { Effect::CutOff },
+            withdrawn: self.withdrawn || other.withdrawn,
+            ..newer
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secs(secs: u64) -> Timestamp {
+        Timestamp::from_unix_secs(secs)
+    }
+
+    #[test]
+    fn an_entry_is_small() {
+        assert_eq!(size_of::<(Fingerprint, Listed)>(), 24);
+    }
+
+    #[test]
+    fn a_key_named_twice_is_kept_as_the_stricter_of_both() {
+        let key = Key::subject("s");
+        let list = Snapshot::builder(secs(100))
+            .with_entry(&Revocation::of(key).at(secs(5)))
+            .with_entry(&Revocation::cut_off(key).at(secs(50)))
+            .build();
+        assert_eq!(list.entries(), 1);
+        assert_eq!(
+            list.get(&key),
+            Some(Mark::listed(Effect::Block, 50, Reason::Unspecified, true))
+        );
+    }
+
+    #[test]
+    fn what_is_more_than_a_rotation_in_either_entry_is_so_in_both() {
+        let key = Key::token("t");
+        let rotated = Revocation::of(key).at(secs(5)).because(Reason::Superseded);
+        let stolen = Revocation::of(key).at(secs(5)).because(Reason::KeyCompromise);
+        for (one, two, is_withdrawn) in [
+            (rotated, stolen, true),
+            (stolen, rotated, true),
+            (rotated, rotated, false),
+        ] {
+            let list = Snapshot::builder(secs(9)).with_entry(&one).with_entry(&two).build();
+            assert_eq!(list.get(&key).unwrap().withdraws(Some(secs(7))), is_withdrawn);
+        }
+    }
+
+    #[test]
+    fn says_all_of_another_if_that_adds_nothing() {
+        let list = |entries: &[Revocation]| {
+            let builder = Snapshot::builder(secs(100));
+            entries.iter().fold(builder, SnapshotBuilder::with_entry).build()
+        };
+        let (t, s, all) = (Key::token("t"), Key::subject("s"), Key::everything());
+        let entries = [
+            Revocation::of(t).at(secs(5)),
+            Revocation::cut_off(s).at(secs(5)),
+            Revocation::cut_off(all).at(secs(5)),
+        ];
+        let whole = list(&entries);
+        assert!(whole.says_all_of(&whole) && whole.says_all_of(&list(&[])));
+        for without in 0..3 {
+            let mut fewer = entries.to_vec();
+            fewer.remove(without);
+            let fewer = list(&fewer);
+            assert!(whole.says_all_of(&fewer) && !fewer.says_all_of(&whole));
+        }
+        for stricter in [
+            Revocation::of(t).at(secs(6)),
+            Revocation::of(s).at(secs(5)),
+            Revocation::cut_off(all).at(secs(6)),
+        ] {
+            assert!(!whole.says_all_of(&list(&[stricter])), "{stricter:?}");
+        }
+        assert!(whole.says_all_of(&list(&[
+            Revocation::of(t).at(secs(4)),
+            Revocation::cut_off(t).at(secs(5))
+        ])));
+    }
+
+    #[test]
+    fn says_how_much_it_carries_and_not_what() {
+        let builder = Snapshot::builder(secs(100)).with_entry(&Revocation::of(Key::token("t")));
+        let issued_at = format!("{:?}", Some(secs(100)));
+        assert_eq!(
+            format!("{builder:?}"),
+            format!("SnapshotBuilder {{ issued_at: {issued_at}, .. }}")
+        );
+        assert_eq!(
+            format!("{:?}", builder.build()),
+            format!("Snapshot {{ entries: 1, issued_at: {issued_at} }}")
+        );
+    }
+
+    /// Room used to be made by a new table: entries pushed before were gone, and what they revoked passed.
+    #[test]
+    fn making_room_keeps_what_is_there() {
+        let key = Key::token("t");
+        let list = Snapshot::builder(secs(100))
+            .with_entry(&Revocation::of(key))
+            .with_capacity(KeyKind::Token, 1_000)
+            .with_entry(&Revocation::of(Key::token("u")))
+            .with_capacity(KeyKind::Everything, 1)
+            .build();
+        assert_eq!(list.entries(), 2);
+        assert!(list.get(&key).is_some() && list.get(&Key::token("u")).is_some());
+    }
+
+    #[test]
+    fn milliseconds_taken_for_seconds_still_revoke() {
+        let key = Key::token("t");
+        let list = Snapshot::builder(secs(100))
+            .with_entry(&Revocation::of(key).at(secs(1_767_225_600_000)))
+            .build();
+        assert_eq!(list.get(&key).unwrap().refuses(Some(secs(200))), Some(Effect::Block));
+        let list = Snapshot::builder(secs(100))
+            .with_entry(&Revocation::cut_off(key).at(secs(1_767_225_600_000)))
+            .build();
+        let younger = Some(secs(1_767_225_600));
+        assert_eq!(list.get(&key).unwrap().refuses(younger), Some(Effect::CutOff));
+    }
+
+    #[test]
+    fn an_undated_entry_took_effect_when_the_list_was_issued() {
+        let key = Key::subject("s");
+        let list = Snapshot::builder(secs(100))
+            .with_entry(&Revocation::cut_off(key))
+            .build();
+        let mark = list.get(&key).unwrap();
+        assert_eq!(mark.refuses(Some(secs(100))), Some(Effect::CutOff));
+        assert_eq!(mark.refuses(Some(secs(101))), None);
+    }
+
+    #[test]
+    fn a_union_carries_what_either_carries() {
+        let (a, b, both) = (Key::token("a"), Key::token("b"), Key::everything());
+        let one = Snapshot::builder(secs(9))
+            .with_entry(&Revocation::of(a))
+            .with_entry(&Revocation::cut_off(both).at(secs(3)))
+            .build();
+        let two = Snapshot::builder(secs(9))
+            .with_entry(&Revocation::of(b))
+            .with_entry(&Revocation::cut_off(both).at(secs(4)))
+            .build();
+        let union = one.union(&two);
+        assert_eq!(union.entries(), 3);
+        assert!(union.get(&a).is_some() && union.get(&b).is_some());
+        assert_eq!(
+            union.get(&both),
+            Some(Mark::listed(Effect::CutOff, 4, Reason::Unspecified, true))
+        );
+    }
+}

@@ -1,0 +1,458 @@
+//! Where the two sides meet: one atomic pointer to one state.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::mem;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::credential::Credential;
+use crate::model::event::Event;
+use crate::model::key::{Key, KeyKind};
+use crate::model::policy::Policy;
+use crate::model::timestamp::Timestamp;
+use crate::model::verdict::Revoked;
+use crate::state::accept::{self, AcceptedList, ApplyError, InstallError};
+use crate::state::entry::Entry;
+use crate::state::key_state::Mark;
+use crate::state::left_right::Pair;
+#[cfg(feature = "journal")]
+use crate::state::overlay::Overlay;
+use crate::state::retention::Clock;
+use crate::state::snapshot::Snapshot;
+use crate::state::terms::Terms;
+use crate::state::view::{Decision, Refreshed, State, Step};
+use crate::state::waiters::Live;
+
+/// The one truth, read by every request and written by one writer at a time.
+///
+/// Requests look at one consistent view, behind one atomic pointer, and wait for nobody: see [`Pair`].
+///
+/// Work that is in flight and waits is called after each publication that concerns it.
+pub(crate) struct Store {
+    states: Pair,
+    /// Who waits to be called.
+    pub(crate) live: Live,
+    /// Which lists were ever seen. Held while a list is checked against the installed one.
+    seen: Mutex<Seen>,
+    /// What retention is counted on.
+    clock: Clock,
+    /// When expired entries were last looked for, in seconds on that clock. Written by whoever may write the state.
+    forgot_at: AtomicU32,
+}
+
+/// Which lists were ever seen, by an earlier process perhaps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// The issue time of the newest.
+    pub(crate) newest: Option<Timestamp>,
+    /// The issue time of one of which not all is known: one that was issued later makes up for it.
+    pub(crate) missed: Option<Timestamp>,
+}
+
+impl Store {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            states: Pair::new(State::new(policy)),
+            seen: Mutex::default(),
+            live: Live::new(),
+            clock: Clock::new(),
+            forgot_at: AtomicU32::new(0),
+        }
+    }
+
+    /// What is known of `credential`, and how fresh that is.
+    pub(crate) fn decide(&self, credential: &Credential) -> Decision {
+        let now = Instant::now();
+        self.look(|state| state.decide(credential, now))
+    }
+
+    /// Whether anything was published since the state of version `seen`.
+    #[inline]
+    pub(crate) fn has_changed_since(&self, seen: u64) -> bool {
+        self.states.has_changed_since(seen)
+    }
+
+    /// What ends work on these terms, if anything was published since the state of version `seen`; which becomes the
+    /// version that was looked at.
+    pub(crate) fn ending(&self, terms: &Terms, seen: &mut u64) -> Option<Revoked> {
+        self.look(|state| match mem::replace(seen, state.version) == state.version {
+            true => None,
+            false => state.ending(terms),
+        })
+    }
+
+    /// Looks at the published state. `look` must be short: the writer waits for it.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        self.states.look(look)
+    }
+
+    pub(crate) fn configure(&self, change: impl FnOnce(&mut Policy)) {
+        let mut writing = self.states.write();
+        let mut policy = self.look(|state| state.policy);
+        change(&mut policy);
+        // Only a merge can be refused.
+        let _ = writing.publish(vec![Step::Configure(policy)]);
+        writing.settle();
+    }
+
+    /// Adds events, in one publication: when this returns, every decision that starts afterwards sees them all.
+    ///
+    /// # Errors
+    ///
+    /// Which events were refused, and how many. The others are in effect; all may be repeated.
+    pub(crate) fn merge(&self, events: &[Event], arrival: Timestamp) -> Result<(), ApplyError> {
+        self.merge_and(events, arrival, |_, _| ()).0
+    }
+
+    /// The same, and what there is to keep of those that are in effect.
+    pub(crate) fn merge_to_keep(&self, events: &[Event], arrival: Timestamp) -> (Result<(), ApplyError>, Vec<Entry>) {
+        self.merge_and(events, arrival, |steps, refused| {
+            let merged = steps.iter().enumerate().filter(|(at, _)| !refused.contains(at));
+            let entry = |(_, step): (usize, &Step)| match *step {
+                Step::Merge(key, mark) => Some(Entry {
+                    key,
+                    mark,
+                    keep_until: self.clock.keep_until(mark.forget_at(), arrival),
+                }),
+                _ => None,
+            };
+            merged.filter_map(entry).collect()
+        })
+    }
+
+    fn merge_and<T>(
+        &self,
+        events: &[Event],
+        arrival: Timestamp,
+        keep: impl FnOnce(&[Step], &BTreeSet<usize>) -> T,
+    ) -> (Result<(), ApplyError>, T) {
+        let mut writing = self.states.write();
+        let (policy, held) = self.look(|state| (state.policy, state.overlay.len()));
+        let now = self.clock.seconds();
+        let mut steps = Vec::with_capacity(events.len() + 1);
+        // Where room is short it is made beforehand, so that the batch is still one publication.
+        let is_short = held.saturating_add(events.len()) > policy.capacity.get();
+        let pause = if is_short { 1 } else { FORGET_EVERY };
+        if now.saturating_sub(self.forgot_at.load(Ordering::Relaxed)) >= pause {
+            self.forgot_at.store(now, Ordering::Relaxed);
+            steps.push(Step::Forget(now));
+        }
+        let before = steps.len();
+        let timely = events
+            .iter()
+            .filter(|event| accept::is_timely(event, arrival, policy.leeway));
+        steps.extend(timely.map(|event| {
+            let forget_at = self.clock.forget_at(event, arrival, &policy);
+            Step::Merge(*event.key(), Mark::of(event, arrival, forget_at))
+        }));
+        let early = events.len() - (steps.len() - before);
+        let refused = writing.publish(steps);
+        let full = refused.len();
+        let kept = keep(writing.steps(), &refused);
+        drop(writing);
+        self.call_whom_events_concern(events);
+        if before > 0 {
+            // With a reinstatement that is forgotten, a block by the list comes back.
+            self.call_whom_anything_concerns();
+        }
+        let outcome = match (full, early) {
+            (0, 0) => Ok(()),
+            // What can be repeated goes first: the others are refused again then.
+            (full @ 1.., early) => Err(ApplyError::AtCapacity { refused: full + early }),
+            (0, early) => Err(ApplyError::FromFuture {
+                refused: early,
+                latest: arrival.saturating_add(policy.leeway),
+            }),
+        };
+        (outcome, kept)
+    }
+
+    /// Installs a list, or says why not.
+    pub(crate) fn install(&self, offered: Snapshot, now: Timestamp) -> Result<AcceptedList, InstallError> {
+        // Comparing two lists takes its time. Events need not wait for it, other lists do.
+        let mut seen = self.seen();
+        let (installed, leeway) = self.look(|state| (state.snapshot().cloned(), state.policy.leeway));
+        let admitted = accept::accept_list(offered, installed.as_ref(), seen.newest, now, leeway)?;
+        drop(installed);
+        let mut steps = vec![Step::Install(Arc::clone(&admitted.list), fresh())];
+        if admitted.list.issued_at() > seen.missed {
+            // From here on it is known what the issuer says, whatever was lost before.
+            steps.push(Step::Lose(false));
+        }
+        self.install_by(steps, &mut seen, &admitted.list);
+        // Wakers may do anything, such as install another list.
+        drop(seen);
+        self.call_whom_a_list_concerns(&admitted.list);
+        Ok(admitted)
+    }
+
+    /// Installs a list of an earlier process, which that one let in, unless there is one already. It was last fetched or
+    /// confirmed `age` ago.
+    ///
+    /// # Errors
+    ///
+    /// It is older than another that was seen.
+    #[cfg(feature = "crl-poll")]
+    pub(crate) fn install_kept(&self, kept: Snapshot, age: Duration) -> Result<Option<Arc<Snapshot>>, InstallError> {
+        let mut seen = self.seen();
+        if self.has_list() {
+            return Ok(None);
+        }
+        // Whether its time lies ahead was checked when it came. A clock that was set back since must not lose it.
+        let now = kept.issued_at().unwrap_or_default();
+        let list = accept::accept_list(kept, None, seen.newest, now, Duration::ZERO)?.list;
+        let at = Instant::now();
+        let steps = vec![Step::Install(Arc::clone(&list), Refreshed { at, age })];
+        self.install_by(steps, &mut seen, &list);
+        drop(seen);
+        self.call_whom_a_list_concerns(&list);
+        Ok(Some(list))
+    }
+
+    /// Whether any list is installed.
+    #[cfg(feature = "crl-poll")]
+    pub(crate) fn has_list(&self) -> bool {
+        self.look(|state| state.snapshot().is_some())
+    }
+
+    /// Puts in force what earlier processes were told, and bars lists older than the newest that they saw.
+    #[cfg(feature = "journal")]
+    pub(crate) fn restore(&self, entries: &[Entry], before: Seen, now: Timestamp) {
+        let mut seen = self.seen();
+        seen.newest = before.newest.max(seen.newest);
+        seen.missed = before.missed;
+        drop(seen);
+        let marks = entries.iter().map(|entry| {
+            let forget_at = self.clock.restored_forget_at(entry.keep_until, now);
+            let mark = Mark::from_moments(entry.mark.moments(), entry.mark.reason(), forget_at);
+            (entry.key, mark)
+        });
+        let restored = Arc::new(Overlay::of(marks));
+        self.change(vec![Step::Restore(restored)]);
+        self.call_whom_anything_concerns();
+    }
+
+    /// All that events said, to be kept.
+    #[cfg(feature = "journal")]
+    pub(crate) fn entries(&self, now: Timestamp) -> Vec<Entry> {
+        let entry = |(key, mark): (Key, &Mark)| Entry {
+            key,
+            mark: *mark,
+            keep_until: self.clock.keep_until(mark.forget_at(), now),
+        };
+        self.look(|state| state.overlay.iter().map(entry).collect())
+    }
+
+    /// Notes whether what earlier processes were told is lost.
+    pub(crate) fn lose(&self, is_lost: bool) {
+        self.change(vec![Step::Lose(is_lost)]);
+    }
+
+    /// Notes that the installed list is still the newest.
+    pub(crate) fn confirm(&self, now: Timestamp) -> Result<(), InstallError> {
+        let mut writing = self.states.write();
+        self.look(|state| may_confirm(state, now))?;
+        let _ = writing.publish(vec![Step::Refresh(fresh())]);
+        Ok(())
+    }
+
+    /// Whether the installed list may still be confirmed as the newest.
+    #[cfg(feature = "crl-poll")]
+    pub(crate) fn may_confirm(&self, now: Timestamp) -> bool {
+        self.look(|state| may_confirm(state, now).is_ok())
+    }
+
+    /// Publishes a change that cannot be refused.
+    fn change(&self, steps: Vec<Step>) {
+        let mut writing = self.states.write();
+        let _ = writing.publish(steps);
+        writing.settle();
+    }
+
+    fn install_by(&self, steps: Vec<Step>, seen: &mut Seen, list: &Snapshot) {
+        self.change(steps);
+        seen.newest = list.issued_at().max(seen.newest);
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls the work in flight that one of these events ends.
+    fn call_whom_events_concern(&self, events: &[Event]) {
+        for event in events {
+            // A reinstatement ends nothing.
+            let Event::Revoke(revocation) = event else { continue };
+            let key = revocation.key();
+            match key.kind() {
+                KeyKind::Everything => self.live.call_all(self.judge(key)),
+                _ => self.live.call(key, || self.judge(key)),
+            }
+        }
+    }
+
+    fn call_whom_a_list_concerns(&self, list: &Snapshot) {
+        if list.entries() > 0 {
+            self.call_whom_anything_concerns();
+        }
+    }
+
+    /// Calls the work in flight that anything ends.
+    fn call_whom_anything_concerns(&self) {
+        self.live
+            .call_all(|terms| self.look(|state| state.ending(terms)).is_some());
+    }
+
+    /// Whom that which is now known of `key` concerns.
+    fn judge(&self, key: &Key) -> impl Fn(&Terms) -> bool + use<> {
+        let (kind, known) = (key.kind(), self.look(|state| state.known(key)));
+        move |terms| known.is_some_and(|(mark, _)| terms.ended_by(kind, &mark).is_some())
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+/// Whoever has lost something wants to see the whole list.
+fn may_confirm(state: &State, now: Timestamp) -> Result<(), InstallError> {
+    accept::confirm(state.snapshot().filter(|_| !state.is_lost()), now)
+}
+
+fn fresh() -> Refreshed {
+    Refreshed {
+        at: Instant::now(),
+        age: Duration::ZERO,
+    }
+}
+
+/// How often expired entries are looked for while events come in, in seconds: it takes time proportional to the overlay.
+/// Every second where room is short.
+const FORGET_EVERY: u32 = Duration::from_secs(600).as_secs() as u32;
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use crate::model::event::{Reinstatement, Revocation};
+    use crate::model::key::Key;
+    use crate::model::verdict::Verdict;
+
+    const AT: Timestamp = Timestamp::from_unix_secs(100);
+
+    fn revoke(store: &Store, id: &str) {
+        store.merge(&[Revocation::of(Key::token(id)).into()], AT).unwrap();
+    }
+
+    fn is_revoked(store: &Store, id: &str) -> bool {
+        matches!(store.decide(&Key::token(id).into()).verdict, Verdict::Revoked(_))
+    }
+
+    #[test]
+    fn a_replaced_list_is_freed_before_install_returns() {
+        let store = Store::new(Policy::default());
+        let list = |secs| Snapshot::builder(Timestamp::from_unix_secs(secs)).build();
+        store.install(list(90), AT).unwrap();
+        let first = store.look(|state| state.snapshot().map(Arc::downgrade).unwrap());
+        store.install(list(91), AT).unwrap();
+        assert!(first.upgrade().is_none());
+    }
+
+    #[test]
+    fn only_a_list_that_has_not_expired_can_be_confirmed() {
+        let store = Store::new(Policy::default());
+        assert_eq!(store.confirm(AT), Err(InstallError::NothingToConfirm));
+        let list = Snapshot::builder(Timestamp::from_unix_secs(90)).with_expiry(AT);
+        store.install(list.build(), Timestamp::from_unix_secs(91)).unwrap();
+        assert_eq!(store.confirm(Timestamp::from_unix_secs(99)), Ok(()));
+        assert_eq!(store.confirm(AT), Err(InstallError::Expired { expired_at: AT }));
+    }
+
+    /// With room for one key alone, every event looks for what may be forgotten, once a second.
+    fn narrow(retention: Duration) -> Store {
+        let store = Store::new(Policy::default());
+        store.configure(|policy| {
+            policy.capacity = NonZeroUsize::MIN;
+            policy.retention = retention;
+        });
+        store
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_forgotten_within_its_retention() {
+        let store = narrow(Duration::from_secs(60));
+        tokio::time::advance(Duration::from_millis(900)).await;
+        revoke(&store, "t");
+        let other = Revocation::of(Key::token("other")).into();
+        tokio::time::advance(Duration::from_millis(59_999)).await;
+        assert_eq!(store.merge(&[other], AT), Err(ApplyError::AtCapacity { refused: 1 }));
+        assert!(is_revoked(&store, "t"));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(store.merge(&[other], AT), Ok(()));
+        assert!(!is_revoked(&store, "t"));
+    }
+
+    /// It takes time proportional to the overlay.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_is_looked_for_now_and_then() {
+        let store = Store::new(Policy::default());
+        store.configure(|policy| policy.retention = Duration::from_secs(60));
+        revoke(&store, "t");
+        let held = || store.look(|state| state.overlay.len());
+        for (secs, expected) in [(599, 1), (1, 0)] {
+            tokio::time::advance(Duration::from_secs(secs)).await;
+            store.merge(&[], AT).unwrap();
+            assert_eq!(held(), expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endless_retention_never_ends() {
+        let store = narrow(Duration::MAX);
+        revoke(&store, "t");
+        tokio::time::advance(Duration::from_secs(100 * 365 * 24 * 60 * 60)).await;
+        let other = Revocation::of(Key::token("other")).into();
+        assert_eq!(store.merge(&[other], AT), Err(ApplyError::AtCapacity { refused: 1 }));
+        assert!(is_revoked(&store, "t"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reinstatement_is_kept_as_long_as_a_revocation() {
+        let store = narrow(Duration::from_secs(60));
+        let key = Key::subject("s");
+        let list = Snapshot::builder(AT).with_entry(&Revocation::of(key).at(AT)).build();
+        store.install(list, AT).unwrap();
+        let reinstated = Reinstatement::of(key, AT.saturating_add(Duration::from_secs(5)));
+        store.merge(&[reinstated.into()], AT).unwrap();
+        let newer = Credential::from(key).with_issued_at(AT.saturating_add(Duration::from_secs(9)));
+        tokio::time::advance(Duration::from_secs(59)).await;
+        let other = Revocation::of(Key::token("other")).into();
+        assert_eq!(store.merge(&[other], AT), Err(ApplyError::AtCapacity { refused: 1 }));
+        assert_eq!(store.decide(&newer).verdict, Verdict::Admit);
+    }
+
+    /// What found no room at first was once published after the rest of its batch.
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_needs_room_made_is_one_publication() {
+        let store = Store::new(Policy::default());
+        store.configure(|policy| {
+            policy.capacity = NonZeroUsize::new(2).unwrap();
+            policy.retention = Duration::from_secs(60);
+        });
+        revoke(&store, "old");
+        tokio::time::advance(Duration::from_secs(62)).await;
+        let version = || store.look(|state| state.version);
+        let before = version();
+        let batch = ["a", "b"].map(|id| Revocation::of(Key::token(id)).into());
+        store.merge(&batch, AT).unwrap();
+        assert_eq!(version(), before + 1, "published once");
+        assert!(is_revoked(&store, "a") && is_revoked(&store, "b"));
+    }
+}

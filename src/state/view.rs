@@ -1,0 +1,380 @@
+//! One consistent view: the overlay over the snapshot, under the policy.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::credential::Credential;
+use crate::model::event::Effect;
+use crate::model::key::{Key, KeyKind};
+use crate::model::policy::{Lists, Policy, StalePolicy};
+use crate::model::verdict::{Freshness, RevocationStatus, Revoked, Source, Verdict};
+use crate::state::key_state::Mark;
+use crate::state::overlay::{Full, Overlay};
+use crate::state::snapshot::Snapshot;
+use crate::state::terms::Terms;
+
+/// Everything a decision needs, in one piece: a reader that has this has a consistent view.
+///
+/// Pure: `now` is an argument, and [`run`](Self::run) is deterministic, so that the store can keep two of
+/// these equal by running the same steps on both.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    pub(crate) policy: Policy,
+    pub(crate) overlay: Overlay,
+    /// How many states were published before this one.
+    pub(crate) version: u64,
+    snapshot: Option<Arc<Snapshot>>,
+    /// When the snapshot was last fetched or confirmed.
+    refreshed: Option<Refreshed>,
+    /// Whether what earlier processes were told is lost, and nothing has made up for it yet.
+    is_lost: bool,
+}
+
+/// When a list was fetched or confirmed, on the monotonic clock; by an earlier process perhaps, even before that clock began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refreshed {
+    pub(crate) at: Instant,
+    /// How old it was by then.
+    pub(crate) age: Duration,
+}
+
+/// One change of the state.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Configure(Policy),
+    /// Forgets marks due by then, in seconds on the store's clock.
+    Forget(u32),
+    Install(Arc<Snapshot>, Refreshed),
+    /// Whether what earlier processes were told is lost.
+    Lose(bool),
+    Merge(Key, Mark),
+    /// The installed list was confirmed to be the newest.
+    Refresh(Refreshed),
+    /// What earlier processes were told.
+    #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal restores"))]
+    Restore(Arc<Overlay>),
+}
+
+impl State {
+    /// Nothing is known yet.
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            ..Self::default()
+        }
+    }
+
+    /// What is known of `credential`, and how fresh that is.
+    pub(crate) fn decide(&self, credential: &Credential, now: Instant) -> Decision {
+        let status = self.status(now);
+        let verdict = match (self.revoked(credential), status.unknown()) {
+            // What is known to be revoked stays so, however old the list.
+            (Some(why), _) => Verdict::Revoked(why),
+            (None, Some(why)) => Verdict::Unknown(why),
+            (None, None) => Verdict::Admit,
+        };
+        Decision {
+            verdict,
+            status,
+            stale: self.stale(),
+            version: self.version,
+        }
+    }
+
+    /// What ends work on these terms. How fresh anything is does not matter: a list that becomes stale ends nothing.
+    pub(crate) fn ending(&self, terms: &Terms) -> Option<Revoked> {
+        self.first(terms.keys(), |kind, mark| terms.ended_by(kind, mark))
+    }
+
+    /// What is known of `key`, and from where.
+    #[inline]
+    pub(crate) fn known(&self, key: &Key) -> Option<(Mark, Source)> {
+        let said = self.overlay.get(key);
+        let listed = self.snapshot.as_ref().and_then(|list| list.get(key));
+        match (said, listed) {
+            (None, None) => None,
+            (Some(said), None) => Some((*said, Source::Event)),
+            (None, Some(listed)) => Some((listed, Source::List)),
+            // A reinstatement by event lifts a listed block, if it is newer.
+            (Some(said), Some(listed)) => Some((said.join(listed), Source::List)),
+        }
+    }
+
+    /// How fresh decisions are.
+    pub(crate) fn status(&self, now: Instant) -> RevocationStatus {
+        let snapshot_age = self.age(now);
+        let freshness = match (self.policy.lists, snapshot_age) {
+            _ if self.is_lost => Freshness::NoSnapshot,
+            (Lists::None, _) => Freshness::Fresh,
+            (Lists::Expected, None) => Freshness::NoSnapshot,
+            (Lists::Expected, Some(age)) if age > self.policy.max_age => Freshness::Stale,
+            (Lists::Expected, Some(_)) => Freshness::Fresh,
+        };
+        RevocationStatus {
+            freshness,
+            snapshot_age,
+            snapshot_issued_at: self.snapshot.as_ref().and_then(|list| list.issued_at()),
+        }
+    }
+
+    /// What an unknown verdict means. Whoever knows that he has forgotten something does not fail open.
+    pub(crate) const fn stale(&self) -> StalePolicy {
+        match self.is_lost {
+            true => StalePolicy::FailClosed,
+            false => self.policy.stale,
+        }
+    }
+
+    pub(crate) const fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// The installed list.
+    pub(crate) const fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+        self.snapshot.as_ref()
+    }
+
+    /// Runs one change.
+    pub(crate) fn run(&mut self, step: &Step) -> Result<(), Full> {
+        match step {
+            Step::Configure(policy) => self.policy = *policy,
+            Step::Forget(due) => self.overlay.forget(*due),
+            Step::Install(snapshot, refreshed) => {
+                self.overlay.yield_to(snapshot);
+                self.snapshot = Some(Arc::clone(snapshot));
+                self.refreshed = Some(*refreshed);
+            }
+            Step::Lose(is_lost) => self.is_lost = *is_lost,
+            Step::Merge(key, mark) => return self.overlay.merge(key, *mark, self.capacity()),
+            Step::Refresh(refreshed) => self.refreshed = Some(*refreshed),
+            Step::Restore(overlay) => self.overlay.restore(overlay),
+        }
+        Ok(())
+    }
+
+    /// The first of a credential's keys that refuses it, and why.
+    fn revoked(&self, credential: &Credential) -> Option<Revoked> {
+        self.first(credential.keys(), |_, mark| mark.refuses(credential.issued_at()))
+    }
+
+    /// The first of the keys, the issuer-wide one before all others, that has an effect by what is known of it.
+    #[inline]
+    fn first<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k Key>,
+        effect: impl Fn(KeyKind, &Mark) -> Option<Effect>,
+    ) -> Option<Revoked> {
+        let revoked = |key: &Key| {
+            let (mark, source) = self.known(key)?;
+            Some(Revoked {
+                kind: key.kind(),
+                effect: effect(key.kind(), &mark)?,
+                source,
+                reason: mark.reason(),
+            })
+        };
+        revoked(&Key::everything()).or_else(|| keys.into_iter().find_map(revoked))
+    }
+
+    fn age(&self, now: Instant) -> Option<Duration> {
+        let age = |refreshed: Refreshed| {
+            refreshed
+                .age
+                .saturating_add(now.saturating_duration_since(refreshed.at))
+        };
+        self.refreshed.map(age)
+    }
+
+    const fn capacity(&self) -> NonZeroUsize {
+        self.policy.capacity
+    }
+}
+
+/// What was decided, from one view of the state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decision {
+    pub(crate) verdict: Verdict,
+    pub(crate) status: RevocationStatus,
+    /// What an unknown verdict means.
+    pub(crate) stale: StalePolicy,
+    /// Which state decided.
+    pub(crate) version: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::{Event, Reason, Reinstatement, Revocation};
+    use crate::model::policy::DEFAULT_MAX_AGE;
+    use crate::model::timestamp::Timestamp;
+    use crate::model::verdict::Unknown;
+
+    fn verdict(state: &State, credential: &Credential, now: Instant) -> Verdict {
+        state.decide(credential, now).verdict
+    }
+
+    fn secs(secs: u64) -> Timestamp {
+        Timestamp::from_unix_secs(secs)
+    }
+
+    fn list(issued_at: u64, tokens: &[&str]) -> Snapshot {
+        let mut list = Snapshot::builder(secs(issued_at));
+        for token in tokens {
+            list.push(&Revocation::of(Key::token(token)).at(secs(issued_at - 1)));
+        }
+        list.build()
+    }
+
+    fn install(state: &mut State, list: Snapshot, now: Instant) {
+        state.run(&Step::Install(Arc::new(list), fresh(now))).unwrap();
+    }
+
+    fn fresh(at: Instant) -> Refreshed {
+        let age = Duration::ZERO;
+        Refreshed { at, age }
+    }
+
+    fn say(state: &mut State, event: impl Into<Event>) {
+        let event = event.into();
+        let key = *event.key();
+        state.run(&Step::Merge(key, Mark::of(&event, secs(0), 99))).unwrap();
+    }
+
+    fn is_revoked(state: &State, key: Key) -> bool {
+        matches!(verdict(state, &key.into(), Instant::now()), Verdict::Revoked(_))
+    }
+
+    #[test]
+    fn knows_nothing_without_a_list_and_after_max_age() {
+        let now = Instant::now();
+        let mut state = State::default();
+        let credential = Credential::from(Key::token("t"));
+        assert_eq!(verdict(&state, &credential, now), Verdict::Unknown(Unknown::NoSnapshot));
+        install(&mut state, list(10, &[]), now);
+        assert_eq!(verdict(&state, &credential, now + DEFAULT_MAX_AGE), Verdict::Admit);
+        let late = DEFAULT_MAX_AGE + Duration::from_millis(1);
+        assert_eq!(
+            verdict(&state, &credential, now + late),
+            Verdict::Unknown(Unknown::Stale { age: late })
+        );
+        state.run(&Step::Refresh(fresh(now + late))).unwrap();
+        assert_eq!(verdict(&state, &credential, now + late), Verdict::Admit);
+    }
+
+    #[test]
+    fn a_list_of_an_earlier_process_is_as_old_as_it_is() {
+        let (now, hour) = (Instant::now(), Duration::from_secs(3_600));
+        let mut state = State::default();
+        let refreshed = Refreshed { at: now, age: hour };
+        state.run(&Step::Install(Arc::new(list(10, &[])), refreshed)).unwrap();
+        assert_eq!(state.status(now).snapshot_age, Some(hour));
+        let second = Duration::from_secs(1);
+        assert_eq!(state.status(now + second).snapshot_age, Some(hour + second));
+        assert_eq!(state.status(now + second).freshness, Freshness::Stale);
+    }
+
+    #[test]
+    fn whoever_lost_what_he_was_told_admits_nobody_under_any_policy() {
+        let now = Instant::now();
+        for lists in [Lists::Expected, Lists::None] {
+            let mut state = State::default();
+            let policy = Policy {
+                lists,
+                stale: StalePolicy::FailOpen,
+                ..Policy::default()
+            };
+            state.run(&Step::Configure(policy)).unwrap();
+            state.run(&Step::Lose(true)).unwrap();
+            install(&mut state, list(10, &["t"]), now);
+            let decide = |state: &State, id| state.decide(&Key::token(id).into(), now);
+            let unknown = decide(&state, "u");
+            assert_eq!(unknown.verdict, Verdict::Unknown(Unknown::NoSnapshot));
+            assert_eq!(unknown.stale, StalePolicy::FailClosed);
+            assert!(matches!(decide(&state, "t").verdict, Verdict::Revoked(_)));
+            state.run(&Step::Lose(false)).unwrap();
+            assert_eq!(decide(&state, "u").verdict, Verdict::Admit);
+            assert_eq!(decide(&state, "u").stale, StalePolicy::FailOpen);
+        }
+    }
+
+    #[test]
+    fn stays_refused_while_stale() {
+        let now = Instant::now();
+        let mut state = State::default();
+        say(&mut state, Revocation::of(Key::subject("s")));
+        let verdict = verdict(&state, &Key::subject("s").into(), now);
+        assert_eq!(
+            verdict,
+            Verdict::Revoked(Revoked {
+                kind: KeyKind::Subject,
+                effect: Effect::Block,
+                source: Source::Event,
+                reason: Reason::Unspecified,
+            })
+        );
+    }
+
+    #[test]
+    fn an_event_outlives_a_list_that_does_not_carry_its_key() {
+        let now = Instant::now();
+        let mut state = State::default();
+        say(&mut state, Revocation::of(Key::token("t")).at(secs(5)));
+        install(&mut state, list(100, &[]), now);
+        assert!(is_revoked(&state, Key::token("t")));
+        install(&mut state, list(101, &["t"]), now);
+        assert_eq!(state.overlay.len(), 0, "the list took the entry over");
+        assert!(is_revoked(&state, Key::token("t")));
+        install(&mut state, list(102, &[]), now);
+        assert!(!is_revoked(&state, Key::token("t")), "and may take it back");
+    }
+
+    #[test]
+    fn a_reinstatement_lifts_an_older_listed_block_but_not_for_tokens_from_before() {
+        let now = Instant::now();
+        let mut state = State::default();
+        let key = Key::subject("s");
+        let mut list = Snapshot::builder(secs(100));
+        list.push(&Revocation::of(key).at(secs(50)));
+        install(&mut state, list.build(), now);
+        say(&mut state, Reinstatement::of(key, secs(60)));
+        let issued = |at| Credential::from(key).with_issued_at(secs(at));
+        assert!(matches!(verdict(&state, &issued(50), now), Verdict::Revoked(_)));
+        assert_eq!(verdict(&state, &issued(51), now), Verdict::Admit);
+    }
+
+    #[test]
+    fn the_most_restrictive_of_all_scopes_wins() {
+        let now = Instant::now();
+        let mut state = State::default();
+        install(&mut state, list(100, &[]), now);
+        let credential = Credential::new()
+            .with_key(Key::token("t"))
+            .with_key(Key::subject("s"))
+            .with_key(Key::subject("ancestor"))
+            .with_issued_at(secs(40));
+        for revocation in [
+            Revocation::of(Key::subject("ancestor")),
+            Revocation::cut_off(Key::everything()).at(secs(40)),
+            Revocation::cut_off(Key::token("t")).at(secs(41)),
+        ] {
+            let mut state = state.clone();
+            say(&mut state, revocation);
+            say(&mut state, Reinstatement::of(Key::subject("s"), secs(99)));
+            assert!(matches!(verdict(&state, &credential, now), Verdict::Revoked(_)));
+        }
+    }
+
+    #[test]
+    fn without_lists_nothing_is_stale() {
+        let mut state = State::default();
+        let policy = Policy {
+            lists: Lists::None,
+            ..Policy::default()
+        };
+        state.run(&Step::Configure(policy)).unwrap();
+        assert_eq!(verdict(&state, &Key::token("t").into(), Instant::now()), Verdict::Admit);
+    }
+}

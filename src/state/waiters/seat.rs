@@ -1,0 +1,47 @@
+//! One piece of work that waits.
+
+use std::fmt;
+use std::task::Waker;
+
+use crate::state::sync::AtomicWaker;
+use crate::state::terms::Terms;
+
+/// Where one piece of work waits to be called.
+pub(crate) struct Seat {
+    waker: AtomicWaker,
+    terms: Terms,
+}
+
+impl Seat {
+    pub(crate) fn new(terms: Terms) -> Self {
+        Self {
+            waker: AtomicWaker::new(),
+            terms,
+        }
+    }
+
+    pub(crate) const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Has `waker` woken by the next call, in place of the one before.
+    ///
+    /// A caller that looks at the state *afterwards* misses nothing: either the call finds this waker, or what it was
+    /// about is seen.
+    pub(crate) fn wait(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Whom to wake if that concerns this work and it waits; only once until it [waits](Self::wait) again.
+    pub(crate) fn call(&self, concerns: impl Fn(&Terms) -> bool) -> Option<Waker> {
+        if concerns(&self.terms) { self.waker.take() } else { None }
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat")
+            .field("terms", &self.terms)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,72 @@
+//! Who waits for one key.
+
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::state::waiters::seat::Seat;
+
+/// Who waits for one key: nearly always one, but all of an agent's streams may.
+#[derive(Debug)]
+#[expect(
+    clippy::box_collection,
+    reason = "one of these stands for each key that is waited for: it has to be small"
+)]
+pub(crate) enum Watchers {
+    Crowd(Box<HashSet<ByAddress>>),
+    One(Arc<Seat>),
+}
+
+impl Watchers {
+    pub(crate) fn add(&mut self, seat: &Arc<Seat>) {
+        match self {
+            Self::One(first) if Arc::ptr_eq(first, seat) => {}
+            Self::One(first) => {
+                let both = [Arc::clone(first), Arc::clone(seat)].map(ByAddress);
+                *self = Self::Crowd(Box::new(HashSet::from(both)));
+            }
+            Self::Crowd(crowd) => {
+                crowd.insert(ByAddress(Arc::clone(seat)));
+            }
+        }
+    }
+
+    /// Takes `seat` out. Says whether nobody is left.
+    pub(crate) fn remove(&mut self, seat: &Arc<Seat>) -> bool {
+        match self {
+            Self::One(only) => Arc::ptr_eq(only, seat),
+            Self::Crowd(crowd) => {
+                crowd.remove(&ByAddress(Arc::clone(seat)));
+                if crowd.len() < crowd.capacity() / 4 {
+                    crowd.shrink_to(2 * crowd.len());
+                }
+                crowd.is_empty()
+            }
+        }
+    }
+
+    pub(crate) fn each(&self, mut visit: impl FnMut(&Seat)) {
+        match self {
+            Self::One(only) => visit(only),
+            Self::Crowd(crowd) => crowd.iter().for_each(|seat| visit(&seat.0)),
+        }
+    }
+}
+
+/// A seat that is told from others by where it lies.
+#[derive(Debug)]
+pub(crate) struct ByAddress(Arc<Seat>);
+
+impl PartialEq for ByAddress {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ByAddress {}
+
+impl Hash for ByAddress {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
+}

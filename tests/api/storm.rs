@@ -1,0 +1,218 @@
+//! Readers, event writers, list installs and pruning at once: visible on return (invariant 1), and nobody sees a mixed view.
+//!
+//! `STORM_SECS` makes each storm last longer. What loom can go through in every order is in `tests/loom`.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use http_body_util::Full;
+use tower::{Service, service_fn};
+use tower_layer::Layer;
+use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Snapshot, Timestamp, Verdict};
+
+/// How long each storm lasts: long enough for what is looked for once a second.
+fn length() -> Duration {
+    let secs = std::env::var("STORM_SECS").map(|secs| secs.parse().unwrap());
+    secs.map_or(Duration::from_millis(2_500), Duration::from_secs)
+}
+
+type Presenting = Request<Credential>;
+
+fn by_body(request: &Presenting) -> Credential {
+    request.body().clone()
+}
+
+fn asker<I>(layer: &RevocationLayer<I>) -> impl FnMut(Credential) -> bool + Send + use<I>
+where
+    I: tower_revocation::Identify<Presenting> + Clone + Send + Sync,
+{
+    let ok = service_fn(|_: Presenting| {
+        std::future::ready(Ok::<_, std::convert::Infallible>(Response::new(
+            Full::<bytes::Bytes>::default(),
+        )))
+    });
+    let mut service = layer.layer(ok);
+    move |credential| {
+        let mut future = Box::pin(service.call(Request::new(credential)));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(Ok(response)) => response.status() == 401,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_decision_that_starts_after_apply_has_returned_sees_it() {
+    let (layer, sink) = RevocationLayer::pair(by_body);
+    sink.install(Snapshot::builder(Timestamp::now()).build()).unwrap();
+    let (applied, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let key = |n: u64| Key::subject(&n.to_string());
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut n = 0;
+            while !stop.load(Ordering::Relaxed) {
+                n += 1;
+                if n % 10 == 0 {
+                    let batch = (0..5).map(|i| Revocation::of(key(n + i)));
+                    sink.apply_all(batch).unwrap();
+                    n += 4;
+                } else {
+                    sink.apply(Revocation::of(key(n))).unwrap();
+                }
+                applied.store(n, Ordering::Release);
+            }
+            n
+        });
+        let installer = scope.spawn(|| {
+            let base = Timestamp::now().as_unix_secs() - 1_000_000;
+            let mut installs = 0;
+            while !stop.load(Ordering::Relaxed) {
+                installs += 1;
+                // The list takes some of the keys over, and the overlay lets go of them.
+                let upto = applied.load(Ordering::Acquire);
+                let mut list = Snapshot::builder(Timestamp::from_unix_secs(base + 2_000_000));
+                for n in (1..=upto).step_by(7) {
+                    list.push(&Revocation::of(key(n)).at(Timestamp::now()));
+                }
+                // All of one second, so that none may take back what another said.
+                let _ = sink.install(list.build());
+                thread::yield_now();
+            }
+            installs
+        });
+        let readers: Vec<_> = (0..2)
+            .map(|seed| {
+                let (applied, stop, mut is_revoked) = (&applied, &stop, asker(&layer));
+                scope.spawn(move || {
+                    let mut random = fastrand::Rng::with_seed(seed);
+                    let mut looks = 0_u64;
+                    while !stop.load(Ordering::Relaxed) {
+                        let upto = applied.load(Ordering::Acquire);
+                        if upto == 0 {
+                            continue;
+                        }
+                        for n in [upto, random.u64(1..=upto)] {
+                            assert!(is_revoked(key(n).into()), "{n} of {upto} was admitted");
+                            looks += 1;
+                        }
+                        assert!(!is_revoked(Key::subject("nobody").into()));
+                    }
+                    looks
+                })
+            })
+            .collect();
+        let (start, length) = (Instant::now(), length());
+        while start.elapsed() < length && !readers.iter().any(thread::ScopedJoinHandle::is_finished) {
+            thread::yield_now();
+        }
+        stop.store(true, Ordering::Relaxed);
+        let events = writer.join().unwrap();
+        let installs = installer.join().unwrap();
+        let looks: u64 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
+        assert!(
+            events > 1_000 && installs > 1 && looks > 1_000,
+            "{events} events, {installs} installs, {looks} looks"
+        );
+    });
+}
+
+#[test]
+fn a_batch_is_seen_as_a_whole() {
+    let (layer, sink) = RevocationLayer::pair(by_body);
+    sink.install(Snapshot::builder(Timestamp::now()).build()).unwrap();
+    let (started, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let key = |n: u64, part: &str| Key::subject(&format!("{n} {part}"));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                started.store(n, Ordering::Release);
+                sink.apply_all(["a", "b"].map(|part| Revocation::of(key(n, part))))
+                    .unwrap();
+            }
+        });
+        let mut is_revoked = asker(&layer);
+        let (start, length) = (Instant::now(), length());
+        let mut seen = 0_u64;
+        while start.elapsed() < length {
+            let n = started.load(Ordering::Acquire);
+            // If the second part isn't there yet, a look that came before can't have seen the first.
+            let first = is_revoked(key(n, "b").into());
+            let second = is_revoked(key(n, "a").into());
+            assert!(!first || second, "half a batch");
+            seen += u64::from(first);
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(seen > 0);
+    });
+}
+
+/// Entries are forgotten, and taken over by lists, while others look: what either says is refused throughout.
+#[test]
+fn nobody_is_let_in_while_something_is_forgotten_or_taken_over() {
+    let (layer, sink) = RevocationLayer::pair(by_body);
+    let layer = layer
+        .with_leeway(Duration::ZERO)
+        .with_capacity(NonZeroUsize::new(500).unwrap());
+    let epoch = Timestamp::now().as_unix_secs() - 1_000_000;
+    let (listed, kept) = (Key::subject("listed"), Key::subject("kept"));
+    let install = |nth: u64| {
+        let list = Snapshot::builder(Timestamp::from_unix_secs(epoch + nth));
+        // As of later than any event, so that the list takes each of them over.
+        let at = Timestamp::from_unix_secs(epoch + 2_000_000);
+        sink.install(list.with_entry(&Revocation::of(listed).at(at)).build())
+            .unwrap();
+    };
+    install(0);
+    sink.apply(Revocation::of(kept)).unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let (mut events, mut forgotten, mut held) = (0_u64, 0, 0);
+            while !stop.load(Ordering::Relaxed) {
+                events += 1;
+                let now = Timestamp::now();
+                let brief = Key::subject(&events.to_string());
+                // Those for which there is no room yet are to be repeated.
+                if sink.apply(Revocation::of(brief).forget_at(now)).is_ok() {
+                    assert!(matches!(sink.decide(&brief.into()), Verdict::Revoked(_)), "{events}");
+                }
+                sink.apply(Revocation::of(listed).at(now).forget_at(now))
+                    .unwrap_or_default();
+                let holds = sink.status().overlay.entries;
+                forgotten += u64::from(holds + 100 < held);
+                held = holds;
+            }
+            (events, forgotten)
+        });
+        let installer = scope.spawn(|| {
+            let mut installs = 0;
+            while !stop.load(Ordering::Relaxed) {
+                installs += 1;
+                install(installs);
+            }
+            installs
+        });
+        let mut is_revoked = asker(&layer);
+        let (start, length) = (Instant::now(), length());
+        let mut looks = 0_u64;
+        while start.elapsed() < length && !writer.is_finished() {
+            assert!(is_revoked(listed.into()), "what the list says was admitted");
+            assert!(is_revoked(kept.into()), "what an event says was admitted");
+            assert!(!is_revoked(Key::subject("nobody").into()));
+            looks += 3;
+        }
+        stop.store(true, Ordering::Relaxed);
+        let ((events, forgotten), installs) = (writer.join().unwrap(), installer.join().unwrap());
+        assert!(
+            events > 1_000 && forgotten > 0 && installs > 20 && looks > 1_000,
+            "{events} events, forgotten {forgotten} times, {installs} installs, {looks} looks"
+        );
+    });
+}

@@ -1,7 +1,0 @@
-//! Stands in for `src/domain.rs`: of all that a domain knows, what is in force is enough here.
-
-use crate::store::Store;
-
-pub(crate) struct Domain {
-    pub(crate) store: Store,
-}

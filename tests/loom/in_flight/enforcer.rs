@@ -1,0 +1,110 @@
+//! Stands in for the store: one key is revoked at some time, for good, and its event concerns whoever waits for it. It publishes
+//! and calls in the order that `src/store.rs` does.
+
+use std::sync::Arc;
+
+use loom::sync::Mutex;
+use loom::sync::atomic::{AtomicU64, Ordering};
+
+use crate::model::event::{Effect, Reason};
+use crate::model::key::{Key, KeyKind};
+use crate::model::options::Settings;
+use crate::model::verdict::{Revoked, Source};
+use crate::state::terms::Terms;
+use crate::state::waiters::Live;
+
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(crate) domain: Domain,
+    pub(crate) settings: Settings,
+}
+
+#[derive(Debug)]
+pub(crate) struct Domain {
+    pub(crate) store: Store,
+}
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// In place of the pointer to a state: its version, and whether [`key`] is revoked in it.
+    state: AtomicU64,
+    /// The hint.
+    version: AtomicU64,
+    writer: Mutex<()>,
+    pub(crate) live: Live,
+}
+
+/// The key that is revoked.
+pub(crate) fn key() -> Key {
+    Key::token("t")
+}
+
+impl Flight {
+    pub(crate) fn new() -> Arc<Self> {
+        let store = Store {
+            state: AtomicU64::new(0),
+            version: AtomicU64::new(0),
+            writer: Mutex::new(()),
+            live: Live::with_shards(1),
+        };
+        Arc::new(Self {
+            domain: Domain { store },
+            settings: Settings::default(),
+        })
+    }
+
+    pub(crate) fn end(&self, why: Revoked) -> Option<Revoked> {
+        Some(why)
+    }
+}
+
+impl Store {
+    /// The version that admits, or `None` if the key is revoked already.
+    pub(crate) fn admit(&self) -> Option<u64> {
+        let state = self.state.load(Ordering::Acquire);
+        (state & 1 == 0).then_some(state >> 1)
+    }
+
+    pub(crate) fn has_changed_since(&self, seen: u64) -> bool {
+        self.version.load(Ordering::Relaxed) != seen
+    }
+
+    pub(crate) fn ending(&self, terms: &Terms, seen: &mut u64) -> Option<Revoked> {
+        let state = self.state.load(Ordering::Acquire);
+        if std::mem::replace(seen, state >> 1) == state >> 1 {
+            return None;
+        }
+        (state & 1 == 1 && terms.keys().contains(&key())).then_some(Revoked {
+            kind: KeyKind::Token,
+            effect: Effect::Block,
+            source: Source::Event,
+            reason: Reason::Unspecified,
+        })
+    }
+
+    /// An event for the key.
+    pub(crate) fn revoke(&self) {
+        self.publish(1);
+        self.live.call(&key(), || |_: &Terms| true);
+    }
+
+    /// A list that carries the key.
+    pub(crate) fn install(&self) {
+        self.publish(1);
+        self.live.call_all(|_: &Terms| true);
+    }
+
+    /// An event for another key.
+    pub(crate) fn revoke_another(&self) {
+        self.publish(0);
+        self.live.call(&Key::subject("another"), || |_: &Terms| true);
+    }
+
+    pub(crate) fn publish(&self, revoked: u64) {
+        let _one_at_a_time = self.writer.lock().unwrap();
+        let state = self.state.load(Ordering::Acquire);
+        let version = (state >> 1) + 1;
+        self.state.swap(version << 1 | state & 1 | revoked, Ordering::AcqRel);
+        self.version.store(version, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,20 @@
+//! `src/model`, as far as the models need it.
+
+#[path = "../../src/model/credential.rs"]
+pub(crate) mod credential;
+#[path = "../../src/model/event.rs"]
+pub(crate) mod event;
+#[path = "../../src/model/key.rs"]
+pub(crate) mod key;
+#[path = "../../src/model/key_secrets.rs"]
+pub(crate) mod key_secrets;
+#[path = "../../src/model/options.rs"]
+pub(crate) mod options;
+#[path = "../../src/model/policy.rs"]
+pub(crate) mod policy;
+#[path = "../../src/model/reach.rs"]
+pub(crate) mod reach;
+#[path = "../../src/model/timestamp.rs"]
+pub(crate) mod timestamp;
+#[path = "../../src/model/verdict.rs"]
+pub(crate) mod verdict;

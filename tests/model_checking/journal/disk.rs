@@ -1,0 +1,157 @@
+//! What is on disk, as a value; and the crate's own journal, which says what becomes of it.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use redb::backends::InMemoryBackend;
+
+use crate::domain::trust_domain::Domain;
+use crate::journal::commit_count::Witness;
+use crate::journal::database::{Book, INCOMPLETE, ISSUED, LOST, NEWEST, PRINT};
+use crate::journal::digest::Print;
+use crate::journal::expiry::{Judge, Tidying};
+use crate::journal::request::Item;
+use crate::journal::row::to_row;
+use crate::memory::{Held, Memory};
+use crate::model::key_secrets::Secrets;
+use crate::model::timestamp::Timestamp;
+use crate::universe::{KEYS, KEYS_IN_USE, List, NOW, secs};
+
+/// What the database holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Pages {
+    pub(crate) rows: [Option<Held>; KEYS],
+    /// When the newest list was issued that was ever installed.
+    pub(crate) newest: Option<u8>,
+    /// When the kept list was issued.
+    pub(crate) issued: Option<u8>,
+    /// Which one that is, as far as the database can tell.
+    pub(crate) print: Option<List>,
+    /// When another list was issued that says more than the kept one.
+    pub(crate) incomplete: Option<u8>,
+}
+
+/// What the clerk is ordered to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Order {
+    Entry(usize, Held),
+    Incomplete(u8),
+    List(List),
+    Newest(u8),
+}
+
+impl Pages {
+    /// Has the crate write these orders in one commit, to a database in memory that holds this; once for each.
+    pub(crate) fn after(self, orders: &[Order]) -> Self {
+        type Known = Mutex<HashMap<(Pages, Vec<Order>), Pages>>;
+        static KNOWN: LazyLock<Known> = LazyLock::new(Mutex::default);
+        let question = (self, orders.to_vec());
+        if let Some(known) = KNOWN.lock().unwrap().get(&question) {
+            return *known;
+        }
+        let mut book = self.book();
+        let items: Vec<_> = orders.iter().map(|order| order.item()).collect();
+        book.write(|page| items.iter().try_for_each(|item| item.put(page)))
+            .unwrap();
+        let lists = orders.iter().filter_map(|order| match order {
+            Order::List(list) => Some(*list),
+            _ => None,
+        });
+        let after = Self::of(&book, self.print.into_iter().chain(lists));
+        KNOWN.lock().unwrap().insert(question, after);
+        after
+    }
+
+    /// Has the crate let go of what it takes to be superfluous while `memory` is in force and `kept` is the list that is kept.
+    pub(crate) fn swept(self, kept: Option<List>, memory: Memory) -> Self {
+        type Known = Mutex<HashMap<(Pages, Option<List>, Memory), Pages>>;
+        static KNOWN: LazyLock<Known> = LazyLock::new(Mutex::default);
+        let question = (self, kept, memory);
+        if let Some(known) = KNOWN.lock().unwrap().get(&question) {
+            return *known;
+        }
+        let mut tidying = Tidying::default();
+        if let Some(list) = kept {
+            tidying.begin(Arc::new(list.snapshot()));
+        }
+        let judge = Judge {
+            domain: &Domain { store: memory.store() },
+            now: secs(NOW),
+        };
+        let mut book = self.book();
+        tidying.step(&mut book, &judge).unwrap();
+        let after = Self::of(&book, self.print);
+        KNOWN.lock().unwrap().insert(question, after);
+        after
+    }
+
+    /// A database that holds this.
+    fn book(&self) -> Book {
+        let path = Path::new("in memory");
+        let witness = Witness::new(path, tempfile::tempfile().unwrap());
+        let mut book = Book::create(path, InMemoryBackend::new(), witness, Secrets::in_use(), false).unwrap();
+        let numbers = [
+            (NEWEST, self.newest),
+            (ISSUED, self.issued),
+            (INCOMPLETE, self.incomplete),
+        ];
+        let written = book.write(|page| {
+            for (key, held) in self.rows.iter().enumerate() {
+                if let Some(held) = held {
+                    let (key, row) = to_row(&held.entry(key));
+                    page.entries.insert(key, row)?;
+                }
+            }
+            for (name, at) in numbers {
+                if let Some(at) = at {
+                    page.set_time(name, secs(at))?;
+                }
+            }
+            if let Some(list) = &self.print {
+                page.texts.insert(PRINT, print(list).as_bytes())?;
+            }
+            Ok(())
+        });
+        written.unwrap();
+        book
+    }
+
+    /// What this database holds, of which the print is that of one of these lists.
+    fn of(book: &Book, lists: impl IntoIterator<Item = List>) -> Self {
+        let entries = book.entries().unwrap();
+        let row = |key| entries.iter().find(|entry| entry.key == key).map(Held::of_entry);
+        let second = |at: Timestamp| at.as_unix_secs() as u8;
+        let time = |name| book.time(name).unwrap().map(second);
+        assert_eq!(book.time(LOST).unwrap(), None, "no database is damaged here");
+        let printed = book.text(PRINT).unwrap().and_then(|bytes| Print::from_bytes(&bytes));
+        Self {
+            rows: KEYS_IN_USE.map(row),
+            newest: time(NEWEST),
+            issued: time(ISSUED),
+            print: lists.into_iter().find(|list| printed == Some(print(list))),
+            incomplete: time(INCOMPLETE),
+        }
+    }
+}
+
+impl Order {
+    fn item(self) -> Item {
+        match self {
+            Self::Entry(key, held) => Item::Entries(vec![held.entry(key)]),
+            Self::Incomplete(at) => Item::Incomplete(secs(at)),
+            Self::List(list) => Item::List {
+                list: Arc::new(list.snapshot()),
+                print: print(&list),
+                keys: None,
+                accepted_at: secs(NOW),
+            },
+            Self::Newest(at) => Item::Newest(secs(at)),
+        }
+    }
+}
+
+/// As if its document were what it says.
+fn print(list: &List) -> Print {
+    Print::of(format!("{list:?}").as_bytes())
+}
