@@ -18,7 +18,9 @@ use http_body::{Body, Frame};
 use tokio::sync::watch;
 use tower::{Service, service_fn};
 use tower_layer::Layer;
-use tower_revocation::{Credential, EventSink, Key, ResponseBody, Revocation, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{
+    Credential, EventSink, Key, ResponseBody, Revocation, RevocationLayer, RevocationList, Timestamp,
+};
 
 /// A body that has a piece each time, or never.
 #[derive(Clone, Copy)]
@@ -43,7 +45,7 @@ type ByBody = fn(&Request<Credential>) -> Credential;
 fn pair() -> (RevocationLayer<ByBody>, EventSink) {
     let by_body: ByBody = |request| request.body().clone();
     let (layer, sink) = RevocationLayer::pair(by_body);
-    sink.install(Snapshot::builder(Timestamp::now()).build())
+    sink.install(RevocationList::builder(Timestamp::now()).build())
         .expect("the first list");
     (layer, sink)
 }
@@ -85,11 +87,11 @@ fn event(criterion: &mut Criterion) {
         assert_eq!(sink.status().in_flight.waiting, streams);
         let mut next = others.iter().cycle();
         group.bench_function(format!("ours/{name}"), |bencher| {
-            bencher.iter(|| sink.apply(Revocation::of(*next.next().expect("without end"))));
+            bencher.iter(|| sink.apply(Revocation::block(*next.next().expect("without end"))));
         });
         let tenant = Key::tenant("another");
         group.bench_function(format!("ours_shared_key/{name}"), |bencher| {
-            bencher.iter(|| sink.apply(Revocation::of(tenant)));
+            bencher.iter(|| sink.apply(Revocation::block(tenant)));
         });
         assert_eq!(sink.status().in_flight.woken, 0);
     }

@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 use tempfile::TempDir;
 use tower_revocation::journal::Journal;
-use tower_revocation::{Credential, EventSink, Key, Lists, Revocation, RevocationLayer, Verdict};
+use tower_revocation::{Credential, EventSink, Key, ListPolicy, Revocation, RevocationLayer, Verdict};
 
 const CALLERS: u64 = 64;
 
@@ -65,7 +65,7 @@ impl Ours {
         let directory = directory();
         let journal = Journal::open(directory.path()).expect("a journal");
         let (layer, sink) = RevocationLayer::pair(|_: &()| None::<Credential>);
-        drop(layer.with_lists(Lists::None));
+        drop(layer.with_lists(ListPolicy::NotUsed));
         sink.keep_in(journal).expect("it is kept");
         Self {
             sink,
@@ -77,7 +77,7 @@ impl Ours {
         let from = self.held();
         let took = spread(events, callers, |number| {
             let key = Key::token(&format!("{}", from + number));
-            self.sink.apply(Revocation::of(key)).expect("it is kept");
+            self.sink.apply(Revocation::block(key)).expect("it is kept");
         });
         self.check(from, events);
         took
@@ -92,7 +92,7 @@ impl Ours {
         let caller = async |caller: u64| {
             for number in (caller..events).step_by(usize::try_from(callers).expect("few")) {
                 let key = Key::token(&format!("{}", from + number));
-                self.sink.apply_async(Revocation::of(key)).await.expect("it is kept");
+                self.sink.apply_async(Revocation::block(key)).await.expect("it is kept");
             }
         };
         let started = Instant::now();

@@ -21,7 +21,7 @@ use http_body::Body;
 use tower::{Layer, Service};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::validate_request::ValidateRequestHeaderLayer;
-use tower_revocation::{Credential, EventSink, RevocationLayer, Snapshot, Timestamp, identify};
+use tower_revocation::{Credential, EventSink, RevocationLayer, RevocationList, Timestamp, identify};
 
 fn layer(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -98,9 +98,11 @@ where
 }
 
 fn fill(sink: &EventSink, entries: usize) {
-    let mut list = Snapshot::builder(Timestamp::now());
+    let mut list = RevocationList::builder(Timestamp::now());
     for token in common::tokens(common::LIST, entries) {
-        list.push(&tower_revocation::Revocation::of(tower_revocation::Key::token(&token)));
+        list.push(&tower_revocation::Revocation::block(tower_revocation::Key::token(
+            &token,
+        )));
     }
     sink.install(list.build()).expect("the first list");
 }

@@ -13,7 +13,7 @@ use http::Request;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::{Layer, Service};
 use tower_revocation::metrics::Exporter;
-use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Snapshot, Timestamp, identify};
+use tower_revocation::{Credential, Key, Revocation, RevocationLayer, RevocationList, Timestamp, identify};
 
 /// A request: counted as ever; the same with an exporter and a recorder; and what one would hand-roll, the facade's macro in a
 /// layer around it.
@@ -30,7 +30,7 @@ fn request(criterion: &mut Criterion) {
     };
     let pair = || {
         let (layer, sink) = RevocationLayer::pair(identify::extension::<Credential>());
-        sink.install(Snapshot::builder(Timestamp::now()).build())
+        sink.install(RevocationList::builder(Timestamp::now()).build())
             .expect("the first list");
         (layer, sink)
     };
@@ -84,7 +84,7 @@ fn event(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 at = (at + 1) % ids.len();
-                let event = Revocation::of(Key::subject(&ids[at])).at(Timestamp::now());
+                let event = Revocation::block(Key::subject(&ids[at])).at(Timestamp::now());
                 metrics::with_local_recorder(&recorder, || sink.apply(event)).expect("there is room");
             });
         });

@@ -21,7 +21,7 @@ use http_body_util::{Empty, Full};
 use tokio::time::{Instant, sleep};
 use tower::service_fn;
 use tower_revocation::crl::{DEFAULT_FAST_PACE, DEFAULT_SLOW_PACE, KeySet, ListError, ListFormat, Poller, PublicKey};
-use tower_revocation::{Credential, EventSink, FeedState, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{Credential, EventSink, FeedState, RevocationLayer, RevocationList, Timestamp};
 
 fn main() -> io::Result<()> {
     let gateways = std::env::args()
@@ -155,8 +155,8 @@ impl Registry {
 struct Plain;
 
 impl ListFormat for Plain {
-    fn read_list(&self, _: &[u8], _: &KeySet, _: Timestamp) -> Result<Snapshot, ListError> {
-        Ok(Snapshot::builder(Timestamp::from_unix_secs(1)).build())
+    fn read_list(&self, _: &[u8], _: &KeySet, _: Timestamp) -> Result<RevocationList, ListError> {
+        Ok(RevocationList::builder(Timestamp::from_unix_secs(1)).build())
     }
 
     fn read_keys(&self, _: &[u8]) -> Result<KeySet, ListError> {

@@ -14,7 +14,7 @@ use ed25519_dalek::SigningKey;
 use signed_list::signed;
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeySet, ListFormat, PublicKey};
-use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{Credential, Key, Revocation, RevocationLayer, RevocationList, Timestamp};
 
 #[expect(clippy::print_stdout, reason = "figures are what it is for")]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -24,10 +24,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let _layer = layer.with_capacity(capacity);
 
     let before = resident("VmRSS")?;
-    sink.apply_all((0..entries).map(|i| Revocation::of(Key::subject(&format!("agent {i}")))))?;
+    sink.apply_all((0..entries).map(|i| Revocation::block(Key::subject(&format!("agent {i}")))))?;
     // Another event, so that the state that readers do not see has caught up as well.
-    sink.apply(Revocation::of(Key::subject("another")))?;
-    sink.apply(Revocation::of(Key::subject("and another")))?;
+    sink.apply(Revocation::block(Key::subject("another")))?;
+    sink.apply(Revocation::block(Key::subject("and another")))?;
     let overlay = resident("VmRSS")? - before;
     println!(
         "overlay   {:>6.1} bytes an entry, resident",
@@ -35,9 +35,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     let before = resident("VmRSS")?;
-    let mut list = Snapshot::builder(Timestamp::from_unix_secs(1));
+    let mut list = RevocationList::builder(Timestamp::from_unix_secs(1));
     for i in 0..entries {
-        list.push(&Revocation::of(Key::token(&format!("token {i}"))));
+        list.push(&Revocation::block(Key::token(&format!("token {i}"))));
     }
     sink.install(list.build())?;
     let snapshot = resident("VmRSS")?.saturating_sub(before);

@@ -74,7 +74,7 @@ async fn fill(directory: &Path, entries: usize) -> Result<(), Failure> {
     let sink = sink(Journal::open(directory)?, entries)?;
     for batch in 0..entries.div_ceil(BATCH) {
         let numbers = batch * BATCH..((batch + 1) * BATCH).min(entries);
-        sink.apply_all(numbers.map(|number| Revocation::of(subject(number))))?;
+        sink.apply_all(numbers.map(|number| Revocation::block(subject(number))))?;
     }
     let told = started.elapsed();
     let poller = poller(

@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tower_revocation::{
-    Credential, EventSink, GuardExtension, Key, Lists, Revocation, RevocationGuard, RevocationLayer, identify,
+    Credential, EventSink, GuardExtension, Key, ListPolicy, Revocation, RevocationGuard, RevocationLayer, identify,
 };
 
 /// The application: `GET /chat` with a header `session`, and `POST /logout/{session}`.
@@ -32,7 +32,7 @@ pub fn app() -> Router {
     let (revocation, sink) = RevocationLayer::pair(by_session);
     // Sessions live and end within this process: there is no list of those that ended elsewhere.
     let revocation = revocation
-        .with_lists(Lists::None)
+        .with_lists(ListPolicy::NotUsed)
         .with_guard_extension(GuardExtension::Insert);
     Router::new()
         .route("/chat", any(chat))
@@ -56,7 +56,7 @@ async fn authenticate(mut request: Request, next: Next) -> Result<Response, Stat
 }
 
 async fn log_out(State(sink): State<EventSink>, Path(session): Path<String>) -> StatusCode {
-    match sink.apply(Revocation::of(Key::session(&session))) {
+    match sink.apply(Revocation::block(Key::session(&session))) {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
     }

@@ -44,11 +44,11 @@ pub use model::policy::*;
 pub use model::reach::Reach;
 pub use model::refusal::{DEFAULT_RETRY_AFTER, Refusal};
 pub use model::timestamp::Timestamp;
-pub use model::verdict::{Freshness, RevocationStatus, Revoked, Source, Unknown, Verdict};
+pub use model::verdict::{Freshness, ListFreshness, Revoked, RevokedBy, Unknown, Verdict};
 pub use respond::body::{ResponseBody, StreamCut};
 pub use sink::EventSink;
 pub use state::accept::{ApplyError, InstallError};
-pub use state::snapshot::{Snapshot, SnapshotBuilder};
+pub use state::snapshot::{RevocationList, RevocationListBuilder};
 
 #[doc(inline)]
 pub use status::{Concern, ConcernCode, FeedState, Status};

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::common::error_text::words;
+use crate::common::error_text::error_text;
 use crate::domain::applied::Pending;
-use crate::domain::trust_domain::Domain;
-use crate::in_flight::enforcer::Flight;
+use crate::domain::trust_domain::TrustDomain;
+use crate::in_flight::enforcer::Enforcer;
 use crate::in_flight::guard::RevocationGuard;
 use crate::model::credential::Credential;
 use crate::model::decode::{Decode, DecodeError, Decoded, Disposition, Ended};
 use crate::model::event::Event;
-use crate::model::options::Settings;
+use crate::model::options::LayerOptions;
 use crate::model::timestamp::Timestamp;
 use crate::model::verdict::Verdict;
 use crate::state::accept::{AcceptedList, ApplyError, InstallError};
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 use crate::state::view::State;
 use crate::status::{FeedState, Status};
 
@@ -31,17 +31,17 @@ use crate::status::{FeedState, Status};
 ///
 /// # fn demo(sink: &EventSink) -> Result<(), tower_revocation::ApplyError> {
 /// // The queue says that an agent was revoked; from the next line on it is refused.
-/// sink.apply(Revocation::of(Key::subject("did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN")))?;
+/// sink.apply(Revocation::block(Key::subject("did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN")))?;
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct EventSink {
-    domain: Arc<Domain>,
+    domain: Arc<TrustDomain>,
 }
 
 impl EventSink {
-    pub(crate) const fn new(domain: Arc<Domain>) -> Self {
+    pub(crate) const fn new(domain: Arc<TrustDomain>) -> Self {
         Self { domain }
     }
 
@@ -50,7 +50,7 @@ impl EventSink {
     /// With a journal (feature `journal`) it returns when the event is durable as well: it blocks for a write to disk, so
     /// tasks use [`apply_async`](Self::apply_async). The event is in force before that, and stays so if the write fails.
     ///
-    /// Costs some hundred nanoseconds, whatever the size of the overlay, and a wake for each piece of work in flight that it
+    /// Costs some hundred nanoseconds, whatever the size of the overlay, and a wake for each piece of work in enforcer that it
     /// ends, on this thread; an event for everything looks at all work that waits. Every ten minutes, and every second
     /// where room is short, one call looks through all of the overlay for what may be forgotten.
     ///
@@ -150,7 +150,7 @@ impl EventSink {
     /// Events keep their say: an overlay entry yields only where the list carries the same key. A list of the same
     /// second as the installed one is joined with it, since nobody can tell which is newer.
     ///
-    /// Takes time proportional to the overlay and, unless the list is empty, to the work in flight that waits; with a list of
+    /// Takes time proportional to the overlay and, unless the list is empty, to the work in enforcer that waits; with a list of
     /// the same second also to both lists. The replaced list is freed before this returns.
     ///
     /// # Errors
@@ -164,15 +164,15 @@ impl EventSink {
     /// A journal keeps no more of it than when it was issued, so that no older one can be installed after a restart: it can
     /// keep a list only as it was signed, which the poller does. It blocks for a write to disk then. A failure shows in
     /// [`status`](Self::status).
-    pub fn install(&self, snapshot: Snapshot) -> Result<(), InstallError> {
+    pub fn install(&self, snapshot: RevocationList) -> Result<(), InstallError> {
         let issued_at = self.admit(snapshot)?.list.issued_at();
         self.domain.poll_succeeded();
         if let (Some(journal), Some(issued_at)) = (self.domain.journal.get(), issued_at) {
-            if !self.domain.store.look(State::is_lost) {
-                drop(journal.keep_made_good());
+            if !self.domain.store.look(State::needs_list) {
+                drop(journal.persist_resynced());
             }
             // The list is in force whatever comes of it, and whatever is kept next takes that along.
-            let _ = journal.keep_newest(issued_at).wait();
+            let _ = journal.persist_newest(issued_at).wait();
         }
         Ok(())
     }
@@ -183,7 +183,7 @@ impl EventSink {
     ///
     /// [`InstallError::Unsigned`] if a signed list was ever seen: an unsigned answer never removes anything.
     pub fn install_none(&self) -> Result<(), InstallError> {
-        self.domain.store.install(Snapshot::empty(), Timestamp::now())?;
+        self.domain.store.install(RevocationList::empty(), Timestamp::now())?;
         self.domain.poll_succeeded();
         Ok(())
     }
@@ -268,11 +268,11 @@ impl EventSink {
     /// It doesn't admit: [`decide`](Self::decide) first. A credential that was rotated is refused there, and never told of here.
     #[must_use]
     pub fn guard(&self, credential: impl Into<Credential>) -> RevocationGuard {
-        let flight = Flight {
+        let enforcer = Enforcer {
             domain: Arc::clone(&self.domain),
-            settings: Settings::default(),
+            settings: LayerOptions::default(),
         };
-        RevocationGuard::new(&Arc::new(flight), Some(&credential.into()))
+        RevocationGuard::new(&Arc::new(enforcer), Some(&credential.into()))
     }
 
     /// Everything an operator asks about, as of now.
@@ -289,12 +289,12 @@ impl EventSink {
     }
 
     #[cfg(any(feature = "crl-poll", feature = "journal", feature = "metrics", feature = "source"))]
-    pub(crate) const fn domain(&self) -> &Arc<Domain> {
+    pub(crate) const fn domain(&self) -> &Arc<TrustDomain> {
         &self.domain
     }
 
     /// Installs a list, and leaves it to the caller to have it kept, and to say how that went.
-    pub(crate) fn admit(&self, snapshot: Snapshot) -> Result<AcceptedList, InstallError> {
+    pub(crate) fn admit(&self, snapshot: RevocationList) -> Result<AcceptedList, InstallError> {
         let admitted = self.domain.store.install(snapshot, Timestamp::now())?;
         tracing::info!(
             entries = admitted.list.entries(),
@@ -349,7 +349,7 @@ impl EventSink {
                 self.refresh();
                 Err(Ended::applied())
             }
-            Err(error) => Err(Ended::dead_letter(error.field(), words(&error))),
+            Err(error) => Err(Ended::dead_letter(error.field(), error_text(&error))),
         }
     }
 
@@ -400,9 +400,9 @@ impl EventSink {
 pub(crate) fn ended(applied: Result<(), ApplyError>) -> Ended {
     match applied {
         Ok(()) => Ended::applied(),
-        Err(error @ ApplyError::AtCapacity { .. }) => Ended::retry("at-capacity", words(&error)),
-        Err(error @ ApplyError::NotDurable { .. }) => Ended::retry("not-durable", words(&error)),
-        Err(error @ ApplyError::FromFuture { .. }) => Ended::dead_letter("from-future", words(&error)),
+        Err(error @ ApplyError::AtCapacity { .. }) => Ended::retry("at-capacity", error_text(&error)),
+        Err(error @ ApplyError::NotDurable { .. }) => Ended::retry("not-durable", error_text(&error)),
+        Err(error @ ApplyError::FromFuture { .. }) => Ended::dead_letter("from-future", error_text(&error)),
     }
 }
 
@@ -413,13 +413,13 @@ mod tests {
     use crate::model::key::Key;
 
     fn sink() -> EventSink {
-        EventSink::new(Arc::new(Domain::new()))
+        EventSink::new(Arc::new(TrustDomain::new()))
     }
 
     /// `r` and an id revokes, everything else is ignored.
     fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
         match message.strip_prefix(b"r") {
-            Some(id) => Ok(Revocation::of(Key::token(&String::from_utf8_lossy(id))).into()),
+            Some(id) => Ok(Revocation::block(Key::token(&String::from_utf8_lossy(id))).into()),
             None => Ok(Decoded::Ignored("another".into())),
         }
     }

@@ -4,7 +4,7 @@
 #![allow(unreachable_pub, reason = "a module of several programs")]
 
 use fastrand::Rng;
-use tower_revocation::{Credential, EventSink, Key, Revocation, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{Credential, EventSink, Key, Revocation, RevocationLayer, RevocationList, Timestamp};
 
 /// How many credentials the requests are drawn from, so that none of them stays in a cache.
 pub const CREDENTIALS: usize = 262_144;
@@ -72,12 +72,12 @@ pub fn sink(snapshot: usize, overlay: usize) -> EventSink {
     let (layer, sink) = RevocationLayer::pair(|_: &()| Credential::new());
     let capacity = std::num::NonZeroUsize::new(100_000_000).expect("not zero");
     drop(layer.with_capacity(capacity));
-    let mut list = Snapshot::builder(Timestamp::now()).with_capacity(tower_revocation::KeyKind::Token, snapshot);
+    let mut list = RevocationList::builder(Timestamp::now()).with_capacity(tower_revocation::KeyKind::Token, snapshot);
     for token in tokens(LIST, snapshot) {
-        list.push(&Revocation::of(Key::token(&token)));
+        list.push(&Revocation::block(Key::token(&token)));
     }
     sink.install(list.build()).expect("the first list");
-    sink.apply_all(subjects(EVENTS, overlay).map(|subject| Revocation::of(Key::subject(&subject))))
+    sink.apply_all(subjects(EVENTS, overlay).map(|subject| Revocation::block(Key::subject(&subject))))
         .expect("there is room");
     sink
 }

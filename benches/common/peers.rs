@@ -41,7 +41,7 @@ impl Peer for Ours {
     }
 
     fn revoke(&self, id: String) {
-        let revocation = tower_revocation::Revocation::of(tower_revocation::Key::subject(&id));
+        let revocation = tower_revocation::Revocation::block(tower_revocation::Key::subject(&id));
         self.0.apply(revocation).expect("there is room");
     }
 }

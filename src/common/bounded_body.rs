@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 
 /// Reads a body that may be endless, and never more of it than `cap`, into one piece: small frames cost no more than large
 /// ones. Room is made at once for what it announces, up to `believed` bytes.
-pub(crate) async fn whole<B>(body: B, cap: usize, believed: usize) -> Result<Vec<u8>, Unread>
+pub(crate) async fn read_bounded<B>(body: B, cap: usize, believed: usize) -> Result<Vec<u8>, Unread>
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -58,12 +58,12 @@ mod tests {
     #[tokio::test]
     async fn reads_no_more_than_the_cap() {
         let body = |length: usize| Full::new(Bytes::from(vec![b'x'; length]));
-        assert_eq!(whole(body(10), 10, 10).await.unwrap().len(), 10);
-        assert!(matches!(whole(body(11), 10, 10).await, Err(Unread::TooLarge)));
+        assert_eq!(read_bounded(body(10), 10, 10).await.unwrap().len(), 10);
+        assert!(matches!(read_bounded(body(11), 10, 10).await, Err(Unread::TooLarge)));
         // One that doesn't announce its length.
         let chunks = tokio_stream::iter((0..3).map(|_| Ok::<_, std::io::Error>(Frame::data(Bytes::from("1234")))));
         assert!(matches!(
-            whole(StreamBody::new(chunks), 10, 10).await,
+            read_bounded(StreamBody::new(chunks), 10, 10).await,
             Err(Unread::TooLarge)
         ));
     }
@@ -74,7 +74,7 @@ mod tests {
             Ok(Frame::data(Bytes::from("1234"))),
             Err(std::io::Error::other("connection reset")),
         ];
-        let broken = whole(StreamBody::new(tokio_stream::iter(frames)), 10, 10).await;
+        let broken = read_bounded(StreamBody::new(tokio_stream::iter(frames)), 10, 10).await;
         assert!(matches!(broken, Err(Unread::Broken(_))));
     }
 }

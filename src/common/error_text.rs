@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 
 /// An error and its causes in one line, of bounded length: parts of it may come from outside.
-pub(crate) fn words(error: &(dyn Error + 'static)) -> Cow<'static, str> {
+pub(crate) fn error_text(error: &(dyn Error + 'static)) -> Cow<'static, str> {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -14,7 +14,7 @@ use http_body_util::Empty;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use crate::common::bounded_body::{Unread, whole};
+use crate::common::bounded_body::{Unread, read_bounded};
 use crate::crl::list::ListError;
 use crate::state::accept::InstallError;
 
@@ -100,7 +100,7 @@ pub(crate) async fn get<C: HttpClient>(
     };
     timeout(limits.timeout, exchange(client, uri, validator, limits.size))
         .await
-        .unwrap_or(Err(Problem::Timeout(limits.timeout)))
+        .unwrap_or(Err(PollProblem::Timeout(limits.timeout)))
         .map_err(fail)
 }
 
@@ -109,7 +109,7 @@ async fn exchange<C: HttpClient>(
     uri: &Uri,
     validator: Option<&Validator>,
     size: usize,
-) -> Result<Answer, Problem> {
+) -> Result<Answer, PollProblem> {
     let mut request = Request::new(Empty::new());
     *request.uri_mut() = uri.clone();
     request
@@ -122,11 +122,11 @@ async fn exchange<C: HttpClient>(
     }
     poll_fn(|context| client.poll_ready(context))
         .await
-        .map_err(|cause| Problem::Client(cause.into()))?;
+        .map_err(|cause| PollProblem::Client(cause.into()))?;
     let response = client
         .call(request)
         .await
-        .map_err(|cause| Problem::Client(cause.into()))?;
+        .map_err(|cause| PollProblem::Client(cause.into()))?;
     let (head, body) = response.into_parts();
     Ok(match head.status {
         StatusCode::OK => Answer::Document {
@@ -143,15 +143,15 @@ async fn exchange<C: HttpClient>(
 }
 
 /// Reads a body that may be endless, and never more of it than `cap`.
-async fn read<B>(body: B, cap: usize) -> Result<Vec<u8>, Problem>
+async fn read<B>(body: B, cap: usize) -> Result<Vec<u8>, PollProblem>
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     // The registry is believed: a list is large, and room for it should be made once.
-    whole(body, cap, cap).await.map_err(|unread| match unread {
-        Unread::Broken(cause) => Problem::Body(cause),
-        Unread::TooLarge => Problem::TooLarge(cap),
+    read_bounded(body, cap, cap).await.map_err(|unread| match unread {
+        Unread::Broken(cause) => PollProblem::Body(cause),
+        Unread::TooLarge => PollProblem::TooLarge(cap),
     })
 }
 
@@ -171,12 +171,12 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 #[derive(Debug)]
 pub(crate) struct FetchError {
     pub(crate) uri: Uri,
-    pub(crate) problem: Problem,
+    pub(crate) problem: PollProblem,
 }
 
 /// What went wrong.
 #[derive(Debug)]
-pub(crate) enum Problem {
+pub(crate) enum PollProblem {
     Body(Box<dyn Error + Send + Sync>),
     Client(Box<dyn Error + Send + Sync>),
     Install(InstallError),
@@ -201,31 +201,31 @@ impl FetchError {
     /// What went wrong, in a word that may be counted by.
     pub(crate) const fn code(&self) -> &'static str {
         match &self.problem {
-            Problem::Body(_) => "body",
-            Problem::Client(_) => "client",
-            Problem::Install(InstallError::Rollback { .. }) => "rollback",
-            Problem::Install(_) => "install",
-            Problem::List(ListError::UnknownKey { .. }) => "unknown-key",
-            Problem::List(ListError::Invalid { .. }) => "invalid",
-            Problem::Lost(_) => "lost",
-            Problem::NotAll => "not-all",
-            Problem::NotKept(_) => "not-kept",
-            Problem::NothingToModify => "nothing-to-modify",
-            Problem::Status { .. } => "status",
-            Problem::Timeout(_) => "timeout",
-            Problem::TooLarge(_) => "too-large",
+            PollProblem::Body(_) => "body",
+            PollProblem::Client(_) => "client",
+            PollProblem::Install(InstallError::Rollback { .. }) => "rollback",
+            PollProblem::Install(_) => "install",
+            PollProblem::List(ListError::UnknownKey { .. }) => "unknown-key",
+            PollProblem::List(ListError::Invalid { .. }) => "invalid",
+            PollProblem::Lost(_) => "lost",
+            PollProblem::NotAll => "not-all",
+            PollProblem::NotKept(_) => "not-kept",
+            PollProblem::NothingToModify => "nothing-to-modify",
+            PollProblem::Status { .. } => "status",
+            PollProblem::Timeout(_) => "timeout",
+            PollProblem::TooLarge(_) => "too-large",
         }
     }
 
     /// Whether the list that was fetched is in force all the same.
     pub(crate) const fn is_in_force(&self) -> bool {
-        matches!(self.problem, Problem::NotAll | Problem::NotKept(_))
+        matches!(self.problem, PollProblem::NotAll | PollProblem::NotKept(_))
     }
 
     /// How long the server asked to be left alone.
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self.problem {
-            Problem::Status { retry_after, .. } => retry_after,
+            PollProblem::Status { retry_after, .. } => retry_after,
             _ => None,
         }
     }
@@ -235,20 +235,20 @@ impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uri = Plain(&self.uri);
         match &self.problem {
-            Problem::Body(_) => write!(f, "{uri}: body cannot be read to its end"),
-            Problem::Client(_) => write!(f, "{uri}: request failed"),
-            Problem::Install(_) => write!(f, "{uri}: list not installed"),
-            Problem::List(_) => write!(f, "{uri}: document refused"),
-            Problem::Lost(_) => write!(f, "{uri}: document could not be read"),
-            Problem::NotAll => write!(
+            PollProblem::Body(_) => write!(f, "{uri}: body cannot be read to its end"),
+            PollProblem::Client(_) => write!(f, "{uri}: request failed"),
+            PollProblem::Install(_) => write!(f, "{uri}: list not installed"),
+            PollProblem::List(_) => write!(f, "{uri}: document refused"),
+            PollProblem::Lost(_) => write!(f, "{uri}: document could not be read"),
+            PollProblem::NotAll => write!(
                 f,
                 "{uri}: list is in force, but one of the same second was lost that may say more: a later one is wanted"
             ),
-            Problem::NotKept(why) => write!(f, "{uri}: list is in force, but not kept: {why}"),
-            Problem::NothingToModify => write!(f, "{uri}: 304 in answer to an unconditional request"),
-            Problem::Status { status, .. } => write!(f, "{uri}: status {}", status.as_u16()),
-            Problem::Timeout(after) => write!(f, "{uri}: no complete answer within {after:?}"),
-            Problem::TooLarge(cap) => write!(f, "{uri}: body is larger than {cap} bytes"),
+            PollProblem::NotKept(why) => write!(f, "{uri}: list is in force, but not kept: {why}"),
+            PollProblem::NothingToModify => write!(f, "{uri}: 304 in answer to an unconditional request"),
+            PollProblem::Status { status, .. } => write!(f, "{uri}: status {}", status.as_u16()),
+            PollProblem::Timeout(after) => write!(f, "{uri}: no complete answer within {after:?}"),
+            PollProblem::TooLarge(cap) => write!(f, "{uri}: body is larger than {cap} bytes"),
         }
     }
 }
@@ -256,10 +256,10 @@ impl fmt::Display for FetchError {
 impl Error for FetchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.problem {
-            Problem::Body(cause) | Problem::Client(cause) => Some(cause.as_ref()),
-            Problem::Install(cause) => Some(cause),
-            Problem::List(cause) => Some(cause),
-            Problem::Lost(cause) => Some(cause),
+            PollProblem::Body(cause) | PollProblem::Client(cause) => Some(cause.as_ref()),
+            PollProblem::Install(cause) => Some(cause),
+            PollProblem::List(cause) => Some(cause),
+            PollProblem::Lost(cause) => Some(cause),
             _ => None,
         }
     }
@@ -308,7 +308,7 @@ mod tests {
     fn shows_no_secrets_of_a_uri() {
         let error = FetchError {
             uri: Uri::from_static("https://user:password@registry.example:8443/v1/crl?key=secret"),
-            problem: Problem::NothingToModify,
+            problem: PollProblem::NothingToModify,
         };
         assert!(
             error
@@ -322,11 +322,11 @@ mod tests {
     async fn reads_no_more_than_the_cap() {
         let body = |length: usize| http_body_util::Full::new(Bytes::from(vec![b'x'; length]));
         assert_eq!(read(body(10), 10).await.unwrap().len(), 10);
-        assert!(matches!(read(body(11), 10).await, Err(Problem::TooLarge(10))));
+        assert!(matches!(read(body(11), 10).await, Err(PollProblem::TooLarge(10))));
         // One that doesn't announce its length.
         let chunks =
             tokio_stream::iter((0..3).map(|_| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from("1234")))));
         let endless = http_body_util::StreamBody::new(chunks);
-        assert!(matches!(read(endless, 10).await, Err(Problem::TooLarge(10))));
+        assert!(matches!(read(endless, 10).await, Err(PollProblem::TooLarge(10))));
     }
 }

@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::crl::jws::JwsError;
 use crate::crl::keys::KeySet;
 use crate::model::timestamp::Timestamp;
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 
 /// A format of signed revocation lists.
 ///
@@ -23,7 +23,7 @@ pub trait ListFormat: Send + Sync + 'static {
     ///
     /// [`ListError::UnknownKey`] if none of `keys` has the list's `kid`: they are fetched anew, once.
     /// [`ListError::Invalid`] for anything else that is wrong; it names the field.
-    fn read_list(&self, body: &[u8], keys: &KeySet, now: Timestamp) -> Result<Snapshot, ListError>;
+    fn read_list(&self, body: &[u8], keys: &KeySet, now: Timestamp) -> Result<RevocationList, ListError>;
 
     /// Reads the issuer's signing keys.
     ///

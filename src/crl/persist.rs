@@ -3,36 +3,36 @@
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::crl::fetch::Problem;
+use crate::crl::fetch::PollProblem;
 use crate::crl::poller::Poller;
 use crate::domain::persistence::Fetched;
 use crate::state::accept::AcceptedList;
 
 impl<C, F> Poller<C, F> {
     /// Has the journal keep a list that was installed. Does not wait for ever, should the disk hang.
-    pub(super) async fn keep(&self, fetched: Fetched, admitted: AcceptedList) -> Result<(), Problem> {
+    pub(super) async fn keep(&self, fetched: Fetched, admitted: AcceptedList) -> Result<(), PollProblem> {
         let Some(journal) = self.sink.domain().journal.get() else {
             return Ok(());
         };
         if !admitted.is_as_offered {
             // Two lists of one second are one in memory, and cannot be one on disk. The next one takes the place of both.
-            let kept = journal.lists().keep_incomplete(&admitted.list).answer().await;
-            return kept.map_err(Problem::NotKept);
+            let kept = journal.lists().persist_incomplete(&admitted.list).answer().await;
+            return kept.map_err(PollProblem::NotKept);
         }
         let sink = self.sink.clone();
         let keeping = spawn_blocking(move || match sink.domain().journal.get() {
             Some(journal) => journal.lists().keep(&fetched, &admitted.list).map(|is_all| {
                 if is_all {
-                    sink.domain().store.lose(false);
+                    sink.domain().store.set_needs_list(false);
                 }
             }),
             None => Ok(()),
         });
         // Nor so long that the next list is late.
         match timeout(self.limits.timeout.min(self.fast), keeping).await {
-            Ok(Ok(kept)) => kept.map_err(Problem::NotKept),
-            Ok(Err(lost)) => Err(Problem::Lost(lost)),
-            Err(_) => Err(Problem::NotKept("the disk has not answered in time".into())),
+            Ok(Ok(kept)) => kept.map_err(PollProblem::NotKept),
+            Ok(Err(lost)) => Err(PollProblem::Lost(lost)),
+            Err(_) => Err(PollProblem::NotKept("the disk has not answered in time".into())),
         }
     }
 }
@@ -54,31 +54,31 @@ mod tests {
 
     use super::*;
     use crate::crl::{KeySet, ListError, ListFormat};
-    use crate::domain::persistence::{Keep, KeepLists, KeptList, Ticket, Unusable};
+    use crate::domain::persistence::{Durable, KeptList, Persist, PersistLists, Unusable};
     use crate::middleware::RevocationLayer;
     use crate::model::credential::Credential;
     use crate::model::timestamp::Timestamp;
     use crate::state::entry::Entry;
-    use crate::state::snapshot::Snapshot;
+    use crate::state::snapshot::RevocationList;
     use crate::status::{JournalStart, JournalStatus};
 
     /// A journal whose disk never answers.
     struct Hung;
 
-    impl Keep for Hung {
-        fn keep(&self, _: Vec<Entry>) -> Ticket {
-            Ticket::new(pending())
+    impl Persist for Hung {
+        fn keep(&self, _: Vec<Entry>) -> Durable {
+            Durable::new(pending())
         }
 
-        fn keep_newest(&self, _: Timestamp) -> Ticket {
-            Ticket::new(pending())
+        fn persist_newest(&self, _: Timestamp) -> Durable {
+            Durable::new(pending())
         }
 
-        fn keep_made_good(&self) -> Ticket {
-            Ticket::new(pending())
+        fn persist_resynced(&self) -> Durable {
+            Durable::new(pending())
         }
 
-        fn lists(&self) -> &dyn KeepLists {
+        fn lists(&self) -> &dyn PersistLists {
             self
         }
 
@@ -87,23 +87,23 @@ mod tests {
         }
     }
 
-    impl KeepLists for Hung {
-        fn keep(&self, _: &Fetched, _: &Arc<Snapshot>) -> Result<bool, Arc<str>> {
+    impl PersistLists for Hung {
+        fn keep(&self, _: &Fetched, _: &Arc<RevocationList>) -> Result<bool, Arc<str>> {
             // Much longer than the test takes.
             thread::park_timeout(Duration::from_secs(5));
             Ok(false)
         }
 
-        fn keep_incomplete(&self, _: &Snapshot) -> Ticket {
-            Ticket::new(pending())
+        fn persist_incomplete(&self, _: &RevocationList) -> Durable {
+            Durable::new(pending())
         }
 
-        fn keep_confirmed(&self, _: Timestamp) -> Ticket {
-            Ticket::new(pending())
+        fn persist_confirmed(&self, _: Timestamp) -> Durable {
+            Durable::new(pending())
         }
 
-        fn keep_keys(&self, _: &[u8]) -> Ticket {
-            Ticket::new(pending())
+        fn persist_keys(&self, _: &[u8]) -> Durable {
+            Durable::new(pending())
         }
 
         fn kept(&self) -> Result<Option<KeptList>, Unusable> {
@@ -114,7 +114,7 @@ mod tests {
             Ok(())
         }
 
-        fn restored(&self, _: &KeptList, _: &Arc<Snapshot>) -> bool {
+        fn restored(&self, _: &KeptList, _: &Arc<RevocationList>) -> bool {
             true
         }
     }
@@ -142,8 +142,8 @@ mod tests {
     struct Empties;
 
     impl ListFormat for Empties {
-        fn read_list(&self, _: &[u8], _: &KeySet, now: Timestamp) -> Result<Snapshot, ListError> {
-            Ok(Snapshot::builder(now).build())
+        fn read_list(&self, _: &[u8], _: &KeySet, now: Timestamp) -> Result<RevocationList, ListError> {
+            Ok(RevocationList::builder(now).build())
         }
 
         fn read_keys(&self, _: &[u8]) -> Result<KeySet, ListError> {

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
-use crate::common::error_text::words;
-use crate::crl::fetch::{Answer, FetchError, HttpClient, Limits, Plain, Problem, Validator, get};
+use crate::common::error_text::error_text;
+use crate::crl::fetch::{Answer, FetchError, HttpClient, Limits, Plain, PollProblem, Validator, get};
 use crate::crl::key_handle::KeyHandle;
 use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
@@ -187,7 +187,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                     earliest.max(Instant::now() + self.pace())
                 }
                 Err(error) => {
-                    let error_in_words = words(&error);
+                    let error_in_words = error_text(&error);
                     tracing::warn!(error = %error_in_words, "poll failed");
                     self.sink
                         .domain()
@@ -216,7 +216,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             Err(lost) => Err(lost.to_string()),
         };
         if let Err(error) = adopted {
-            self.sink.domain().store.lose(true);
+            self.sink.domain().store.set_needs_list(true);
             tracing::error!(%error, "kept list is of no use: failing closed until it or a later one is fetched");
         }
     }
@@ -251,7 +251,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             if self.keys.borrow().is_empty() {
                 fetched?;
             } else if let Err(error) = fetched {
-                tracing::warn!(error = %words(&error), "signing keys could not be fetched anew");
+                tracing::warn!(error = %error_text(&error), "signing keys could not be fetched anew");
             }
         }
         // An expired list can't be confirmed: the whole of the newest is wanted then.
@@ -264,16 +264,16 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                 self.validator = validator;
                 Ok(Polled::Installed)
             }
-            Answer::NotModified if !is_conditional => Err(self.failed(Problem::NothingToModify)),
+            Answer::NotModified if !is_conditional => Err(self.failed(PollProblem::NothingToModify)),
             Answer::NotModified => {
                 let confirmed = self.sink.confirm().map_err(|error| {
                     // Ask for the whole of it next time.
                     self.validator = None;
-                    self.failed(Problem::Install(error))
+                    self.failed(PollProblem::Install(error))
                 });
                 if let (Ok(()), Some(journal)) = (&confirmed, self.sink.domain().journal.get()) {
                     // Nothing waits for it: if it fails, a restart takes the list to be older than it is.
-                    drop(journal.lists().keep_confirmed(Timestamp::now()));
+                    drop(journal.lists().persist_confirmed(Timestamp::now()));
                 }
                 confirmed.map(|()| Polled::Confirmed)
             }
@@ -281,10 +281,10 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                 .sink
                 .install_none()
                 .map(|()| Polled::NoneYet)
-                .map_err(|error| self.failed(Problem::Install(error))),
+                .map_err(|error| self.failed(PollProblem::Install(error))),
             Answer::Other {
                 status, retry_after, ..
-            } => Err(self.failed(Problem::Status { status, retry_after })),
+            } => Err(self.failed(PollProblem::Status { status, retry_after })),
         }
     }
 
@@ -293,7 +293,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         let accepted_at = Timestamp::now();
         let (body, outcome) = self.try_install(body, accepted_at).await?;
         let (body, outcome) = match outcome {
-            Err(Problem::List(ListError::UnknownKey { .. })) if self.may_fetch_keys() => {
+            Err(PollProblem::List(ListError::UnknownKey { .. })) if self.may_fetch_keys() => {
                 self.fetch_keys().await?;
                 self.try_install(body, accepted_at).await?
             }
@@ -310,8 +310,8 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             self.validator = None;
             self.failed(problem)
         })?;
-        if self.is_lost() {
-            return Err(self.failed(Problem::NotAll));
+        if self.needs_list() {
+            return Err(self.failed(PollProblem::NotAll));
         }
         self.sink.domain().poll_succeeded();
         Ok(())
@@ -321,20 +321,20 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         &self,
         body: Vec<u8>,
         now: Timestamp,
-    ) -> Result<(Vec<u8>, Result<AcceptedList, Problem>), FetchError> {
+    ) -> Result<(Vec<u8>, Result<AcceptedList, PollProblem>), FetchError> {
         let format = Arc::clone(&self.format);
         let keys = self.handle.current();
         let sink = self.sink.clone();
         let read_and_install = move || {
             let outcome = format
                 .read_list(&body, &keys, now)
-                .map_err(Problem::List)
-                .and_then(|list| sink.admit(list).map_err(Problem::Install));
+                .map_err(PollProblem::List)
+                .and_then(|list| sink.admit(list).map_err(PollProblem::Install));
             (body, outcome)
         };
         spawn_blocking(read_and_install)
             .await
-            .map_err(|lost| self.failed(Problem::Lost(lost)))
+            .map_err(|lost| self.failed(PollProblem::Lost(lost)))
     }
 
     /// Fetches the keys because somebody outside saw an unknown one.
@@ -342,14 +342,14 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         if self.may_fetch_keys()
             && let Err(error) = self.fetch_keys().await
         {
-            tracing::warn!(error = %words(&error), "signing keys could not be fetched anew");
+            tracing::warn!(error = %error_text(&error), "signing keys could not be fetched anew");
         }
     }
 
     async fn fetch_keys(&mut self) -> Result<(), FetchError> {
         let fetched = self.try_fetch_keys().await;
         let count = self.keys.borrow().len();
-        let last_error = fetched.as_ref().err().map(|error| words(error).into_owned());
+        let last_error = fetched.as_ref().err().map(|error| error_text(error).into_owned());
         self.sink.domain().signing_keys(|keys| {
             keys.count = count;
             keys.fetched = self.keys_fetched_at;
@@ -372,18 +372,18 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         let keys = match get(&mut self.client, &self.keys_uri, None, limits).await? {
             Answer::Document { body, .. } => {
                 let keys = self.format.read_keys(&body);
-                let keys = keys.map_err(|error| failed(Problem::List(error)))?;
+                let keys = keys.map_err(|error| failed(PollProblem::List(error)))?;
                 if let Some(journal) = self.sink.domain().journal.get() {
                     // Nothing waits for it: they are kept with the next list as well.
-                    drop(journal.lists().keep_keys(&body));
+                    drop(journal.lists().persist_keys(&body));
                 }
                 self.keys_document = Some(body.into());
                 keys
             }
-            Answer::NotModified => return Err(failed(Problem::NothingToModify)),
+            Answer::NotModified => return Err(failed(PollProblem::NothingToModify)),
             Answer::Other {
                 status, retry_after, ..
-            } => return Err(failed(Problem::Status { status, retry_after })),
+            } => return Err(failed(PollProblem::Status { status, retry_after })),
         };
         self.keys.send_replace(Arc::new(keys));
         self.keys_fetched_at = Some(Instant::now());
@@ -398,14 +398,14 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
     fn pace(&self) -> Duration {
         let is_live = *self.sink.domain().feed.borrow() == FeedState::Live;
         // Nor is there time to lose while everybody is refused.
-        let may_wait = is_live && !self.is_lost();
+        let may_wait = is_live && !self.needs_list();
         let pace = if may_wait { self.slow } else { self.fast };
         pace.mul_f64(fastrand::f64().mul_add(0.2, 0.9))
     }
 
     /// Whether something is lost that no list has made up for.
-    fn is_lost(&self) -> bool {
-        self.sink.domain().store.look(State::is_lost)
+    fn needs_list(&self) -> bool {
+        self.sink.domain().store.look(State::needs_list)
     }
 
     fn backoff(&self) -> ExponentialBackoff {
@@ -417,7 +417,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             .build()
     }
 
-    fn failed(&self, problem: Problem) -> FetchError {
+    fn failed(&self, problem: PollProblem) -> FetchError {
         FetchError {
             uri: self.list_uri.clone(),
             problem,

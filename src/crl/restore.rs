@@ -4,11 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::common::error_text::words;
+use crate::common::error_text::error_text;
 use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::crl::poller::Poller;
-use crate::domain::persistence::{KeepLists, KeptList, Unusable};
+use crate::domain::persistence::{KeptList, PersistLists, Unusable};
 use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
 
@@ -60,7 +60,7 @@ pub(super) struct Restored {
     problem: Option<String>,
 }
 
-fn restore(format: &impl ListFormat, sink: &EventSink, lists: &dyn KeepLists) -> Restored {
+fn restore(format: &impl ListFormat, sink: &EventSink, lists: &dyn PersistLists) -> Restored {
     let kept = match lists.kept() {
         Ok(None) => return Restored::default(),
         Ok(Some(kept)) => kept,
@@ -72,7 +72,7 @@ fn restore(format: &impl ListFormat, sink: &EventSink, lists: &dyn KeepLists) ->
         .and_then(|document| match format.read_keys(document) {
             Ok(keys) => Some((keys, Arc::from(&document[..]))),
             Err(error) => {
-                tracing::warn!(error = %words(&error), "kept signing keys cannot be read");
+                tracing::warn!(error = %error_text(&error), "kept signing keys cannot be read");
                 None
             }
         });
@@ -84,12 +84,12 @@ fn restore(format: &impl ListFormat, sink: &EventSink, lists: &dyn KeepLists) ->
 
 fn refused(
     sink: &EventSink,
-    lists: &dyn KeepLists,
+    lists: &dyn PersistLists,
     keys: Option<(KeySet, Arc<[u8]>)>,
     unusable: &Unusable,
 ) -> Restored {
     // Whatever the host makes of it: what the list said is not known any more.
-    sink.domain().store.lose(true);
+    sink.domain().store.set_needs_list(true);
     let problem = lists.refuse(unusable).err().map(|problem| problem.to_string());
     Restored { keys, problem }
 }
@@ -99,7 +99,7 @@ fn refused(
 fn put_in_force(
     format: &impl ListFormat,
     sink: &EventSink,
-    lists: &dyn KeepLists,
+    lists: &dyn PersistLists,
     kept: &KeptList,
     keys: Option<&KeySet>,
 ) -> Result<(), String> {
@@ -116,7 +116,7 @@ fn put_in_force(
             );
             return Ok(());
         }
-        read => read.map_err(|error| words(&error).into_owned())?,
+        read => read.map_err(|error| error_text(&error).into_owned())?,
     };
     if list.issued_at() < kept.issued_at {
         return Err("is older than the one that was kept".to_owned());
@@ -127,7 +127,7 @@ fn put_in_force(
         Ok(Some(list)) => {
             tracing::info!(entries = list.entries(), ?age, "kept revocation list installed");
             if lists.restored(kept, &list) {
-                store.lose(false);
+                store.set_needs_list(false);
             }
         }
         Err(error) => {

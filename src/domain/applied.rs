@@ -1,17 +1,17 @@
 //! Events on their way to becoming durable.
 
-use crate::domain::persistence::{Problem, Ticket};
+use crate::domain::persistence::{Durable, NotKept};
 use crate::state::accept::ApplyError;
 
 /// Events that are in force as far as they were not refused, and have to become durable if there is a journal.
 #[must_use]
 pub(crate) struct Pending {
     merged: Result<(), ApplyError>,
-    ticket: Option<Ticket>,
+    ticket: Option<Durable>,
 }
 
 impl Pending {
-    pub(crate) const fn new(merged: Result<(), ApplyError>, ticket: Option<Ticket>) -> Self {
+    pub(crate) const fn new(merged: Result<(), ApplyError>, ticket: Option<Durable>) -> Self {
         Self { merged, ticket }
     }
 
@@ -23,7 +23,7 @@ impl Pending {
 
     /// Waits on this thread.
     pub(crate) fn wait(self) -> Result<(), ApplyError> {
-        and(self.merged, self.ticket.map_or(Ok(()), Ticket::wait))
+        and(self.merged, self.ticket.map_or(Ok(()), Durable::wait))
     }
 
     /// Waits as a task.
@@ -37,7 +37,7 @@ impl Pending {
 }
 
 /// What can be repeated goes first: what cannot is refused again then.
-fn and(merged: Result<(), ApplyError>, kept: Result<(), Problem>) -> Result<(), ApplyError> {
+fn and(merged: Result<(), ApplyError>, kept: Result<(), NotKept>) -> Result<(), ApplyError> {
     match (merged, kept) {
         (Ok(()) | Err(ApplyError::FromFuture { .. }), Err(problem)) => Err(ApplyError::NotDurable { problem }),
         (merged, _) => merged,

@@ -7,9 +7,9 @@ use crate::model::verdict::Freshness;
 use crate::status::{Concern, ConcernCode, FeedState, PollStatus, Status};
 
 /// What is not as it should be, the gravest first. Pure: everything it tells of is in the status.
-pub(crate) fn concerns(status: &Status, policy: &Policy, is_lost: bool) -> Vec<Concern> {
+pub(crate) fn concerns(status: &Status, policy: &Policy, needs_list: bool) -> Vec<Concern> {
     let all = [
-        list(status, policy, is_lost),
+        list(status, policy, needs_list),
         signing_keys(status),
         feed(status),
         canary(status),
@@ -22,9 +22,9 @@ pub(crate) fn concerns(status: &Status, policy: &Policy, is_lost: bool) -> Vec<C
     concerns
 }
 
-fn list(status: &Status, policy: &Policy, is_lost: bool) -> Option<Concern> {
+fn list(status: &Status, policy: &Policy, needs_list: bool) -> Option<Concern> {
     let (poll, consequence) = (Failing(&status.poll), consequence(policy.stale));
-    if is_lost {
+    if needs_list {
         return concern(
             ConcernCode::JournalLost,
             format!(

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::model::decode::{Disposition, Ended, OTHER_CODE};
-use crate::model::verdict::Source;
+use crate::model::verdict::RevokedBy;
 use crate::status::DispositionCounts;
 
 /// What a request came to.
@@ -20,12 +20,12 @@ pub(crate) enum Outcome {
     Unreadable,
 }
 
-impl From<Source> for Outcome {
+impl From<RevokedBy> for Outcome {
     /// Who says that a request's credential is revoked.
-    fn from(source: Source) -> Self {
+    fn from(source: RevokedBy) -> Self {
         match source {
-            Source::Event => Self::RevokedByEvent,
-            Source::List => Self::RevokedByList,
+            RevokedBy::Event => Self::RevokedByEvent,
+            RevokedBy::List => Self::RevokedByList,
         }
     }
 }

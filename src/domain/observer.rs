@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Whoever is told. Nothing on the way of a request tells anything.
-pub(crate) trait Observe: Send + Sync {
+pub(crate) trait Observer: Send + Sync {
     /// An event was put in force here so long after it took effect at its issuer.
     fn enforced(&self, after: Duration, phase: Phase);
 

@@ -10,28 +10,28 @@ use tokio::time::timeout;
 
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 use crate::status::JournalStatus;
 
 /// What keeps knowledge: the journal, if there is one. Whatever it is asked to keep is in force already, so that no revocation
 /// waits for a disk.
-pub(crate) trait Keep: Send + Sync {
+pub(crate) trait Persist: Send + Sync {
     /// Keeps what events said, joined with what is kept of their keys.
-    fn keep(&self, entries: Vec<Entry>) -> Ticket;
+    fn keep(&self, entries: Vec<Entry>) -> Durable;
 
     /// Keeps that a list of this issue time was installed, so that no older one may ever be again. Whatever else is kept takes
     /// that along.
-    fn keep_newest(&self, issued_at: Timestamp) -> Ticket;
+    fn persist_newest(&self, issued_at: Timestamp) -> Durable;
 
     /// Keeps that whatever was lost has been made up for.
-    fn keep_made_good(&self) -> Ticket;
+    fn persist_resynced(&self) -> Durable;
 
     /// Where the list itself is kept.
     #[cfg_attr(
         not(feature = "crl-poll"),
         expect(dead_code, reason = "only the poller has lists kept")
     )]
-    fn lists(&self) -> &dyn KeepLists;
+    fn lists(&self) -> &dyn PersistLists;
 
     fn status(&self) -> JournalStatus;
 }
@@ -41,29 +41,29 @@ pub(crate) trait Keep: Send + Sync {
     not(feature = "crl-poll"),
     expect(dead_code, reason = "only the poller has lists kept")
 )]
-pub(crate) trait KeepLists {
+pub(crate) trait PersistLists {
     /// Keeps a list as it was signed, and lets go of the entries that it makes superfluous. Takes as long as writing it does. Does
     /// nothing if a newer one is kept, or one of its second that says more, or that is missed. Returns whether it was missed itself, and with it
     /// everything is known that was kept.
-    fn keep(&self, fetched: &Fetched, list: &Arc<Snapshot>) -> Result<bool, Problem>;
+    fn keep(&self, fetched: &Fetched, list: &Arc<RevocationList>) -> Result<bool, NotKept>;
 
     /// Keeps that this list says more than the one of its second that may be kept, unless it doesn't.
-    fn keep_incomplete(&self, list: &Snapshot) -> Ticket;
+    fn persist_incomplete(&self, list: &RevocationList) -> Durable;
 
     /// Keeps that the list was found to be the newest still.
-    fn keep_confirmed(&self, at: Timestamp) -> Ticket;
+    fn persist_confirmed(&self, at: Timestamp) -> Durable;
 
     /// Keeps the signing keys, as the issuer published them.
-    fn keep_keys(&self, document: &[u8]) -> Ticket;
+    fn persist_keys(&self, document: &[u8]) -> Durable;
 
     /// What an earlier process kept. It is handed out once, unless it cannot be read.
     fn kept(&self) -> Result<Option<KeptList>, Unusable>;
 
     /// Says that the list that was handed out is of no use. Fails if the host does not want to start without it.
-    fn refuse(&self, unusable: &Unusable) -> Result<(), Problem>;
+    fn refuse(&self, unusable: &Unusable) -> Result<(), NotKept>;
 
     /// Says that the list that was handed out is installed. Returns whether with it everything is known that was kept.
-    fn restored(&self, kept: &KeptList, list: &Arc<Snapshot>) -> bool;
+    fn restored(&self, kept: &KeptList, list: &Arc<RevocationList>) -> bool;
 }
 
 /// A list as it was fetched.
@@ -104,16 +104,16 @@ pub(crate) enum Unusable {
 }
 
 /// Why something could not be kept: which file, and what is wrong with it.
-pub(crate) type Problem = Arc<str>;
+pub(crate) type NotKept = Arc<str>;
 
 /// The answer to come whether something is durable. The caller may wait for it on his thread or as a task; or not at
 /// all, which withdraws nothing.
-pub(crate) struct Ticket(Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>);
+pub(crate) struct Durable(Pin<Box<dyn Future<Output = Result<(), NotKept>> + Send>>);
 
-impl Ticket {
+impl Durable {
     /// One that is answered by this future, whoever polls it: it must not reckon with a scheduler, as tokio's channels do.
     #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal answers"))]
-    pub(crate) fn new(answer: impl Future<Output = Result<(), Problem>> + Send + 'static) -> Self {
+    pub(crate) fn new(answer: impl Future<Output = Result<(), NotKept>> + Send + 'static) -> Self {
         Self(Box::pin(answer))
     }
 
@@ -122,18 +122,18 @@ impl Ticket {
     /// # Panics
     ///
     /// Outside a tokio runtime with its clock enabled.
-    pub(crate) async fn answer(self) -> Result<(), Problem> {
+    pub(crate) async fn answer(self) -> Result<(), NotKept> {
         let answer = timeout(LONGEST_WAIT, self.0).await;
         answer.unwrap_or_else(|_| Err(hangs(LONGEST_WAIT)))
     }
 
     /// Waits on this thread, also where tasks run; not for ever, should the disk hang: what is not answered for by then may become
     /// durable yet.
-    pub(crate) fn wait(self) -> Result<(), Problem> {
+    pub(crate) fn wait(self) -> Result<(), NotKept> {
         self.wait_for(LONGEST_WAIT)
     }
 
-    fn wait_for(mut self, longest: Duration) -> Result<(), Problem> {
+    fn wait_for(mut self, longest: Duration) -> Result<(), NotKept> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
         let started = Instant::now();
@@ -149,7 +149,7 @@ impl Ticket {
     }
 }
 
-fn hangs(waited: Duration) -> Problem {
+fn hangs(waited: Duration) -> NotKept {
     format!("the disk has not answered for {waited:?}").into()
 }
 
@@ -170,14 +170,14 @@ mod tests {
 
     #[test]
     fn a_thread_does_not_wait_for_a_disk_that_hangs() {
-        let hung = || Ticket::new(std::future::pending());
+        let hung = || Durable::new(std::future::pending());
         let problem = hung().wait_for(Duration::from_millis(5)).unwrap_err();
         assert_eq!(&*problem, "the disk has not answered for 5ms");
     }
 
     #[tokio::test(start_paused = true)]
     async fn nor_does_a_task() {
-        let problem = Ticket::new(std::future::pending()).answer().await.unwrap_err();
+        let problem = Durable::new(std::future::pending()).answer().await.unwrap_err();
         assert_eq!(&*problem, "the disk has not answered for 10s");
     }
 }

@@ -11,21 +11,21 @@ use tokio::time::Instant;
 use crate::domain::concerns::concerns;
 use crate::domain::counters::{Counters, Outcome};
 use crate::domain::health::{Health, SigningKeysHealth, dead_letter_status, millis};
-use crate::domain::observer::{Observe, Phase};
-use crate::domain::persistence::Keep;
+use crate::domain::observer::{Observer, Phase};
+use crate::domain::persistence::Persist;
 use crate::model::canary;
 use crate::model::credential::{Credential, Identity};
 use crate::model::event::Event;
-use crate::model::policy::{Lists, Policy, StalePolicy};
+use crate::model::policy::{ListPolicy, Policy, StalePolicy};
 use crate::model::refusal::{DEFAULT_RETRY_AFTER, Refusal};
 use crate::model::timestamp::Timestamp;
-use crate::model::verdict::{Freshness, RevocationStatus, Verdict};
+use crate::model::verdict::{Freshness, ListFreshness, Verdict};
 use crate::state::store::Store;
 use crate::state::view::State;
-use crate::status::{CanaryStatus, FeedState, InFlightStatus, OverlayStatus, SnapshotStatus, Status, VerdictCounts};
+use crate::status::{CanaryStatus, FeedState, InFlightStatus, ListStatus, OverlayStatus, Status, VerdictCounts};
 
 /// One issuer's credentials, as one process sees them. Layers and sinks are handles to it.
-pub(crate) struct Domain {
+pub(crate) struct TrustDomain {
     pub(crate) store: Store,
     pub(crate) counters: Counters,
     /// What the feed's consumer says; the poller watches it.
@@ -34,9 +34,9 @@ pub(crate) struct Domain {
     pub(crate) requested: watch::Sender<u64>,
     pub(crate) answered: watch::Sender<u64>,
     /// Keeps what is known beyond the life of the process, if the host wants that.
-    pub(crate) journal: OnceLock<Box<dyn Keep>>,
+    pub(crate) journal: OnceLock<Box<dyn Persist>>,
     /// Is told how long things took, if the host wants that.
-    pub(crate) observer: OnceLock<Box<dyn Observe>>,
+    pub(crate) observer: OnceLock<Box<dyn Observer>>,
     health: Mutex<Health>,
     /// Whether the last request found the list not fresh: only to log the change.
     was_stale: AtomicBool,
@@ -44,7 +44,7 @@ pub(crate) struct Domain {
     was_overdue: AtomicBool,
 }
 
-impl Domain {
+impl TrustDomain {
     pub(crate) fn new() -> Self {
         Self {
             store: Store::new(Policy::default()),
@@ -123,12 +123,12 @@ impl Domain {
     pub(crate) fn caught_up(&self) {
         if self
             .store
-            .look(|state| state.policy.lists == Lists::None && state.is_lost())
+            .look(|state| state.policy.lists == ListPolicy::NotUsed && state.needs_list())
         {
-            self.store.lose(false);
+            self.store.set_needs_list(false);
             if let Some(journal) = self.journal.get() {
                 // Nothing to wait for: until it is kept, a restart finds the loss.
-                drop(journal.keep_made_good());
+                drop(journal.persist_resynced());
             }
         }
     }
@@ -167,12 +167,12 @@ impl Domain {
         let now = Instant::now();
         let canary = self.newest_canary();
         // One view, so that no part of it contradicts another.
-        let (answer, stale, is_lost, is_canary_refused, snapshot, overlay, policy) = self.store.look(|state| {
+        let (answer, stale, needs_list, is_canary_refused, snapshot, overlay, policy) = self.store.look(|state| {
             let is_refused = |canary| matches!(state.decide(canary, now).verdict, Verdict::Revoked(_));
             (
                 state.status(now),
                 state.stale(),
-                state.is_lost(),
+                state.needs_list(),
                 canary.as_ref().is_some_and(is_refused),
                 state.snapshot().cloned(),
                 (state.overlay.len(), state.overlay.bytes()),
@@ -188,7 +188,7 @@ impl Domain {
             ready: is_ready(&answer, stale),
             concerns: Vec::new(),
             freshness: answer.freshness,
-            snapshot: snapshot.map(|list| SnapshotStatus {
+            snapshot: snapshot.map(|list| ListStatus {
                 entries: list.entries(),
                 bytes: list.bytes(),
                 age_ms: answer.snapshot_age.map_or(0, millis),
@@ -231,7 +231,7 @@ impl Domain {
         if let Some(proofs) = &status.canary {
             self.log_canary(proofs, canary.is_some());
         }
-        status.concerns = concerns(&status, &policy, is_lost);
+        status.concerns = concerns(&status, &policy, needs_list);
         status
     }
 
@@ -326,9 +326,9 @@ impl Domain {
     }
 }
 
-impl fmt::Debug for Domain {
+impl fmt::Debug for TrustDomain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Domain").finish_non_exhaustive()
+        f.debug_struct("TrustDomain").finish_non_exhaustive()
     }
 }
 
@@ -336,11 +336,11 @@ impl fmt::Debug for Domain {
 #[derive(Debug)]
 pub(crate) struct Ruling {
     pub(crate) refusal: Option<Refusal>,
-    pub(crate) status: RevocationStatus,
+    pub(crate) status: ListFreshness,
     /// Which state decided; of no matter without a credential.
     pub(crate) version: u64,
 }
 
-fn is_ready(status: &RevocationStatus, stale: StalePolicy) -> bool {
+fn is_ready(status: &ListFreshness, stale: StalePolicy) -> bool {
     status.freshness == Freshness::Fresh || stale == StalePolicy::FailOpen
 }

@@ -11,7 +11,7 @@ use crate::model::timestamp::Timestamp;
 /// use tower_revocation::format::{Canaries, canary};
 /// use tower_revocation::{Decode, DecodeError, Decoded, Key, Revocation, Timestamp, canary::revocation};
 ///
-/// let events = |_: &[u8]| Ok::<_, DecodeError>(Decoded::from(Revocation::of(Key::subject("agent-7"))));
+/// let events = |_: &[u8]| Ok::<_, DecodeError>(Decoded::from(Revocation::block(Key::subject("agent-7"))));
 /// let decode = Canaries::beside(events);
 /// let now = Timestamp::now();
 /// assert_eq!(decode.decode(&canary(now)).unwrap(), Decoded::from(revocation(now)));

@@ -24,7 +24,7 @@ use crate::model::timestamp::Timestamp;
 /// the agent. In any other shape it is an error. (The proxy ignores some of these; a message that says `revoked` and
 /// cannot be understood should be seen by somebody.)
 ///
-/// The agent is revoked by DID ([`Key::subject`]), as of `timestampUtc`. Members that do not matter may be missing or
+/// The agent is revoked by DID ([`Key::subject`]), as of `timestampUtc`. ReadMembers that do not matter may be missing or
 /// malformed, `timestampUtc` too: the revocation then takes effect upon arrival. Blanks around a DID are cut off. Where
 /// a member is stated twice, the last counts, as to the JavaScript that reads the same queue.
 ///
@@ -35,7 +35,7 @@ use crate::model::timestamp::Timestamp;
 /// let message = br#"{"type":"agent.auth.revoked",
 ///     "data":{"agentId":"did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN"}}"#;
 /// let agent = Key::subject("did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN");
-/// assert_eq!(ClawdentityEvents::new().decode(message).unwrap(), Decoded::from(Revocation::of(agent)));
+/// assert_eq!(ClawdentityEvents::new().decode(message).unwrap(), Decoded::from(Revocation::block(agent)));
 /// ```
 ///
 /// # Errors
@@ -61,7 +61,7 @@ impl ClawdentityEvents {
 
 impl Decode for ClawdentityEvents {
     fn decode(&self, message: &[u8]) -> Result<Decoded, DecodeError> {
-        let body: Json<'_, LastWins<Envelope<'_>>> =
+        let body: Json<'_, LastWins<QueueMessage<'_>>> =
             serde_json::from_slice(message).map_err(|cause| DecodeError::new("body", "is not JSON").because(cause))?;
         let Json::Object(LastWins(envelope)) = body else {
             return Err(DecodeError::new("body", "is not a JSON object"));
@@ -107,7 +107,7 @@ fn revocation(data: Data<'_>) -> Result<Result<Revocation, &'static str>, Decode
     };
     let did = trim(&did);
     agent_did(did).map_err(|problem| DecodeError::new(field, problem))?;
-    Ok(Ok(Revocation::of(Key::subject(did)).because(reason)))
+    Ok(Ok(Revocation::block(Key::subject(did)).because(reason)))
 }
 
 /// When the message says that it happened, if it does so intelligibly
@@ -188,12 +188,12 @@ fn trim(text: &str) -> &str {
 /// An object whose members may be stated twice.
 struct LastWins<T>(T);
 
-trait Members<'de>: Default {
+trait ReadMembers<'de>: Default {
     /// Reads the value of the member `name`, or passes it over.
     fn read<A: MapAccess<'de>>(&mut self, name: &str, members: &mut A) -> Result<(), A::Error>;
 }
 
-impl<'de, T: Members<'de>> Deserialize<'de> for LastWins<T> {
+impl<'de, T: ReadMembers<'de>> Deserialize<'de> for LastWins<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(LastWinsVisitor(PhantomData))
     }
@@ -201,7 +201,7 @@ impl<'de, T: Members<'de>> Deserialize<'de> for LastWins<T> {
 
 struct LastWinsVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Members<'de>> Visitor<'de> for LastWinsVisitor<T> {
+impl<'de, T: ReadMembers<'de>> Visitor<'de> for LastWinsVisitor<T> {
     type Value = LastWins<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -218,12 +218,12 @@ impl<'de, T: Members<'de>> Visitor<'de> for LastWinsVisitor<T> {
 }
 
 #[derive(Default)]
-struct Envelope<'a> {
+struct QueueMessage<'a> {
     kind: Json<'a>,
     data: Json<'a, LastWins<Data<'a>>>,
 }
 
-impl<'de> Members<'de> for Envelope<'de> {
+impl<'de> ReadMembers<'de> for QueueMessage<'de> {
     fn read<A: MapAccess<'de>>(&mut self, name: &str, members: &mut A) -> Result<(), A::Error> {
         match name {
             "type" => self.kind = members.next_value()?,
@@ -241,7 +241,7 @@ struct Data<'a> {
     metadata: Json<'a, LastWins<Metadata<'a>>>,
 }
 
-impl<'de> Members<'de> for Data<'de> {
+impl<'de> ReadMembers<'de> for Data<'de> {
     fn read<A: MapAccess<'de>>(&mut self, name: &str, members: &mut A) -> Result<(), A::Error> {
         match name {
             "agentId" => self.agent_id = members.next_value()?,
@@ -258,7 +258,7 @@ struct Metadata<'a> {
     agent_did: Json<'a>,
 }
 
-impl<'de> Members<'de> for Metadata<'de> {
+impl<'de> ReadMembers<'de> for Metadata<'de> {
     fn read<A: MapAccess<'de>>(&mut self, name: &str, members: &mut A) -> Result<(), A::Error> {
         match name {
             "agentDid" => self.agent_did = members.next_value()?,

@@ -14,7 +14,7 @@ use crate::model::timestamp::Timestamp;
 /// use tower_revocation::format::{Heartbeats, heartbeat};
 /// use tower_revocation::{Decode, DecodeError, Decoded, Key, Revocation, Timestamp};
 ///
-/// let events = |_: &[u8]| Ok::<_, DecodeError>(Decoded::from(Revocation::of(Key::subject("agent-7"))));
+/// let events = |_: &[u8]| Ok::<_, DecodeError>(Decoded::from(Revocation::block(Key::subject("agent-7"))));
 /// let decode = Heartbeats::beside(events);
 /// let now = Timestamp::now();
 /// assert_eq!(decode.decode(&heartbeat(now)).unwrap(), Decoded::Heartbeat(now));

@@ -7,7 +7,7 @@ use crate::model::decode::DecodeError;
 use crate::model::timestamp::Timestamp;
 
 #[derive(Deserialize, Serialize)]
-struct Signal<'a> {
+struct SignalMessage<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
     #[serde(default, deserialize_with = "whole")]
@@ -16,7 +16,7 @@ struct Signal<'a> {
 
 /// `{"type":…,"at_ms":…}`.
 pub(crate) fn write(kind: &str, at: Timestamp) -> Vec<u8> {
-    let signal = Signal {
+    let signal = SignalMessage {
         kind,
         at_ms: Some(at.as_unix_millis()),
     };
@@ -28,7 +28,7 @@ pub(crate) fn read(kind: &str, message: &[u8]) -> Option<Result<Timestamp, Decod
     if message.len() > LONGEST {
         return None;
     }
-    let Object::<Signal<'_>>(signal) = serde_json::from_slice(message).ok()?;
+    let Object::<SignalMessage<'_>>(signal) = serde_json::from_slice(message).ok()?;
     (signal.kind == kind).then(|| {
         let at = signal.at_ms.map(Timestamp::from_unix_millis);
         at.ok_or_else(|| DecodeError::new("at_ms", "is missing or not a whole number"))

@@ -3,17 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::trust_domain::Domain;
-use crate::model::options::{Enforcement, Settings};
+use crate::domain::trust_domain::TrustDomain;
+use crate::model::options::{Enforcement, LayerOptions};
 use crate::model::verdict::Revoked;
 
 /// What all the work that one service admitted has in common: who may revoke it, and what is done then.
-pub(crate) struct Flight {
-    pub(crate) domain: Arc<Domain>,
-    pub(crate) settings: Settings,
+pub(crate) struct Enforcer {
+    pub(crate) domain: Arc<TrustDomain>,
+    pub(crate) settings: LayerOptions,
 }
 
-impl Flight {
+impl Enforcer {
     /// Counts a piece of work that a revocation ends, and says why it does, unless it is only observed.
     pub(crate) fn end(&self, why: Revoked) -> Option<Revoked> {
         let Revoked {
@@ -23,21 +23,21 @@ impl Flight {
         match self.settings.enforcement {
             Enforcement::Enforce => {
                 self.domain.counters.cut();
-                tracing::debug!(%kind, effect, source, "work in flight ended");
+                tracing::debug!(%kind, effect, source, "work in enforcer ended");
                 Some(why)
             }
             Enforcement::Observe => {
                 self.domain.counters.would_cut();
-                tracing::info!(%kind, effect, source, "work in flight would be ended");
+                tracing::info!(%kind, effect, source, "work in enforcer would be ended");
                 None
             }
         }
     }
 }
 
-impl fmt::Debug for Flight {
+impl fmt::Debug for Enforcer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flight")
+        f.debug_struct("Enforcer")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }

@@ -3,8 +3,8 @@
 use std::future::{pending, poll_fn};
 use std::sync::{Arc, OnceLock};
 
-use crate::in_flight::enforcer::Flight;
-use crate::in_flight::terms_pool::Spare;
+use crate::in_flight::enforcer::Enforcer;
+use crate::in_flight::terms_pool::PooledTerms;
 use crate::in_flight::watch::Watch;
 use crate::model::credential::Credential;
 use crate::model::options::Enforcement;
@@ -50,23 +50,23 @@ use crate::model::verdict::Revoked;
 ///
 /// A cheap clone. Which revocations count is the layer's to say
 /// ([`RevocationLayer::with_reach`](crate::RevocationLayer::with_reach)). All clones together count as one piece of work in
-/// flight.
+/// enforcer.
 #[derive(Clone, Debug)]
 pub struct RevocationGuard(Option<Arc<Guarded>>);
 
 #[derive(Debug)]
 struct Guarded {
-    flight: Arc<Flight>,
+    enforcer: Arc<Enforcer>,
     credential: Credential,
     /// Whether its revocation was counted.
     counted: OnceLock<()>,
 }
 
 impl RevocationGuard {
-    pub(crate) fn new(flight: &Arc<Flight>, credential: Option<&Credential>) -> Self {
+    pub(crate) fn new(enforcer: &Arc<Enforcer>, credential: Option<&Credential>) -> Self {
         Self(credential.map(|credential| {
             Arc::new(Guarded {
-                flight: Arc::clone(flight),
+                enforcer: Arc::clone(enforcer),
                 credential: credential.clone(),
                 counted: OnceLock::new(),
             })
@@ -97,20 +97,20 @@ impl RevocationGuard {
 
 impl Guarded {
     fn is_revoked(&self) -> bool {
-        let Flight { domain, settings } = &*self.flight;
+        let Enforcer { domain, settings } = &*self.enforcer;
         let mut seen = UNSEEN;
-        let terms = || Spare::terms(&self.credential, &settings.reaches);
+        let terms = || PooledTerms::terms(&self.credential, &settings.reaches);
         settings.enforcement == Enforcement::Enforce && domain.store.ending(&terms(), &mut seen).is_some()
     }
 
     async fn revoked(&self) -> Revoked {
-        let mut watch = Watch::new(&self.flight, &self.credential, UNSEEN);
+        let mut watch = Watch::new(&self.enforcer, &self.credential, UNSEEN);
         let why = poll_fn(|context| watch.poll_found(context)).await;
         drop(watch);
         if self.counted.set(()).is_ok() {
-            self.flight.end(why);
+            self.enforcer.end(why);
         }
-        match self.flight.settings.enforcement {
+        match self.enforcer.settings.enforcement {
             Enforcement::Enforce => why,
             Enforcement::Observe => pending().await,
         }

@@ -10,9 +10,9 @@ use crate::state::terms::Terms;
 /// The terms of one piece of work, on the heap: a pointer to move instead of a hundred bytes at each turn of a
 /// response's way, and nothing to allocate as long as this thread has used ones to spare.
 #[derive(Debug)]
-pub(crate) struct Spare(Option<Box<Terms>>);
+pub(crate) struct PooledTerms(Option<Box<Terms>>);
 
-impl Spare {
+impl PooledTerms {
     /// The terms of what presents `credential`.
     #[inline]
     pub(crate) fn terms(credential: &Credential, reaches: &Reaches) -> Self {
@@ -31,7 +31,7 @@ impl Spare {
     }
 }
 
-impl Deref for Spare {
+impl Deref for PooledTerms {
     type Target = Terms;
 
     fn deref(&self) -> &Terms {
@@ -39,7 +39,7 @@ impl Deref for Spare {
     }
 }
 
-impl Drop for Spare {
+impl Drop for PooledTerms {
     #[inline]
     fn drop(&mut self) {
         let Some(terms) = self.0.take() else { return };
@@ -70,10 +70,10 @@ mod tests {
     use super::*;
     use crate::model::key::Key;
 
-    fn terms(keys: usize) -> Spare {
+    fn terms(keys: usize) -> PooledTerms {
         let mut credential = Credential::new();
         credential.extend((0..keys).map(|n| Key::token(&n.to_string())));
-        Spare::terms(&credential, &Reaches::default())
+        PooledTerms::terms(&credential, &Reaches::default())
     }
 
     fn to_spare() -> usize {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use crate::in_flight::enforcer::Flight;
-use crate::in_flight::terms_pool::Spare;
+use crate::in_flight::enforcer::Enforcer;
+use crate::in_flight::terms_pool::PooledTerms;
 use crate::model::credential::Credential;
 use crate::model::options::{Cut, Running};
 use crate::model::verdict::Revoked;
-use crate::state::waiters::Seat;
+use crate::state::waiters::Waiter;
 
 /// Watches over one admitted request until its work is done: says when its credential is revoked.
 ///
@@ -19,23 +19,23 @@ use crate::state::waiters::Seat;
 /// Ends with the first revocation it tells of: it tells of no other. In observe-only mode it tells of none, but counts it.
 /// A list that becomes stale ends nothing.
 #[derive(Debug, Default)]
-pub struct Watch(Option<Watched>);
+pub struct Watch(Option<WatchedWork>);
 
 #[derive(Debug)]
-struct Watched {
-    flight: Arc<Flight>,
+struct WatchedWork {
+    enforcer: Arc<Enforcer>,
     /// The version of the state that was looked at last.
     seen: u64,
-    place: Place,
+    place: WaitPlace,
 }
 
 /// Where the terms are.
 #[derive(Debug)]
-enum Place {
+enum WaitPlace {
     /// With the work, which has not had to wait yet.
-    Moving(Spare),
+    Moving(PooledTerms),
     /// In the index, where it can be called.
-    Seated(Arc<Seat>),
+    Seated(Arc<Waiter>),
 }
 
 impl Watch {
@@ -47,11 +47,11 @@ impl Watch {
 
     /// Watches over what was admitted by the state of version `seen`.
     #[inline]
-    pub(crate) fn new(flight: &Arc<Flight>, credential: &Credential, seen: u64) -> Self {
-        Self(Some(Watched {
-            flight: Arc::clone(flight),
+    pub(crate) fn new(enforcer: &Arc<Enforcer>, credential: &Credential, seen: u64) -> Self {
+        Self(Some(WatchedWork {
+            enforcer: Arc::clone(enforcer),
             seen,
-            place: Place::Moving(Spare::terms(credential, &flight.settings.reaches)),
+            place: WaitPlace::Moving(PooledTerms::terms(credential, &enforcer.settings.reaches)),
         }))
     }
 
@@ -62,7 +62,7 @@ impl Watch {
     #[must_use = "it tells only once"]
     pub fn revoked(&mut self) -> Option<Revoked> {
         let watched = self.0.as_ref()?;
-        match watched.flight.domain.store.has_changed_since(watched.seen) {
+        match watched.enforcer.domain.store.has_changed_since(watched.seen) {
             false => None,
             true => self.look(),
         }
@@ -91,13 +91,13 @@ impl Watch {
     #[inline]
     #[must_use]
     pub fn cut(&self) -> Cut {
-        let settings = self.0.as_ref().map(|watched| watched.flight.settings.cut);
+        let settings = self.0.as_ref().map(|watched| watched.enforcer.settings.cut);
         settings.unwrap_or_default()
     }
 
     /// What the host wants with a handler that has to wait.
     pub(crate) fn running(&self) -> Running {
-        let settings = self.0.as_ref().map(|watched| watched.flight.settings.running);
+        let settings = self.0.as_ref().map(|watched| watched.enforcer.settings.running);
         settings.unwrap_or_default()
     }
 
@@ -108,36 +108,36 @@ impl Watch {
 
     /// Ends the watch, and tells why unless it was only to observe.
     fn end(&mut self, why: Revoked) -> Option<Revoked> {
-        self.0.take()?.flight.end(why)
+        self.0.take()?.enforcer.end(why)
     }
 }
 
-impl Watched {
+impl WatchedWork {
     fn look(&mut self) -> Option<Revoked> {
         let terms = match &self.place {
-            Place::Moving(spare) => spare,
-            Place::Seated(seat) => seat.terms(),
+            WaitPlace::Moving(spare) => spare,
+            WaitPlace::Seated(seat) => seat.terms(),
         };
-        self.flight.domain.store.ending(terms, &mut self.seen)
+        self.enforcer.domain.store.ending(terms, &mut self.seen)
     }
 
     fn wait(&mut self, context: &Context<'_>) {
         match &mut self.place {
-            Place::Seated(seat) => seat.wait(context.waker()),
-            Place::Moving(spare) => {
-                let seat = Arc::new(Seat::new(spare.take()));
+            WaitPlace::Seated(seat) => seat.wait(context.waker()),
+            WaitPlace::Moving(spare) => {
+                let seat = Arc::new(Waiter::new(spare.take()));
                 seat.wait(context.waker());
-                self.flight.domain.store.live.enter(&seat);
-                self.place = Place::Seated(seat);
+                self.enforcer.domain.store.live.enter(&seat);
+                self.place = WaitPlace::Seated(seat);
             }
         }
     }
 }
 
-impl Drop for Watched {
+impl Drop for WatchedWork {
     fn drop(&mut self) {
-        if let Place::Seated(seat) = &self.place {
-            self.flight.domain.store.live.leave(seat);
+        if let WaitPlace::Seated(seat) = &self.place {
+            self.enforcer.domain.store.live.leave(seat);
         }
     }
 }

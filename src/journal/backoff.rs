@@ -5,29 +5,29 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-use crate::domain::persistence::Problem;
+use crate::domain::persistence::NotKept;
 
 /// How long to leave the disk alone after it failed.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct DiskBackoff {
     pauses: ExponentialBackoff,
-    until: Option<(Instant, Problem)>,
+    until: Option<(Instant, NotKept)>,
 }
 
-impl Patience {
+impl DiskBackoff {
     /// Why nothing is tried now.
-    pub(super) fn lacks(&self) -> Option<Problem> {
+    pub(super) fn lacks(&self) -> Option<NotKept> {
         let (until, problem) = self.until.as_ref()?;
         (Instant::now() < *until).then(|| Arc::clone(problem))
     }
 
-    pub(super) fn lose(&mut self, problem: &Problem) {
+    pub(super) fn lose(&mut self, problem: &NotKept) {
         let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
         self.until = Some((Instant::now() + pause, Arc::clone(problem)));
     }
 }
 
-impl Default for Patience {
+impl Default for DiskBackoff {
     fn default() -> Self {
         let pauses = ExponentialBuilder::new()
             .with_min_delay(SHORTEST_PAUSE)

@@ -15,12 +15,12 @@ use crate::journal::error::JournalError;
 /// It is synced when it is written for the first time, and later on overwritten in place, without a sync: a crash of the
 /// process doesn't lose it. A crash of the system may leave it some commits behind, which says less and nothing false.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub(super) struct CommitCount {
     path: PathBuf,
     file: File,
 }
 
-impl Witness {
+impl CommitCount {
     pub(super) fn new(path: &Path, file: File) -> Self {
         Self {
             path: path.to_owned(),

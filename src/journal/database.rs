@@ -11,37 +11,37 @@ use redb::{
     TableDefinition, TableError,
 };
 
-use crate::journal::commit_count::Witness;
+use crate::journal::commit_count::CommitCount;
 use crate::journal::error::JournalError;
 use crate::journal::row::{Row, RowKey, from_row, to_row};
-use crate::model::key_secrets::Secrets;
+use crate::model::key_secrets::KeySecrets;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
 
 /// An open database, and the witness beside it.
-pub(super) struct Book {
+pub(super) struct JournalDatabase {
     path: PathBuf,
     database: Database,
-    witness: Witness,
+    witness: CommitCount,
     /// How many commits it has seen.
     sequence: u64,
 }
 
-impl Book {
-    /// Creates a database in `backend`, to be moved to `path`. `is_lost` says that it takes the place of another whose content
+impl JournalDatabase {
+    /// Creates a database in `backend`, to be moved to `path`. `needs_list` says that it takes the place of another whose content
     /// is lost. It bears no witness before it is where it belongs.
     pub(super) fn create(
         path: &Path,
         backend: impl StorageBackend,
-        witness: Witness,
-        secrets: &Secrets,
-        is_lost: bool,
+        witness: CommitCount,
+        secrets: &KeySecrets,
+        needs_list: bool,
     ) -> Result<Self, JournalError> {
         let mut book = Self::over(path, backend, witness)?;
         book.commit(|page| {
             page.numbers.insert(FORMAT, FORMAT_NUMBER)?;
             page.texts.insert(SECRETS, &secrets.to_bytes()[..])?;
-            if is_lost {
+            if needs_list {
                 page.numbers.insert(LOST, 1)?;
             }
             Ok(())
@@ -53,7 +53,7 @@ impl Book {
     pub(super) fn copy(
         path: &Path,
         backend: impl StorageBackend,
-        witness: Witness,
+        witness: CommitCount,
         other: &Self,
     ) -> Result<Self, JournalError> {
         let mut book = Self::over(path, backend, witness)?;
@@ -96,7 +96,7 @@ impl Book {
 
     /// Opens the database that lies in `backend`, at `path`. Every page of it is verified, which takes some 100 ms for a million
     /// entries, so that nothing that is read later can be anything but what was written.
-    pub(super) fn open(path: &Path, backend: impl StorageBackend, witness: Witness) -> Result<Self, JournalError> {
+    pub(super) fn open(path: &Path, backend: impl StorageBackend, witness: CommitCount) -> Result<Self, JournalError> {
         let mut book = Self::over(path, backend, witness)?;
         let sequence = book.number(SEQUENCE)?;
         book.sequence = sequence.ok_or_else(|| JournalError::damaged(path, "is another program's, or empty"))?;
@@ -129,7 +129,7 @@ impl Book {
         }
     }
 
-    fn over(path: &Path, backend: impl StorageBackend, witness: Witness) -> Result<Self, JournalError> {
+    fn over(path: &Path, backend: impl StorageBackend, witness: CommitCount) -> Result<Self, JournalError> {
         let database = Builder::new()
             .set_check_integrity_on_open(true)
             .set_cache_size(CACHE_BYTES)
@@ -144,12 +144,12 @@ impl Book {
     }
 
     /// Whether another that it took the place of is lost, and nothing has made up for it yet.
-    pub(super) fn is_lost(&self) -> Result<bool, JournalError> {
+    pub(super) fn needs_list(&self) -> Result<bool, JournalError> {
         Ok(self.number(LOST)?.is_some())
     }
 
     /// The secrets that its keys were made with.
-    pub(super) fn secrets(&self) -> Result<[u8; 16 * Secrets::COUNT], JournalError> {
+    pub(super) fn secrets(&self) -> Result<[u8; 16 * KeySecrets::COUNT], JournalError> {
         let secrets = self.text(SECRETS)?.and_then(|secrets| secrets.try_into().ok());
         secrets.ok_or_else(|| JournalError::damaged(&self.path, "the secrets of its keys are missing"))
     }

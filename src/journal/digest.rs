@@ -1,18 +1,23 @@
 //! What a document is recognized by.
 
 use crate::model::key::KeyKind;
-use crate::model::key_secrets::Secrets;
+use crate::model::key_secrets::KeySecrets;
 
 /// A document's keyed hash, of 128 bits: another with the same is the same. Later processes know it by it, since the secret goes
 /// with the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Print([u8; Self::LENGTH]);
+pub(super) struct ListDigest([u8; Self::LENGTH]);
 
-impl Print {
+impl ListDigest {
     const LENGTH: usize = 16;
 
     pub(super) fn of(document: &[u8]) -> Self {
-        Self(Secrets::in_use().hasher(Secrets::DOCUMENTS).hash(document).as_bytes())
+        Self(
+            KeySecrets::in_use()
+                .hasher(KeySecrets::DOCUMENTS)
+                .hash(document)
+                .as_bytes(),
+        )
     }
 
     /// One that was stored.
@@ -27,6 +32,6 @@ impl Print {
 }
 
 const _: () = assert!(
-    KeyKind::COUNT <= Secrets::DOCUMENTS,
+    KeyKind::COUNT <= KeySecrets::DOCUMENTS,
     "a kind of key has the documents' secret"
 );

@@ -86,7 +86,7 @@ impl Directory {
     }
 
     /// What one of its files contains, if it exists. It is read by another thread meanwhile.
-    pub(super) fn read(&self, name: &str) -> Result<Reading, JournalError> {
+    pub(super) fn read(&self, name: &str) -> Result<PendingRead, JournalError> {
         let path = self.file(name);
         let read = {
             let path = path.clone();
@@ -160,7 +160,7 @@ impl Directory {
 }
 
 /// The content of a file to come.
-pub(super) type Reading = JoinHandle<io::Result<Option<Vec<u8>>>>;
+pub(super) type PendingRead = JoinHandle<io::Result<Option<Vec<u8>>>>;
 
 /// What events said.
 pub(super) const DATABASE: &str = "journal.redb";

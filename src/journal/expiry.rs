@@ -3,28 +3,28 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::domain::trust_domain::Domain;
-use crate::journal::database::Book;
+use crate::domain::trust_domain::TrustDomain;
+use crate::journal::database::JournalDatabase;
 use crate::journal::error::JournalError;
 use crate::journal::row::{RowKey, to_row};
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 
 /// When to look for what need not be kept any more: as a list is kept, and now and then.
 #[derive(Debug)]
-pub(super) struct Tidying {
+pub(super) struct Expiry {
     /// The list that is kept.
-    list: Option<Arc<Snapshot>>,
-    sweep: Option<Sweep>,
+    list: Option<Arc<RevocationList>>,
+    sweep: Option<ExpiryPass>,
     ended_at: Instant,
 }
 
-impl Tidying {
+impl Expiry {
     /// Begins now, with `list` kept.
-    pub(super) fn begin(&mut self, list: Arc<Snapshot>) {
+    pub(super) fn begin(&mut self, list: Arc<RevocationList>) {
         self.list = Some(list);
-        self.sweep = Some(Sweep::default());
+        self.sweep = Some(ExpiryPass::default());
     }
 
     /// Whether there is something to do.
@@ -41,7 +41,7 @@ impl Tidying {
     }
 
     /// Does some of it.
-    pub(super) fn step(&mut self, book: &mut Book, judge: &Judge<'_>) -> Result<(), JournalError> {
+    pub(super) fn step(&mut self, book: &mut JournalDatabase, judge: &ExpiryRule<'_>) -> Result<(), JournalError> {
         let sweep = self.sweep.get_or_insert_default();
         let is_superfluous = |entry: &Entry| judge.is_superfluous(entry, self.list.as_deref());
         if !sweep.step(book, is_superfluous)? {
@@ -56,7 +56,7 @@ impl Tidying {
     }
 }
 
-impl Default for Tidying {
+impl Default for Expiry {
     fn default() -> Self {
         Self {
             list: None,
@@ -68,13 +68,17 @@ impl Default for Tidying {
 
 /// A walk over all entries, some of them at a time so that events need not wait for its end.
 #[derive(Debug, Default)]
-struct Sweep {
+struct ExpiryPass {
     from: Option<RowKey>,
 }
 
-impl Sweep {
+impl ExpiryPass {
     /// Goes on for a bit. Returns whether there is more to do.
-    fn step(&mut self, book: &mut Book, is_superfluous: impl Fn(&Entry) -> bool) -> Result<bool, JournalError> {
+    fn step(
+        &mut self,
+        book: &mut JournalDatabase,
+        is_superfluous: impl Fn(&Entry) -> bool,
+    ) -> Result<bool, JournalError> {
         let (entries, next) = book.entries_from(self.from, AT_A_TIME)?;
         let superfluous: Vec<_> = entries.iter().filter(|entry| is_superfluous(entry)).collect();
         if !superfluous.is_empty() {
@@ -91,15 +95,15 @@ impl Sweep {
 }
 
 /// Who says what is superfluous.
-pub(super) struct Judge<'a> {
-    pub(super) domain: &'a Domain,
+pub(super) struct ExpiryRule<'a> {
+    pub(super) domain: &'a TrustDomain,
     pub(super) now: Timestamp,
 }
 
-impl Judge<'_> {
+impl ExpiryRule<'_> {
     /// Whether the entry is in force no more, and why that is so is certain after a restart too: its time is over, or the list
     /// that is kept says it.
-    fn is_superfluous(&self, entry: &Entry, kept: Option<&Snapshot>) -> bool {
+    fn is_superfluous(&self, entry: &Entry, kept: Option<&RevocationList>) -> bool {
         let is_held = self.domain.store.look(|state| state.overlay.get(&entry.key).is_some());
         let is_over = entry.keep_until.is_some_and(|until| until <= self.now);
         let is_listed = || {

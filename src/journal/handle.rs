@@ -7,20 +7,20 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::domain::persistence::{Keep, KeepLists, LONGEST_WAIT, Ticket};
-use crate::domain::trust_domain::Domain;
-use crate::journal::backoff::Patience;
+use crate::domain::persistence::{Durable, LONGEST_WAIT, Persist, PersistLists};
+use crate::domain::trust_domain::TrustDomain;
+use crate::journal::backoff::DiskBackoff;
 use crate::journal::directory::Directory;
 use crate::journal::error::JournalError;
-use crate::journal::expiry::Tidying;
-use crate::journal::list_file::Lists;
+use crate::journal::expiry::Expiry;
+use crate::journal::list_file::ListFile;
 use crate::journal::open::Journal;
-use crate::journal::request::{Desk, Item, Owes};
-use crate::journal::writer::Clerk;
+use crate::journal::request::{Item, Owes, RequestQueue};
+use crate::journal::writer::JournalWriter;
 use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
 use crate::state::entry::Entry;
-use crate::state::store::Seen;
+use crate::state::store::SeenLists;
 use crate::status::{JournalStart, JournalStatus};
 
 impl EventSink {
@@ -41,7 +41,7 @@ impl EventSink {
         let (entries, newest) = (mem::take(&mut journal.entries), journal.newest);
         // What lists say is not among the entries: until the kept one is restored, or one of a later second is there, something is
         // missing.
-        let is_lost = journal.start() == JournalStart::Lost
+        let needs_list = journal.start() == JournalStart::Lost
             || journal.kept.refreshed_at.is_some()
             || journal.kept.incomplete.is_some();
         // Another list of that second may say less.
@@ -50,22 +50,22 @@ impl EventSink {
             return Err(JournalError::Taken { path });
         }
         // Before anything that is said to this sink meanwhile can be kept.
-        if is_lost {
-            domain.store.lose(true);
+        if needs_list {
+            domain.store.set_needs_list(true);
         }
         domain
             .store
-            .restore(&entries, Seen { newest, missed }, Timestamp::now());
-        let keeper = Keeper::start(journal, entries.len(), domain)?;
+            .restore(&entries, SeenLists { newest, missed }, Timestamp::now());
+        let keeper = JournalHandle::start(journal, entries.len(), domain)?;
         let set = domain.journal.set(Box::new(keeper));
         set.map_err(|_| JournalError::Taken { path })
     }
 }
 
 /// Gives the orders.
-struct Keeper {
+struct JournalHandle {
     /// `None` at the end alone: the clerk works as long as there is one.
-    lists: Option<Lists>,
+    lists: Option<ListFile>,
     clerk: Option<JoinHandle<()>>,
     /// Disconnected when the clerk has ended.
     ended: Mutex<Receiver<Infallible>>,
@@ -75,8 +75,8 @@ struct Keeper {
     directory: Arc<OnceLock<Directory>>,
 }
 
-impl Keeper {
-    fn start(journal: Journal, restored: usize, domain: &Arc<Domain>) -> Result<Self, JournalError> {
+impl JournalHandle {
+    fn start(journal: Journal, restored: usize, domain: &Arc<TrustDomain>) -> Result<Self, JournalError> {
         let (orders, inbox) = sync_channel(MOST_WAITING);
         let (path, start) = (journal.directory().to_owned(), journal.start());
         let status = Arc::new(Mutex::new(JournalStatus {
@@ -90,15 +90,15 @@ impl Keeper {
         let (asked_at, owes) = (Arc::default(), Owes::default());
         let mut opener = journal.opener;
         let directory = opener.directory();
-        let clerk = Clerk {
+        let clerk = JournalWriter {
             orders: inbox,
             book: journal.book,
             open: move || opener.reopen(),
             domain: Arc::downgrade(domain),
             status: Arc::clone(&status),
             asked_at: Arc::clone(&asked_at),
-            tidying: Tidying::default(),
-            patience: Patience::default(),
+            tidying: Expiry::default(),
+            patience: DiskBackoff::default(),
             owes: owes.clone(),
         };
         let (ends, ended) = channel();
@@ -111,8 +111,8 @@ impl Keeper {
             .spawn(work)
             .map_err(|cause| JournalError::failed(&path, cause))?;
         Ok(Self {
-            lists: Some(Lists::new(
-                Desk { orders, owes },
+            lists: Some(ListFile::new(
+                RequestQueue { orders, owes },
                 &status,
                 &directory,
                 journal.newest,
@@ -127,25 +127,25 @@ impl Keeper {
         })
     }
 
-    fn desk(&self) -> &Lists {
+    fn desk(&self) -> &ListFile {
         self.lists.as_ref().expect("it is there until the end")
     }
 }
 
-impl Keep for Keeper {
-    fn keep(&self, entries: Vec<Entry>) -> Ticket {
+impl Persist for JournalHandle {
+    fn keep(&self, entries: Vec<Entry>) -> Durable {
         self.desk().order(Item::Entries(entries))
     }
 
-    fn keep_newest(&self, issued_at: Timestamp) -> Ticket {
+    fn persist_newest(&self, issued_at: Timestamp) -> Durable {
         self.desk().order(Item::Newest(issued_at))
     }
 
-    fn keep_made_good(&self) -> Ticket {
+    fn persist_resynced(&self) -> Durable {
         self.desk().order(Item::MadeGood)
     }
 
-    fn lists(&self) -> &dyn KeepLists {
+    fn lists(&self) -> &dyn PersistLists {
         self.desk()
     }
 
@@ -160,7 +160,7 @@ impl Keep for Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for JournalHandle {
     fn drop(&mut self) {
         self.lists = None;
         // The clerk itself may hold the last handle to the domain for a moment.

@@ -5,19 +5,19 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
-use crate::common::error_text::words;
-use crate::domain::persistence::{Fetched, KeepLists, KeptList, Problem, Ticket, Unusable};
-use crate::journal::digest::Print;
+use crate::common::error_text::error_text;
+use crate::domain::persistence::{Durable, Fetched, KeptList, NotKept, PersistLists, Unusable};
+use crate::journal::digest::ListDigest;
 use crate::journal::directory::{Directory, LIST};
 use crate::journal::open::{Damage, Kept};
-use crate::journal::request::{Desk, Item};
+use crate::journal::request::{Item, RequestQueue};
 use crate::model::timestamp::Timestamp;
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 use crate::status::{JournalStart, JournalStatus};
 
 /// Keeps the list in a file of its own, and has the clerk keep what goes with it.
-pub(super) struct Lists {
-    desk: Desk,
+pub(super) struct ListFile {
+    desk: RequestQueue,
     status: Arc<Mutex<JournalStatus>>,
     directory: Arc<OnceLock<Directory>>,
     damage: Damage,
@@ -32,17 +32,17 @@ struct Known {
     is_all: bool,
     /// The list that an earlier process kept, until it is restored or another takes its place: when it was issued, and what it is
     /// recognized by.
-    missed: Option<(Timestamp, Option<Print>)>,
+    missed: Option<(Timestamp, Option<ListDigest>)>,
     /// What it says, once it is restored or another is written.
-    kept: Option<Arc<Snapshot>>,
+    kept: Option<Arc<RevocationList>>,
     /// When it was issued, or any other that was installed.
     issued_at: Option<Timestamp>,
     /// What it is recognized by, so that the same is not written again and again.
-    list: Option<Print>,
+    list: Option<ListDigest>,
 }
 
-impl KeepLists for Lists {
-    fn keep(&self, fetched: &Fetched, list: &Arc<Snapshot>) -> Result<bool, Problem> {
+impl PersistLists for ListFile {
+    fn keep(&self, fetched: &Fetched, list: &Arc<RevocationList>) -> Result<bool, NotKept> {
         let mut known = match self.known.try_lock() {
             Ok(known) => known,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -51,7 +51,7 @@ impl KeepLists for Lists {
         if list.issued_at() < known.issued_at {
             return Ok(false);
         }
-        let print = Print::of(&fetched.document);
+        let print = ListDigest::of(&fetched.document);
         if known.list == Some(print) {
             let refreshed = self.order(Item::Refreshed(fetched.accepted_at)).wait();
             return refreshed.map(|()| false);
@@ -89,7 +89,7 @@ impl KeepLists for Lists {
         Ok(missed.is_some() && known.is_all)
     }
 
-    fn keep_incomplete(&self, list: &Snapshot) -> Ticket {
+    fn persist_incomplete(&self, list: &RevocationList) -> Durable {
         // A cache had one from before: what is kept says it all. While another is written, who knows.
         let says_all = |known: &Known| {
             known
@@ -97,16 +97,16 @@ impl KeepLists for Lists {
                 .is_some_and(|kept| kept.says_all_of(list))
         };
         match self.known.try_lock().is_ok_and(|known| says_all(&known)) {
-            true => Ticket::new(ready(Ok(()))),
+            true => Durable::new(ready(Ok(()))),
             false => self.order(Item::Incomplete(list.issued_at().unwrap_or_default())),
         }
     }
 
-    fn keep_confirmed(&self, at: Timestamp) -> Ticket {
+    fn persist_confirmed(&self, at: Timestamp) -> Durable {
         self.order(Item::Refreshed(at))
     }
 
-    fn keep_keys(&self, document: &[u8]) -> Ticket {
+    fn persist_keys(&self, document: &[u8]) -> Durable {
         self.order(Item::Keys(document.to_vec()))
     }
 
@@ -125,7 +125,7 @@ impl KeepLists for Lists {
             Ok(Ok(Ok(document))) => document,
             Ok(Ok(Err(cause))) => return Err(unreadable(&cause)),
             Ok(Err(_)) => return Err(unreadable(&"a panic")),
-            Err(error) => return Err(unreadable(&words(&error))),
+            Err(error) => return Err(unreadable(&error_text(&error))),
         };
         if document.is_none() && left.refreshed_at.is_some() {
             known.left = None;
@@ -140,12 +140,12 @@ impl KeepLists for Lists {
         }))
     }
 
-    fn refuse(&self, unusable: &Unusable) -> Result<(), Problem> {
+    fn refuse(&self, unusable: &Unusable) -> Result<(), NotKept> {
         let (Unusable::Damaged(why) | Unusable::Unreadable(why)) = unusable;
         let Some(directory) = self.directory.get() else {
             return Ok(());
         };
-        let problem = Problem::from(format!("{}: {why}", directory.file(LIST).display()));
+        let problem = NotKept::from(format!("{}: {why}", directory.file(LIST).display()));
         if self.damage == Damage::Refuse {
             return Err(problem);
         }
@@ -158,17 +158,17 @@ impl KeepLists for Lists {
         match unusable {
             // It may be good when it can be read.
             Unusable::Unreadable(_) => Ok(()),
-            Unusable::Damaged(_) => directory.set_aside(&[LIST]).map_err(|error| words(&error).into()),
+            Unusable::Damaged(_) => directory.set_aside(&[LIST]).map_err(|error| error_text(&error).into()),
         }
     }
 
-    fn restored(&self, kept: &KeptList, list: &Arc<Snapshot>) -> bool {
+    fn restored(&self, kept: &KeptList, list: &Arc<RevocationList>) -> bool {
         {
             let mut status = self.status();
             status.restored_list = true;
             status.list_iat = list.issued_at().map(Timestamp::as_unix_secs);
         }
-        let print = Print::of(kept.document.as_deref().unwrap_or_default());
+        let print = ListDigest::of(kept.document.as_deref().unwrap_or_default());
         let list = Arc::clone(list);
         let mut known = self.known();
         if list.issued_at() < known.issued_at {
@@ -195,14 +195,14 @@ impl KeepLists for Lists {
 
 impl Known {
     /// What is kept, if it was issued when this list was.
-    fn kept_within_second_of(&self, list: &Snapshot) -> Option<&Snapshot> {
+    fn kept_within_second_of(&self, list: &RevocationList) -> Option<&RevocationList> {
         self.kept.as_deref().filter(|kept| kept.issued_at() == list.issued_at())
     }
 }
 
-impl Lists {
+impl ListFile {
     pub(super) fn new(
-        desk: Desk,
+        desk: RequestQueue,
         status: &Arc<Mutex<JournalStatus>>,
         directory: &Arc<OnceLock<Directory>>,
         newest: Option<Timestamp>,
@@ -227,17 +227,19 @@ impl Lists {
         }
     }
 
-    pub(super) fn order(&self, item: Item) -> Ticket {
+    pub(super) fn order(&self, item: Item) -> Durable {
         self.desk.order(item)
     }
 
-    fn write(&self, document: &[u8]) -> Result<(), Problem> {
+    fn write(&self, document: &[u8]) -> Result<(), NotKept> {
         let directory = self.directory.get().expect("a book is open in it");
-        directory.replace(LIST, document).map_err(|error| words(&error).into())
+        directory
+            .replace(LIST, document)
+            .map_err(|error| error_text(&error).into())
     }
 
     /// Notes that the list could not be written.
-    fn failed(&self, problem: &Problem) {
+    fn failed(&self, problem: &NotKept) {
         let mut status = self.status();
         status.failures += 1;
         status.last_error = Some(problem.to_string());

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::common::error_text::words;
-use crate::journal::database::{ACCEPTED, Book, INCOMPLETE, ISSUED, KEYS, NEWEST, PRINT, REFRESHED};
-use crate::journal::digest::Print;
-use crate::journal::directory::Reading;
+use crate::common::error_text::error_text;
+use crate::journal::database::{ACCEPTED, INCOMPLETE, ISSUED, JournalDatabase, KEYS, NEWEST, PRINT, REFRESHED};
+use crate::journal::digest::ListDigest;
+use crate::journal::directory::PendingRead;
 use crate::journal::error::JournalError;
-use crate::journal::recovery::Opener;
-use crate::model::key_secrets::{KeysExist, Secrets};
+use crate::journal::recovery::Recovery;
+use crate::model::key_secrets::{KeySecrets, KeysExist};
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
 use crate::status::JournalStart;
@@ -23,9 +23,9 @@ use crate::status::JournalStart;
 /// opened together ever after.
 #[must_use = "a journal keeps nothing until a sink is kept in it"]
 pub struct Journal {
-    pub(super) opener: Opener,
+    pub(super) opener: Recovery,
     /// `None` if it cannot be used for now.
-    pub(super) book: Option<Book>,
+    pub(super) book: Option<JournalDatabase>,
     pub(super) entries: Vec<Entry>,
     /// The issue time of the newest list that was ever installed.
     pub(super) newest: Option<Timestamp>,
@@ -40,9 +40,9 @@ pub struct Journal {
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// The list itself.
-    pub(super) list: Option<Reading>,
+    pub(super) list: Option<PendingRead>,
     /// What it is recognized by, should it be lost.
-    pub(super) print: Option<Print>,
+    pub(super) print: Option<ListDigest>,
     /// The issuer's signing keys.
     pub(super) keys: Option<Vec<u8>>,
     /// When the list was issued, and when it was found to be good; `None` if no list was ever kept.
@@ -78,7 +78,7 @@ impl Journal {
     /// - [`Exposed`](JournalError::Exposed): set the owner and mode right, if you trust what is in it.
     /// - [`KeysExist`](JournalError::KeysExist): open the journal first.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
-        Self::take_over(Opener::new(path.as_ref()), Damage::Refuse)
+        Self::take_over(Recovery::new(path.as_ref()), Damage::Refuse)
     }
 
     /// What [`open`](Self::open) does; but where the directory's content is of no use, or cannot be read or written, it starts
@@ -105,15 +105,15 @@ impl Journal {
     /// it, and remove the directory.
     pub fn open_or_start_empty(path: impl AsRef<Path>) -> Result<Self, JournalError> {
         let path = path.as_ref();
-        let error = match Self::take_over(Opener::new(path), Damage::StartEmpty) {
+        let error = match Self::take_over(Recovery::new(path), Damage::StartEmpty) {
             Err(error) if error.leaves_room_for_a_start() => error,
             opened => return opened,
         };
         // Before anything is moved, and before the host makes keys that no journal could keep.
-        Secrets::keep(None).map_err(|KeysExist| JournalError::KeysExist { path: path.to_owned() })?;
-        let problem = words(&error).into_owned();
+        KeySecrets::keep(None).map_err(|KeysExist| JournalError::KeysExist { path: path.to_owned() })?;
+        let problem = error_text(&error).into_owned();
         tracing::error!(error = %problem, "journal is of no use: starting empty, and failing closed");
-        let mut opener = Opener::new(path);
+        let mut opener = Recovery::new(path);
         let book = match error {
             JournalError::Failed { .. } => None,
             _ => match opener.start_over() {
@@ -154,15 +154,15 @@ impl Journal {
     }
 
     /// Opens a book and reads it, or begins one.
-    fn take_over(mut opener: Opener, damage: Damage) -> Result<Self, JournalError> {
+    fn take_over(mut opener: Recovery, damage: Damage) -> Result<Self, JournalError> {
         let path = opener.path().to_owned();
         let list = opener.list()?;
         let (book, start) = match opener.open()? {
             None => (opener.create(false)?, JournalStart::New),
             Some(book) => {
-                let kept = Secrets::keep(Some(&book.secrets()?));
+                let kept = KeySecrets::keep(Some(&book.secrets()?));
                 kept.map_err(|KeysExist| JournalError::KeysExist { path: path.clone() })?;
-                match book.is_lost()? {
+                match book.needs_list()? {
                     true => (book, JournalStart::Lost),
                     false => (book, JournalStart::Restored),
                 }
@@ -184,7 +184,7 @@ impl Journal {
             newest: book.time(NEWEST)?,
             kept: Kept {
                 list: Some(list),
-                print: book.text(PRINT)?.as_deref().and_then(Print::from_bytes),
+                print: book.text(PRINT)?.as_deref().and_then(ListDigest::from_bytes),
                 keys: book.text(KEYS)?,
                 issued_at: book.time(ISSUED)?,
                 accepted_at: book.time(ACCEPTED)?,

@@ -6,15 +6,15 @@ use std::sync::{Arc, OnceLock};
 
 use redb::backends::FileBackend;
 
-use crate::journal::commit_count::Witness;
-use crate::journal::database::Book;
-use crate::journal::directory::{DATABASE, Directory, LIST, LOSS, Reading, WITNESS, new};
+use crate::journal::commit_count::CommitCount;
+use crate::journal::database::JournalDatabase;
+use crate::journal::directory::{DATABASE, Directory, LIST, LOSS, PendingRead, WITNESS, new};
 use crate::journal::error::JournalError;
-use crate::journal::storage::{Doubt, Watched};
-use crate::model::key_secrets::{KeysExist, Secrets};
+use crate::journal::storage::{Doubt, WatchedBackend};
+use crate::model::key_secrets::{KeySecrets, KeysExist};
 
 /// Opens the book. Holds its directory from the first success on.
-pub(super) struct Opener {
+pub(super) struct Recovery {
     path: PathBuf,
     directory: Arc<OnceLock<Directory>>,
     /// Whether this process knows all that the book holds. There has to be one then, and it has to be that one.
@@ -23,7 +23,7 @@ pub(super) struct Opener {
     doubt: Doubt,
 }
 
-impl Opener {
+impl Recovery {
     pub(super) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -43,7 +43,7 @@ impl Opener {
     }
 
     /// Opens the book; `None` if there is none, and no sign that there ever was one.
-    pub(super) fn open(&self) -> Result<Option<Book>, JournalError> {
+    pub(super) fn open(&self) -> Result<Option<JournalDatabase>, JournalError> {
         let directory = self.hold()?;
         let path = directory.file(DATABASE);
         let Some(file) = directory.open(DATABASE)? else {
@@ -57,14 +57,14 @@ impl Opener {
             return Err(JournalError::damaged(&path, "is empty"));
         }
         let backend = self.backend(file)?;
-        let book = Book::open(&path, backend, self.witness()?)?;
+        let book = JournalDatabase::open(&path, backend, self.witness()?)?;
         // It is in its place, whatever happened after that.
         directory.remove(LOSS)?;
         Ok(Some(book))
     }
 
     /// The list, to be read while the book is.
-    pub(super) fn list(&self) -> Result<Reading, JournalError> {
+    pub(super) fn list(&self) -> Result<PendingRead, JournalError> {
         self.hold()?.read(LIST)
     }
 
@@ -74,19 +74,20 @@ impl Opener {
     }
 
     /// Begins a book. It is there as a whole or not at all.
-    pub(super) fn create(&mut self, is_lost: bool) -> Result<Book, JournalError> {
-        let secrets = Secrets::keep(None).map_err(|KeysExist| JournalError::KeysExist {
+    pub(super) fn create(&mut self, needs_list: bool) -> Result<JournalDatabase, JournalError> {
+        let secrets = KeySecrets::keep(None).map_err(|KeysExist| JournalError::KeysExist {
             path: self.path.clone(),
         })?;
-        let book =
-            self.put_in_place(|path, backend, witness| Book::create(path, backend, witness, secrets, is_lost))?;
+        let book = self.put_in_place(|path, backend, witness| {
+            JournalDatabase::create(path, backend, witness, secrets, needs_list)
+        })?;
         // Until here, a start that finds no book knows that there was one.
         self.hold()?.remove(LOSS)?;
         Ok(book)
     }
 
     /// Begins a new book in place of one that is of no use, which is set aside.
-    pub(super) fn start_over(&mut self) -> Result<Book, JournalError> {
+    pub(super) fn start_over(&mut self) -> Result<JournalDatabase, JournalError> {
         let directory = self.hold()?;
         directory.replace(LOSS, b"what was kept here was of no use, and is set aside\n")?;
         directory.set_aside(&[DATABASE, WITNESS, LIST])?;
@@ -98,14 +99,15 @@ impl Opener {
     ///
     /// What could not be synced is in the system's cache, where it reads like all else, and may never get to the disk: the system
     /// tries once. So all of it is written once more then, to another file.
-    pub(super) fn reopen(&mut self) -> Result<Book, JournalError> {
+    pub(super) fn reopen(&mut self) -> Result<JournalDatabase, JournalError> {
         let path = self.path.join(DATABASE);
         match self.open() {
-            Ok(Some(book)) if self.is_known && book.secrets()? == Secrets::in_use().to_bytes() => {
+            Ok(Some(book)) if self.is_known && book.secrets()? == KeySecrets::in_use().to_bytes() => {
                 if !self.doubt.is_raised() {
                     return Ok(book);
                 }
-                let copied = self.put_in_place(|path, backend, witness| Book::copy(path, backend, witness, &book))?;
+                let copied =
+                    self.put_in_place(|path, backend, witness| JournalDatabase::copy(path, backend, witness, &book))?;
                 self.doubt.settle();
                 Ok(copied)
             }
@@ -126,8 +128,8 @@ impl Opener {
     /// Has a new book made, and gives it the place of the one that is there.
     fn put_in_place(
         &mut self,
-        make: impl FnOnce(&Path, Watched, Witness) -> Result<Book, JournalError>,
-    ) -> Result<Book, JournalError> {
+        make: impl FnOnce(&Path, WatchedBackend, CommitCount) -> Result<JournalDatabase, JournalError>,
+    ) -> Result<JournalDatabase, JournalError> {
         let shared = self.directory();
         self.hold()?;
         let directory = shared.get().expect("it is held");
@@ -153,15 +155,15 @@ impl Opener {
         Ok(directory.has(LIST)? || directory.has(LOSS)? || self.witness()?.read()?.is_some())
     }
 
-    fn backend(&self, file: File) -> Result<Watched, JournalError> {
+    fn backend(&self, file: File) -> Result<WatchedBackend, JournalError> {
         let file = FileBackend::new(file).map_err(|error| JournalError::of(&self.path.join(DATABASE), error))?;
-        Ok(Watched::new(file, &self.doubt))
+        Ok(WatchedBackend::new(file, &self.doubt))
     }
 
-    fn witness(&self) -> Result<Witness, JournalError> {
+    fn witness(&self) -> Result<CommitCount, JournalError> {
         let directory = self.hold()?;
         let file = directory.open_or_create(WITNESS)?;
-        Ok(Witness::new(&directory.file(WITNESS), file))
+        Ok(CommitCount::new(&directory.file(WITNESS), file))
     }
 
     fn hold(&self) -> Result<&Directory, JournalError> {

@@ -8,19 +8,19 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use futures_channel::oneshot;
 use redb::ReadableTable;
 
-use crate::domain::persistence::{Problem, Ticket};
+use crate::domain::persistence::{Durable, NotKept};
 use crate::journal::database::{ACCEPTED, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, PRINT, Page, REFRESHED};
-use crate::journal::digest::Print;
+use crate::journal::digest::ListDigest;
 use crate::journal::row::{from_row, join, to_row};
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 
 /// Something to be written, and where to say whether it was.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct WriteRequest {
     pub(super) item: Item,
-    pub(super) answer: oneshot::Sender<Result<(), Problem>>,
+    pub(super) answer: oneshot::Sender<Result<(), NotKept>>,
 }
 
 #[derive(Debug)]
@@ -32,8 +32,8 @@ pub(super) enum Item {
     Keys(Vec<u8>),
     /// A list was kept.
     List {
-        list: Arc<Snapshot>,
-        print: Print,
+        list: Arc<RevocationList>,
+        print: ListDigest,
         keys: Option<Arc<[u8]>>,
         accepted_at: Timestamp,
     },
@@ -46,13 +46,13 @@ pub(super) enum Item {
     /// The kept list was confirmed.
     Refreshed(Timestamp),
     /// The list that is kept is installed. There is nothing to write.
-    Restored(Arc<Snapshot>),
+    Restored(Arc<RevocationList>),
 }
 
 /// Where orders are given.
 #[derive(Clone, Debug)]
-pub(super) struct Desk {
-    pub(super) orders: SyncSender<Order>,
+pub(super) struct RequestQueue {
+    pub(super) orders: SyncSender<WriteRequest>,
     pub(super) owes: Owes,
 }
 
@@ -71,13 +71,13 @@ impl Owes {
     }
 }
 
-impl Desk {
-    pub(super) fn order(&self, item: Item) -> Ticket {
-        let (order, ticket) = Order::new(item);
+impl RequestQueue {
+    pub(super) fn order(&self, item: Item) -> Durable {
+        let (order, ticket) = WriteRequest::new(item);
         match self.orders.try_send(order) {
             Err(TrySendError::Full(_)) => {
                 self.owes.note();
-                Ticket::new(ready(Err("too much waits for the journal's disk already".into())))
+                Durable::new(ready(Err("too much waits for the journal's disk already".into())))
             }
             // If nobody takes it, it is dropped, and the ticket knows.
             _ => ticket,
@@ -85,11 +85,11 @@ impl Desk {
     }
 }
 
-impl Order {
+impl WriteRequest {
     /// An order, and the ticket for its answer.
-    pub(super) fn new(item: Item) -> (Self, Ticket) {
+    pub(super) fn new(item: Item) -> (Self, Durable) {
         let (answer, ticket) = oneshot::channel();
-        let ticket = Ticket::new(async {
+        let ticket = Durable::new(async {
             let answer = ticket.await;
             answer.unwrap_or_else(|_| Err("the journal's thread has ended".into()))
         });

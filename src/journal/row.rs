@@ -4,7 +4,7 @@ use crate::model::event::Reason;
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
-use crate::state::key_state::Mark;
+use crate::state::key_state::KeyState;
 
 /// The number of the key's kind, and its fingerprint.
 pub(super) type RowKey = (u8, u128);
@@ -23,7 +23,7 @@ pub(super) fn to_row(entry: &Entry) -> (RowKey, Row) {
 pub(super) fn from_row((kind, bits): RowKey, (moments, until, reason): Row) -> Option<Entry> {
     Some(Entry {
         key: Key::from_parts(kind, bits)?,
-        mark: Mark::from_moments(moments, reason_of(reason), 0),
+        mark: KeyState::from_moments(moments, reason_of(reason), 0),
         keep_until: (until < NEVER).then(|| Timestamp::from_unix_millis(until)),
     })
 }
@@ -77,7 +77,7 @@ mod tests {
         let event = event.into();
         Entry {
             key: *event.key(),
-            mark: Mark::of(&event, at(50), 0),
+            mark: KeyState::of(&event, at(50), 0),
             keep_until,
         }
     }
@@ -93,7 +93,7 @@ mod tests {
             Reason::Superseded,
         ] {
             for event in [
-                Event::from(Revocation::of(key).because(reason).at(at(7))),
+                Event::from(Revocation::block(key).because(reason).at(at(7))),
                 Revocation::cut_off(Key::everything()).because(reason).into(),
                 Reinstatement::of(key, at(9)).into(),
             ] {
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn entries_of_a_key_are_kept_as_long_as_the_longest() {
         let key = Key::subject("s");
-        let until = |keep_until| entry(Revocation::of(key), keep_until);
+        let until = |keep_until| entry(Revocation::block(key), keep_until);
         assert_eq!(join(&until(Some(at(1))), &until(Some(at(2)))).keep_until, Some(at(2)));
         assert_eq!(join(&until(None), &until(Some(at(2)))).keep_until, None);
         assert_eq!(join(&until(Some(at(2))), &until(None)).keep_until, None);

@@ -10,7 +10,7 @@ use redb::{BackendError, StorageBackend};
 
 /// A file that remembers whether it could be synced.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct WatchedBackend {
     file: FileBackend,
     doubt: Doubt,
 }
@@ -34,7 +34,7 @@ impl Doubt {
     }
 }
 
-impl Watched {
+impl WatchedBackend {
     pub(super) fn new(file: FileBackend, doubt: &Doubt) -> Self {
         Self {
             file,
@@ -43,7 +43,7 @@ impl Watched {
     }
 }
 
-impl StorageBackend for Watched {
+impl StorageBackend for WatchedBackend {
     fn len(&self) -> Result<u64, io::Error> {
         self.file.len()
     }
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn is_locked_and_read_as_its_file_is() {
         let file = tempfile::tempfile().unwrap();
-        let watched = Watched::new(FileBackend::new(file).unwrap(), &Doubt::default());
+        let watched = WatchedBackend::new(FileBackend::new(file).unwrap(), &Doubt::default());
         watched.set_len(8).unwrap();
         watched.write(4, b"rest").unwrap();
         watched.sync_data().unwrap();

@@ -6,14 +6,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use crate::common::error_text::words;
-use crate::domain::persistence::Problem;
-use crate::domain::trust_domain::Domain;
-use crate::journal::backoff::Patience;
-use crate::journal::database::Book;
+use crate::common::error_text::error_text;
+use crate::domain::persistence::NotKept;
+use crate::domain::trust_domain::TrustDomain;
+use crate::journal::backoff::DiskBackoff;
+use crate::journal::database::JournalDatabase;
 use crate::journal::error::JournalError;
-use crate::journal::expiry::{Judge, TIDY_EVERY, Tidying};
-use crate::journal::request::{Item, Order, Owes};
+use crate::journal::expiry::{Expiry, ExpiryRule, TIDY_EVERY};
+use crate::journal::request::{Item, Owes, WriteRequest};
 use crate::model::timestamp::Timestamp;
 use crate::status::JournalStatus;
 
@@ -23,21 +23,21 @@ use crate::status::JournalStatus;
 /// When writing fails, everybody who waits hears why. The database is closed, since after a failed write nobody knows what of
 /// it is on disk, and opened anew, at growing intervals as long as that fails too. Meanwhile orders are refused at once. What
 /// memory holds goes along with what is written next: whoever was refused is asked to come again, and may not.
-pub(super) struct Clerk<O> {
-    pub(super) orders: Receiver<Order>,
+pub(super) struct JournalWriter<O> {
+    pub(super) orders: Receiver<WriteRequest>,
     /// Closed after a failure.
-    pub(super) book: Option<Book>,
+    pub(super) book: Option<JournalDatabase>,
     pub(super) open: O,
-    pub(super) domain: Weak<Domain>,
+    pub(super) domain: Weak<TrustDomain>,
     pub(super) status: Arc<Mutex<JournalStatus>>,
     /// Since when the disk has been asked for something.
     pub(super) asked_at: Arc<Mutex<Option<Instant>>>,
-    pub(super) tidying: Tidying,
-    pub(super) patience: Patience,
+    pub(super) tidying: Expiry,
+    pub(super) patience: DiskBackoff,
     pub(super) owes: Owes,
 }
 
-impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
+impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
     /// Works until nobody is left to give orders.
     pub(super) fn work(mut self) {
         while let Some(orders) = self.next() {
@@ -59,7 +59,7 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
     }
 
     /// All orders that have come in; waits for one unless there is something else to do. `None` at the end.
-    fn next(&self) -> Option<Vec<Order>> {
+    fn next(&self) -> Option<Vec<WriteRequest>> {
         let pause = match self.may_tidy() {
             true => self.tidying.due_in(),
             false => TIDY_EVERY,
@@ -78,7 +78,7 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
     }
 
     /// Does something with the book; if it fails, closes the book and notes why.
-    fn attempt(&mut self, work: impl FnOnce(&mut Self) -> Result<(), JournalError>) -> Result<(), Problem> {
+    fn attempt(&mut self, work: impl FnOnce(&mut Self) -> Result<(), JournalError>) -> Result<(), NotKept> {
         if let Some(problem) = self.patience.lacks() {
             return Err(problem);
         }
@@ -86,12 +86,12 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
         self.note_asked(Some(Instant::now()));
         let outcome = catch_unwind(AssertUnwindSafe(|| work(self)));
         self.note_asked(None);
-        let problem: Problem = match outcome {
+        let problem: NotKept = match outcome {
             Ok(Ok(())) => {
                 self.went_well();
                 return Ok(());
             }
-            Ok(Err(error)) => words(&error).into(),
+            Ok(Err(error)) => error_text(&error).into(),
             Err(_) => format!("{}: the database panicked", self.status().directory).into(),
         };
         let book = self.book.take();
@@ -115,7 +115,7 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
     }
 
     fn went_well(&mut self) {
-        self.patience = Patience::default();
+        self.patience = DiskBackoff::default();
         let was_durable = mem::replace(&mut self.status().durable, true);
         if !was_durable {
             tracing::info!("journal can be written again");
@@ -156,7 +156,7 @@ impl<O: FnMut() -> Result<Book, JournalError>> Clerk<O> {
             self.tidying.end();
             return Ok(());
         };
-        let judge = Judge {
+        let judge = ExpiryRule {
             domain: &domain,
             now: Timestamp::now(),
         };

@@ -5,14 +5,14 @@ use metrics::Unit;
 /// One metric.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Description {
-    pub(super) kind: Kind,
+    pub(super) kind: MetricKind,
     pub(super) name: &'static str,
     pub(super) unit: Option<Unit>,
     pub(super) help: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MetricKind {
     Counter,
     Gauge,
     Histogram,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
 
 const fn counter(name: &'static str, help: &'static str) -> Description {
     Description {
-        kind: Kind::Counter,
+        kind: MetricKind::Counter,
         name,
         unit: Some(Unit::Count),
         help,
@@ -29,7 +29,7 @@ const fn counter(name: &'static str, help: &'static str) -> Description {
 
 const fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Description {
     Description {
-        kind: Kind::Gauge,
+        kind: MetricKind::Gauge,
         name,
         unit: Some(unit),
         help,
@@ -39,7 +39,7 @@ const fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Descriptio
 /// 0 or 1.
 const fn whether(name: &'static str, help: &'static str) -> Description {
     Description {
-        kind: Kind::Gauge,
+        kind: MetricKind::Gauge,
         name,
         unit: None,
         help,
@@ -48,7 +48,7 @@ const fn whether(name: &'static str, help: &'static str) -> Description {
 
 const fn histogram(name: &'static str, help: &'static str) -> Description {
     Description {
-        kind: Kind::Histogram,
+        kind: MetricKind::Histogram,
         name,
         unit: Some(Unit::Seconds),
         help,

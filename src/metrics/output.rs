@@ -2,7 +2,7 @@
 
 use metrics::{Key, Label, Level, Metadata, Recorder};
 
-use crate::metrics::catalogue::{CATALOGUE, Kind};
+use crate::metrics::catalogue::{CATALOGUE, MetricKind};
 
 /// The recorder, and the labels that everything gets.
 pub(super) struct Output<'a> {
@@ -16,9 +16,9 @@ impl Output<'_> {
         for described in CATALOGUE {
             let (name, unit, help) = (described.name.into(), described.unit, described.help.into());
             match described.kind {
-                Kind::Counter => recorder.describe_counter(name, unit, help),
-                Kind::Gauge => recorder.describe_gauge(name, unit, help),
-                Kind::Histogram => recorder.describe_histogram(name, unit, help),
+                MetricKind::Counter => recorder.describe_counter(name, unit, help),
+                MetricKind::Gauge => recorder.describe_gauge(name, unit, help),
+                MetricKind::Histogram => recorder.describe_histogram(name, unit, help),
             }
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::{Key, Label, with_recorder};
 
-use crate::domain::observer::{Observe, Phase, Polled};
+use crate::domain::observer::{Observer, Phase, Polled};
 use crate::metrics::catalogue::{ENFORCEMENT_DELAY, POLL_DURATION, POLLS};
 use crate::metrics::output::{METADATA, key};
 
@@ -26,7 +26,7 @@ impl Timing {
     }
 }
 
-impl Observe for Timing {
+impl Observer for Timing {
     fn enforced(&self, after: Duration, phase: Phase) {
         let key = match phase {
             Phase::CatchUp => &self.catch_up,

@@ -26,13 +26,13 @@ pin_project! {
         R: Respond<Req, S::Response>,
     {
         #[pin]
-        kind: Kind<S::Future, R, R::Memo, R::Response>,
+        kind: FutureState<S::Future, R, R::Memo, R::Response>,
     }
 }
 
 pin_project! {
-    #[project = KindProjection]
-    enum Kind<F, R, M, Res> {
+    #[project = FutureStateProjection]
+    enum FutureState<F, R, M, Res> {
         Admitted {
             #[pin]
             handler: F,
@@ -51,7 +51,7 @@ where
 {
     pub(crate) const fn admitted(handler: S::Future, respond: R, memo: R::Memo, watch: Watch) -> Self {
         Self {
-            kind: Kind::Admitted {
+            kind: FutureState::Admitted {
                 handler,
                 respond,
                 memo: Some(memo),
@@ -62,7 +62,7 @@ where
 
     pub(crate) const fn refused(response: R::Response) -> Self {
         Self {
-            kind: Kind::Refused {
+            kind: FutureState::Refused {
                 response: Some(response),
             },
         }
@@ -79,8 +79,10 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut kind = self.project().kind;
         let (respond, memo, why) = match kind.as_mut().project() {
-            KindProjection::Refused { response } => return Poll::Ready(Ok(response.take().expect(POLLED_AGAIN))),
-            KindProjection::Admitted {
+            FutureStateProjection::Refused { response } => {
+                return Poll::Ready(Ok(response.take().expect(POLLED_AGAIN)));
+            }
+            FutureStateProjection::Admitted {
                 handler,
                 respond,
                 memo,
@@ -105,7 +107,7 @@ where
         };
         let response = respond.refuse(memo.take().expect(POLLED_AGAIN), &Refusal::Revoked(why));
         // A handler that is not done is dropped here and now, and not when the caller sees fit.
-        kind.set(Kind::Refused { response: None });
+        kind.set(FutureState::Refused { response: None });
         Poll::Ready(Ok(response))
     }
 }
@@ -117,8 +119,8 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
-            Kind::Admitted { .. } => "admitted",
-            Kind::Refused { .. } => "refused",
+            FutureState::Admitted { .. } => "admitted",
+            FutureState::Refused { .. } => "refused",
         };
         f.debug_tuple("ResponseFuture").field(&kind).finish()
     }

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
-use crate::domain::trust_domain::Domain;
-use crate::in_flight::enforcer::Flight;
+use crate::domain::trust_domain::TrustDomain;
+use crate::in_flight::enforcer::Enforcer;
 use crate::middleware::service::{Gate, RevocationService};
 use crate::model::canary::Canary;
 use crate::model::key::KeyKind;
 use crate::model::options::{
-    Anonymous, Cut, Enforcement, GuardExtension, Running, Settings, StatusExtension, Unreadable,
+    Anonymous, Cut, Enforcement, GuardExtension, LayerOptions, Running, StatusExtension, Unreadable,
 };
-use crate::model::policy::{Lists, Policy, StalePolicy};
+use crate::model::policy::{ListPolicy, Policy, StalePolicy};
 use crate::model::reach::Reach;
 use crate::respond::Http;
 use crate::sink::EventSink;
@@ -31,8 +31,8 @@ use crate::sink::EventSink;
 pub struct RevocationLayer<I, R = Http> {
     identify: I,
     respond: R,
-    settings: Settings,
-    domain: Arc<Domain>,
+    settings: LayerOptions,
+    domain: Arc<TrustDomain>,
 }
 
 impl<I> RevocationLayer<I> {
@@ -42,11 +42,11 @@ impl<I> RevocationLayer<I> {
     /// [`StalePolicy`].
     #[must_use]
     pub fn pair(identify: I) -> (Self, EventSink) {
-        let domain = Arc::new(Domain::new());
+        let domain = Arc::new(TrustDomain::new());
         let layer = Self {
             identify,
             respond: Http::default(),
-            settings: Settings::default(),
+            settings: LayerOptions::default(),
             domain: Arc::clone(&domain),
         };
         (layer, EventSink::new(domain))
@@ -71,9 +71,9 @@ impl<I, R> RevocationLayer<I, R> {
         self.with_policy(|domain| domain.max_age = max_age)
     }
 
-    /// Whether there is a list at all. Defaults to [`Lists::Expected`].
+    /// Whether there is a list at all. Defaults to [`ListPolicy::Expected`].
     #[must_use]
-    pub fn with_lists(self, lists: Lists) -> Self {
+    pub fn with_lists(self, lists: ListPolicy) -> Self {
         self.with_policy(|domain| domain.lists = lists)
     }
 
@@ -131,7 +131,7 @@ impl<I, R> RevocationLayer<I, R> {
         self
     }
 
-    /// Whether admitted requests carry a [`RevocationStatus`](crate::RevocationStatus) in their extensions. Defaults
+    /// Whether admitted requests carry a [`ListFreshness`](crate::ListFreshness) in their extensions. Defaults
     /// to [`StatusExtension::Omit`], since inserting it allocates.
     #[must_use]
     pub const fn with_status_extension(mut self, extension: StatusExtension) -> Self {
@@ -154,7 +154,7 @@ impl<I, R> RevocationLayer<I, R> {
         self
     }
 
-    /// Which revocations of a kind of key reach work in flight. Defaults to [`Reach::UnlessSuperseded`] for each kind: a
+    /// Which revocations of a kind of key reach work in enforcer. Defaults to [`Reach::UnlessSuperseded`] for each kind: a
     /// rotation cuts nothing.
     #[must_use]
     pub const fn with_reach(mut self, kind: KeyKind, reach: Reach) -> Self {
@@ -205,7 +205,7 @@ impl<S, I: Clone, R: Clone> Layer<S> for RevocationLayer<I, R> {
         let gate = Gate {
             identify: self.identify.clone(),
             respond: self.respond.clone(),
-            flight: Arc::new(Flight {
+            enforcer: Arc::new(Enforcer {
                 domain: Arc::clone(&self.domain),
                 settings: self.settings,
             }),

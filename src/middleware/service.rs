@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tower_service::Service;
 
 use crate::identify::Identify;
-use crate::in_flight::enforcer::Flight;
+use crate::in_flight::enforcer::Enforcer;
 use crate::in_flight::guard::RevocationGuard;
 use crate::in_flight::watch::Watch;
 use crate::middleware::future::ResponseFuture;
@@ -66,11 +66,11 @@ where
         let Gate {
             identify,
             respond,
-            flight,
+            enforcer,
         } = &*self.gate;
         let identity = identify.identify(&request);
         let memo = respond.remember(&request);
-        let ruling = flight.domain.rule(&identity);
+        let ruling = enforcer.domain.rule(&identity);
         // What is only observed to be revoked was counted here, and is not to be counted again.
         let mut is_watched = true;
         if let Some(refusal) = &ruling.refusal {
@@ -79,14 +79,16 @@ where
             }
             is_watched = !matches!(refusal, Refusal::Revoked(_));
         }
-        if flight.settings.status_extension == StatusExtension::Insert {
+        if enforcer.settings.status_extension == StatusExtension::Insert {
             respond.insert(&mut request, ruling.status);
         }
         let watched = identity.credential().filter(|_| is_watched);
-        if flight.settings.guard_extension == GuardExtension::Insert {
-            respond.insert(&mut request, RevocationGuard::new(flight, watched));
+        if enforcer.settings.guard_extension == GuardExtension::Insert {
+            respond.insert(&mut request, RevocationGuard::new(enforcer, watched));
         }
-        let watch = watched.map_or_else(Watch::none, |credential| Watch::new(flight, credential, ruling.version));
+        let watch = watched.map_or_else(Watch::none, |credential| {
+            Watch::new(enforcer, credential, ruling.version)
+        });
         let respond = respond.clone();
         // Last, so that the handler comes about where it stays.
         ResponseFuture::admitted(self.inner.call(request), respond, memo, watch)
@@ -107,28 +109,28 @@ impl<S: Clone, I, R> Clone for RevocationService<S, I, R> {
 pub(crate) struct Gate<I, R> {
     pub(crate) identify: I,
     pub(crate) respond: R,
-    pub(crate) flight: Arc<Flight>,
+    pub(crate) enforcer: Arc<Enforcer>,
 }
 
 impl<I, R> Gate<I, R> {
     /// Whether a refusal is carried out: what the domain knows is one thing, what this layer does about it another.
     pub(crate) fn stands(&self, refusal: &Refusal, identity: &Identity) -> bool {
         let passes = match refusal {
-            Refusal::Missing => self.flight.settings.anonymous == Anonymous::Pass,
-            Refusal::Unreadable { .. } => self.flight.settings.unreadable == Unreadable::Pass,
+            Refusal::Missing => self.enforcer.settings.anonymous == Anonymous::Pass,
+            Refusal::Unreadable { .. } => self.enforcer.settings.unreadable == Unreadable::Pass,
             Refusal::Revoked(_) | Refusal::Unavailable { .. } => false,
         };
         if passes {
             return false;
         }
         let keys = identity.credential().map_or(0, Credential::len);
-        match self.flight.settings.enforcement {
+        match self.enforcer.settings.enforcement {
             Enforcement::Enforce => {
                 tracing::debug!(?refusal, keys, "request refused");
                 true
             }
             Enforcement::Observe => {
-                self.flight.domain.counters.would_refuse();
+                self.enforcer.domain.counters.would_refuse();
                 tracing::info!(?refusal, keys, "request would be refused");
                 false
             }

@@ -20,7 +20,7 @@ use crate::model::timestamp::Timestamp;
 ///     let message: Value = serde_json::from_slice(message)
 ///         .map_err(|cause| DecodeError::new("body", "is not JSON").because(cause))?;
 ///     match message["logout"].as_str() {
-///         Some(session) => Ok(Decoded::from(Revocation::of(Key::session(session)))),
+///         Some(session) => Ok(Decoded::from(Revocation::block(Key::session(session)))),
 ///         None => Ok(Decoded::Ignored("not a logout".into())),
 ///     }
 /// }

@@ -49,7 +49,7 @@ impl From<Reinstatement> for Event {
 /// ```
 /// use tower_revocation::{Effect, Event, Key, Reason, Revocation, Timestamp};
 ///
-/// let stolen = Revocation::of(Key::token("01KDVDNA070CJJ00Y0RKYJW2XC")).because(Reason::KeyCompromise);
+/// let stolen = Revocation::block(Key::token("01KDVDNA070CJJ00Y0RKYJW2XC")).because(Reason::KeyCompromise);
 /// let logout = Revocation::cut_off(Key::subject("alice")).at(Timestamp::from_unix_secs(1_767_225_600));
 /// assert_eq!(logout.effect(), Effect::CutOff);
 /// let events = [Event::from(stolen), Event::from(logout)];
@@ -67,7 +67,7 @@ pub struct Revocation {
 impl Revocation {
     /// A block: nothing that presents `key` passes until it is reinstated.
     #[must_use]
-    pub const fn of(key: Key) -> Self {
+    pub const fn block(key: Key) -> Self {
         Self::new(key, Effect::Block)
     }
 

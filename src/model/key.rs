@@ -5,7 +5,7 @@ use std::hash::Hasher;
 
 use siphasher::sip128::Hasher128;
 
-use crate::model::key_secrets::Secrets;
+use crate::model::key_secrets::KeySecrets;
 
 /// What can be revoked, and what a request presents: a kind and an id, in 16 bytes.
 ///
@@ -68,7 +68,7 @@ impl Key {
     /// A key of the host's own kind, such as `Key::named("device", "d-17")`. Keys of two names never meet either.
     #[must_use]
     pub fn named(name: &str, id: &str) -> Self {
-        let mut hasher = *Secrets::in_use().hasher(KeyKind::Named.code());
+        let mut hasher = *KeySecrets::in_use().hasher(KeyKind::Named.code());
         // The name says how long it is, so that no id can continue another's name.
         hasher.write(&(name.len() as u64).to_le_bytes());
         hasher.write(name.as_bytes());
@@ -115,7 +115,7 @@ impl Key {
     }
 
     fn of(kind: KeyKind, id: &str) -> Self {
-        let hash = Secrets::in_use().hasher(kind.code()).hash(id.as_bytes());
+        let hash = KeySecrets::in_use().hasher(kind.code()).hash(id.as_bytes());
         Self(Fingerprint::new(kind, hash.h1, hash.h2))
     }
 }

@@ -9,14 +9,14 @@ use siphasher::sip128::SipHasher13;
 /// A hasher for each kind of key, under a secret of its own, so that kinds have nothing in common.
 ///
 /// There is one set in a process. It is drawn when the first key is made, unless a journal brought one by then.
-pub(crate) struct Secrets {
+pub(crate) struct KeySecrets {
     hashers: [SipHasher13; Self::COUNT],
     /// Whether a journal keeps them, so that the keys of later processes equal those of this one.
     #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal asks"))]
     is_kept: bool,
 }
 
-impl Secrets {
+impl KeySecrets {
     /// How many kinds of key there may ever be: their number takes four bits of a key.
     pub(crate) const COUNT: usize = 16;
 
@@ -47,7 +47,7 @@ impl Secrets {
 
 /// What a journal does with them.
 #[cfg(feature = "journal")]
-impl Secrets {
+impl KeySecrets {
     /// Uses the ones that a journal kept, or keeps new ones in use if it is a new journal.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Secrets {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeysExist;
 
-static IN_USE: OnceLock<Secrets> = OnceLock::new();
+static IN_USE: OnceLock<KeySecrets> = OnceLock::new();
 
 #[cfg(all(test, feature = "journal"))]
 mod tests {
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn stored_secrets_make_the_same_keys_for_ever() {
         let bytes = array::from_fn(|at| at as u8);
-        let secrets = Secrets::from_bytes(&bytes);
+        let secrets = KeySecrets::from_bytes(&bytes);
         assert_eq!(secrets.to_bytes(), bytes);
         let hash = |code| secrets.hasher(code).hash(b"id").as_u128();
         assert_eq!(hash(0), 0xd100_75a2_7719_6967_28e0_c012_1009_9889);
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn secrets_that_no_journal_kept_cannot_be_kept_afterwards() {
-        let drawn = Secrets::in_use();
-        assert_eq!(Secrets::keep(None).err(), Some(KeysExist));
-        assert_eq!(Secrets::keep(Some(&drawn.to_bytes())).err(), Some(KeysExist));
+        let drawn = KeySecrets::in_use();
+        assert_eq!(KeySecrets::keep(None).err(), Some(KeysExist));
+        assert_eq!(KeySecrets::keep(Some(&drawn.to_bytes())).err(), Some(KeysExist));
     }
 }

@@ -4,7 +4,7 @@ use crate::model::reach::Reaches;
 
 /// What one layer does with what its domain decides.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Settings {
+pub(crate) struct LayerOptions {
     pub(crate) anonymous: Anonymous,
     pub(crate) unreadable: Unreadable,
     pub(crate) enforcement: Enforcement,
@@ -53,7 +53,7 @@ pub enum Enforcement {
     Observe,
 }
 
-/// Whether admitted requests carry a [`RevocationStatus`](crate::RevocationStatus) in their extensions.
+/// Whether admitted requests carry a [`ListFreshness`](crate::ListFreshness) in their extensions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum StatusExtension {
     /// They don't: the admitted path stays free of allocations. The default.

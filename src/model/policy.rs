@@ -23,7 +23,7 @@ pub enum StalePolicy {
 /// Where a trust domain's revocations come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Lists {
+pub enum ListPolicy {
     /// A revocation list is installed and kept fresh; without one the stale policy answers. The default.
     #[default]
     Expected,
@@ -33,14 +33,14 @@ pub enum Lists {
     ///
     /// A lost event is never made good, and after a start nothing is known. Use it only where the feed
     /// replays from its beginning.
-    None,
+    NotUsed,
 }
 
 /// One trust domain's policy, shared by all its layers and sinks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     pub(crate) stale: StalePolicy,
-    pub(crate) lists: Lists,
+    pub(crate) lists: ListPolicy,
     pub(crate) max_age: Duration,
     pub(crate) retention: Duration,
     pub(crate) leeway: Duration,
@@ -51,7 +51,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             stale: StalePolicy::FailClosed,
-            lists: Lists::Expected,
+            lists: ListPolicy::Expected,
             max_age: DEFAULT_MAX_AGE,
             retention: DEFAULT_RETENTION,
             leeway: DEFAULT_LEEWAY,

@@ -27,21 +27,21 @@ pub struct Revoked {
     /// Whether the key is blocked or the credential lies before a cut-off.
     pub effect: Effect,
     /// Who said so.
-    pub source: Source,
+    pub source: RevokedBy,
     /// Why, as far as the issuer said.
     pub reason: Reason,
 }
 
 /// Where a revocation is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
+pub enum RevokedBy {
     /// An event.
     Event,
     /// The revocation list.
     List,
 }
 
-impl Source {
+impl RevokedBy {
     /// The name for logs: `event` or `list`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -69,7 +69,7 @@ pub enum Unknown {
 /// (`RevocationLayer::with_status_extension`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RevocationStatus {
+pub struct ListFreshness {
     /// Whether the answer can be relied on.
     pub freshness: Freshness,
     /// How long ago the newest list was fetched or confirmed; `None` without one.
@@ -90,7 +90,7 @@ pub enum Freshness {
     Stale,
 }
 
-impl RevocationStatus {
+impl ListFreshness {
     pub(crate) fn unknown(&self) -> Option<Unknown> {
         match self.freshness {
             Freshness::Fresh => None,

@@ -12,9 +12,9 @@ use crate::push::secret::Challenge;
 
 /// Says what became of the messages. The worst of it makes the status.
 pub(super) fn of(dispositions: &[Disposition], form: Form) -> Response<Full<Bytes>> {
-    let mut results = dispositions.iter().map(Outcome::from);
+    let mut results = dispositions.iter().map(MessageResult::from);
     let body = match form {
-        Form::Batch => to_json(&Outcomes {
+        Form::Batch => to_json(&BatchResult {
             results: results.collect(),
         }),
         Form::One => to_json(&results.next()),
@@ -67,7 +67,7 @@ impl Rejection {
                 "a secret is required, or was wrong".to_owned(),
             ),
         };
-        let problem = Problem {
+        let problem = PushProblem {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
@@ -85,18 +85,18 @@ impl Rejection {
 }
 
 #[derive(Serialize)]
-struct Outcomes<'d> {
-    results: Vec<Outcome<'d>>,
+struct BatchResult<'d> {
+    results: Vec<MessageResult<'d>>,
 }
 
 #[derive(Serialize)]
-struct Outcome<'d> {
+struct MessageResult<'d> {
     disposition: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'d str>,
 }
 
-impl<'d> From<&'d Disposition> for Outcome<'d> {
+impl<'d> From<&'d Disposition> for MessageResult<'d> {
     fn from(disposition: &'d Disposition) -> Self {
         Self {
             disposition: disposition.as_str(),
@@ -106,7 +106,7 @@ impl<'d> From<&'d Disposition> for Outcome<'d> {
 }
 
 #[derive(Serialize)]
-struct Problem {
+struct PushProblem {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,

@@ -5,25 +5,25 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use crate::push::secret::{Secret, Secrets};
+use crate::push::secret::{PushSecrets, Secret};
 
 /// How pushes are taken in.
 #[derive(Clone)]
-pub(super) struct Terms {
-    pub(super) secrets: Secrets,
+pub(super) struct PushConfig {
+    pub(super) secrets: PushSecrets,
     pub(super) body_cap: usize,
     pub(super) body_timeout: Duration,
     pub(super) batch_cap: usize,
-    pub(super) hook: Option<Hook>,
+    pub(super) hook: Option<RejectionHook>,
 }
 
 /// Is told of each dead letter.
-pub(super) type Hook = Arc<dyn Fn(&[u8], &str) + Send + Sync>;
+pub(super) type RejectionHook = Arc<dyn Fn(&[u8], &str) + Send + Sync>;
 
-impl Terms {
+impl PushConfig {
     pub(super) fn new(secret: Secret) -> Self {
         Self {
-            secrets: Secrets {
+            secrets: PushSecrets {
                 all: vec![secret],
                 signature_header: DEFAULT_SIGNATURE_HEADER,
             },

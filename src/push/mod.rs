@@ -5,7 +5,7 @@
 //! use tower_revocation::push::{Push, Secret};
 //! # use tower_revocation::{DecodeError, Decoded, Key, Revocation, RevocationLayer, identify};
 //! # let (layer, sink) = RevocationLayer::pair(identify::jwt(http::header::AUTHORIZATION, "Bearer"));
-//! # let decode = |message: &[u8]| Ok::<_, DecodeError>(Decoded::from(Revocation::of(Key::subject("agent-7"))));
+//! # let decode = |message: &[u8]| Ok::<_, DecodeError>(Decoded::from(Revocation::block(Key::subject("agent-7"))));
 //! # let key = b"as many random bytes as you like";
 //! let push = Push::new(sink.clone(), decode, Secret::hmac_sha256(key));
 //! let app: Router = Router::new().route_service("/revocations", push);

@@ -12,10 +12,10 @@ use sha2::Sha256;
 ///
 /// Whatever shows it, shows nothing of it. A bearer token is not even kept, but a keyed hash of it.
 #[derive(Clone)]
-pub struct Secret(Kind);
+pub struct Secret(SecretKind);
 
 #[derive(Clone)]
-enum Kind {
+enum SecretKind {
     /// Under a random key, the hash of what has to be presented.
     Bearer(Option<(HmacSha256, [u8; 32])>),
     /// Keyed with the secret.
@@ -37,7 +37,7 @@ impl Secret {
             let hash = hasher.clone().chain_update(token).finalize().into_bytes().into();
             (hasher, hash)
         };
-        Self(Kind::Bearer((!token.is_empty()).then(hashed)))
+        Self(SecretKind::Bearer((!token.is_empty()).then(hashed)))
     }
 
     /// A key with which the sender signs the body: `X-Signature-256: sha256=<hex>` has HMAC-SHA-256
@@ -50,24 +50,26 @@ impl Secret {
     #[must_use]
     pub fn hmac_sha256(key: impl AsRef<[u8]>) -> Self {
         let key = key.as_ref();
-        Self(Kind::Signature((!key.is_empty()).then(|| hmac(key))))
+        Self(SecretKind::Signature((!key.is_empty()).then(|| hmac(key))))
     }
 
     const fn is_bearer(&self) -> bool {
-        matches!(self.0, Kind::Bearer(_))
+        matches!(self.0, SecretKind::Bearer(_))
     }
 
     /// Takes as long for any token of this length.
     fn is_token(&self, presented: &[u8]) -> bool {
         match &self.0 {
-            Kind::Bearer(Some((hasher, hash))) => hasher.clone().chain_update(presented).verify_slice(hash).is_ok(),
+            SecretKind::Bearer(Some((hasher, hash))) => {
+                hasher.clone().chain_update(presented).verify_slice(hash).is_ok()
+            }
             _ => false,
         }
     }
 
     fn signed(&self, body: &[u8], signature: &[u8; 32]) -> bool {
         match &self.0 {
-            Kind::Signature(Some(key)) => key.clone().chain_update(body).verify_slice(signature).is_ok(),
+            SecretKind::Signature(Some(key)) => key.clone().chain_update(body).verify_slice(signature).is_ok(),
             _ => false,
         }
     }
@@ -81,32 +83,32 @@ impl fmt::Debug for Secret {
 
 /// All secrets that are good at a time, any of which will do.
 #[derive(Clone, Debug)]
-pub(super) struct Secrets {
+pub(super) struct PushSecrets {
     pub(super) all: Vec<Secret>,
     pub(super) signature_header: HeaderName,
 }
 
 /// What a request's head says of its sender.
-pub(super) enum Claim {
+pub(super) enum ClaimedSecret {
     /// That he knows a secret.
     Proven,
     /// That he signed the body, which remains to be seen.
     Signed([u8; 32]),
 }
 
-impl Secrets {
+impl PushSecrets {
     /// What is claimed, or the challenge to whoever claims nothing, or the wrong thing.
-    pub(super) fn claim(&self, headers: &HeaderMap) -> Result<Claim, Challenge> {
+    pub(super) fn claim(&self, headers: &HeaderMap) -> Result<ClaimedSecret, Challenge> {
         let token = bearer_token(headers);
         if let Some(token) = token
             && self.all.iter().any(|secret| secret.is_token(token))
         {
-            return Ok(Claim::Proven);
+            return Ok(ClaimedSecret::Proven);
         }
         let may_be_signed = self.all.iter().any(|secret| !secret.is_bearer());
         let signature = headers.get(&self.signature_header).and_then(signature);
         match signature.filter(|_| may_be_signed) {
-            Some(signature) => Ok(Claim::Signed(signature)),
+            Some(signature) => Ok(ClaimedSecret::Signed(signature)),
             None => Err(self.challenge(token.is_some())),
         }
     }
@@ -168,8 +170,8 @@ const SCHEME: &[u8] = b"Bearer ";
 mod tests {
     use super::*;
 
-    fn secrets(all: &[Secret]) -> Secrets {
-        Secrets {
+    fn secrets(all: &[Secret]) -> PushSecrets {
+        PushSecrets {
             all: all.to_vec(),
             signature_header: HeaderName::from_static("x-signature-256"),
         }
@@ -179,8 +181,11 @@ mod tests {
         HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())])
     }
 
-    fn proves(secrets: &Secrets, authorization: &str) -> bool {
-        matches!(secrets.claim(&with("authorization", authorization)), Ok(Claim::Proven))
+    fn proves(secrets: &PushSecrets, authorization: &str) -> bool {
+        matches!(
+            secrets.claim(&with("authorization", authorization)),
+            Ok(ClaimedSecret::Proven)
+        )
     }
 
     /// The example of <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>.
@@ -188,7 +193,7 @@ mod tests {
     fn verifies_what_github_signs() {
         let secrets = secrets(&[Secret::hmac_sha256("It's a Secret to Everybody")]);
         let header = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-        let Ok(Claim::Signed(signature)) = secrets.claim(&with("x-signature-256", header)) else {
+        let Ok(ClaimedSecret::Signed(signature)) = secrets.claim(&with("x-signature-256", header)) else {
             panic!("no signature");
         };
         assert!(secrets.verify(b"Hello, World!", &signature).is_ok());

@@ -18,13 +18,13 @@ use http_body_util::Full;
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
-use crate::common::bounded_body::{BELIEVED, Unread, whole};
+use crate::common::bounded_body::{BELIEVED, Unread, read_bounded};
 use crate::domain::persistence::LONGEST_WAIT;
 use crate::model::decode::{Decode, Disposition, Ended};
 use crate::push::answer::{self, Form, Rejection};
 use crate::push::batch::Messages;
-use crate::push::config::Terms;
-use crate::push::secret::{Claim, Secret};
+use crate::push::config::PushConfig;
+use crate::push::secret::{ClaimedSecret, Secret};
 use crate::sink::{EventSink, ended};
 use crate::state::accept::ApplyError;
 
@@ -35,7 +35,7 @@ use crate::state::accept::ApplyError;
 pub struct Push<D> {
     sink: EventSink,
     decode: Arc<D>,
-    terms: Arc<Terms>,
+    terms: Arc<PushConfig>,
 }
 
 impl<D> Push<D> {
@@ -45,7 +45,7 @@ impl<D> Push<D> {
         Self {
             sink,
             decode: Arc::new(decode),
-            terms: Arc::new(Terms::new(secret)),
+            terms: Arc::new(PushConfig::new(secret)),
         }
     }
 
@@ -86,7 +86,7 @@ impl<D> Push<D> {
         self.with(|terms| terms.hook = Some(Arc::new(hook)))
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Terms)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut PushConfig)) -> Self {
         change(Arc::make_mut(&mut self.terms));
         self
     }
@@ -109,17 +109,20 @@ impl<D: Decode> Push<D> {
         if announced_length(request.headers()).is_some_and(|length| length > terms.body_cap as u64) {
             return Err(Rejection::TooLarge(terms.body_cap));
         }
-        let body = timeout(terms.body_timeout, whole(request.into_body(), terms.body_cap, BELIEVED))
-            .await
-            .map_err(|_late| Rejection::TooSlow)?
-            .map_err(|unread| match unread {
-                Unread::Broken(cause) => {
-                    tracing::debug!(error = %cause, "pushed body broke off");
-                    Rejection::BrokenOff
-                }
-                Unread::TooLarge => Rejection::TooLarge(terms.body_cap),
-            })?;
-        if let Claim::Signed(signature) = claim {
+        let body = timeout(
+            terms.body_timeout,
+            read_bounded(request.into_body(), terms.body_cap, BELIEVED),
+        )
+        .await
+        .map_err(|_late| Rejection::TooSlow)?
+        .map_err(|unread| match unread {
+            Unread::Broken(cause) => {
+                tracing::debug!(error = %cause, "pushed body broke off");
+                Rejection::BrokenOff
+            }
+            Unread::TooLarge => Rejection::TooLarge(terms.body_cap),
+        })?;
+        if let ClaimedSecret::Signed(signature) = claim {
             terms
                 .secrets
                 .verify(&body, &signature)
@@ -286,8 +289,8 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::domain::persistence::{Keep, KeepLists, Ticket};
-    use crate::domain::trust_domain::Domain;
+    use crate::domain::persistence::{Durable, Persist, PersistLists};
+    use crate::domain::trust_domain::TrustDomain;
     use crate::model::decode::{DecodeError, Decoded};
     use crate::model::event::Revocation;
     use crate::model::key::Key;
@@ -301,8 +304,8 @@ mod tests {
         asked: Mutex<Vec<Option<oneshot::Sender<()>>>>,
     }
 
-    impl Keep for Disk {
-        fn keep(&self, _entries: Vec<Entry>) -> Ticket {
+    impl Persist for Disk {
+        fn keep(&self, _entries: Vec<Entry>) -> Durable {
             let (sync, synced) = oneshot::channel();
             let mut asked = self.asked.lock().unwrap();
             asked.push(Some(sync));
@@ -310,21 +313,21 @@ mod tests {
                 let syncs = asked.iter_mut().filter_map(Option::take);
                 syncs.for_each(|sync| sync.send(()).unwrap());
             }
-            Ticket::new(async move {
+            Durable::new(async move {
                 synced.await.unwrap();
                 Ok(())
             })
         }
 
-        fn keep_newest(&self, _issued_at: Timestamp) -> Ticket {
-            Ticket::new(pending())
+        fn persist_newest(&self, _issued_at: Timestamp) -> Durable {
+            Durable::new(pending())
         }
 
-        fn keep_made_good(&self) -> Ticket {
-            Ticket::new(pending())
+        fn persist_resynced(&self) -> Durable {
+            Durable::new(pending())
         }
 
-        fn lists(&self) -> &dyn KeepLists {
+        fn lists(&self) -> &dyn PersistLists {
             unreachable!("no list is installed")
         }
 
@@ -336,13 +339,13 @@ mod tests {
     fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
         match message {
             b"7" => Err(DecodeError::new("message", "is a number")),
-            text => Ok(Decoded::from(Revocation::of(Key::subject(&String::from_utf8_lossy(
-                text,
-            ))))),
+            text => Ok(Decoded::from(Revocation::block(Key::subject(
+                &String::from_utf8_lossy(text),
+            )))),
         }
     }
 
-    async fn push(domain: &Arc<Domain>, body: &'static str) -> (u16, String) {
+    async fn push(domain: &Arc<TrustDomain>, body: &'static str) -> (u16, String) {
         let mut push = Push::new(EventSink::new(Arc::clone(domain)), decode, Secret::bearer("token"));
         let request = Request::post("/").header("authorization", "Bearer token");
         let response = push
@@ -354,8 +357,8 @@ mod tests {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    fn with_disk(syncs_at: usize) -> Arc<Domain> {
-        let domain = Arc::new(Domain::new());
+    fn with_disk(syncs_at: usize) -> Arc<TrustDomain> {
+        let domain = Arc::new(TrustDomain::new());
         let disk = Disk {
             syncs_at,
             asked: Mutex::default(),
@@ -366,7 +369,7 @@ mod tests {
 
     #[tokio::test]
     async fn other_tasks_have_their_turn_during_a_large_batch() {
-        let domain = Arc::new(Domain::new());
+        let domain = Arc::new(TrustDomain::new());
         let batch = (0..10_000).map(|number| format!("\"{number}\"")).collect::<Vec<_>>();
         let batch = format!("[{}]", batch.join(",")).leak();
         let turns = async {
@@ -403,7 +406,7 @@ mod tests {
 
     #[tokio::test]
     async fn has_a_list_fetched_for_what_may_be_a_missed_revocation() {
-        let domain = Arc::new(Domain::new());
+        let domain = Arc::new(TrustDomain::new());
         assert_eq!(push(&domain, r#"["a"]"#).await.0, 200);
         assert_eq!(*domain.requested.borrow(), 0);
         assert_eq!(push(&domain, r#"[7,"a",7]"#).await.0, 422);

@@ -28,14 +28,14 @@ pin_project! {
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
-        kind: Kind<B>,
+        kind: BodyState<B>,
     }
 }
 
 pin_project! {
     #[derive(Debug)]
-    #[project = KindProjection]
-    enum Kind<B> {
+    #[project = BodyStateProjection]
+    enum BodyState<B> {
         Admitted { #[pin] body: B, watch: Watch, ending: Ending },
         Over,
         Refused { text: Bytes },
@@ -54,13 +54,13 @@ pub(crate) enum Ending {
 impl<B> ResponseBody<B> {
     pub(crate) const fn admitted(body: B, watch: Watch, ending: Ending) -> Self {
         Self {
-            kind: Kind::Admitted { body, watch, ending },
+            kind: BodyState::Admitted { body, watch, ending },
         }
     }
 
     pub(crate) const fn refused(text: Bytes) -> Self {
         Self {
-            kind: Kind::Refused { text },
+            kind: BodyState::Refused { text },
         }
     }
 }
@@ -76,7 +76,7 @@ where
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut kind = self.project().kind;
         let last = match kind.as_mut().project() {
-            KindProjection::Admitted { body, watch, ending } => match watch.revoked() {
+            BodyStateProjection::Admitted { body, watch, ending } => match watch.revoked() {
                 Some(revoked) => ending.frame(revoked),
                 None => match body.poll_frame(context) {
                     Poll::Ready(Some(Ok(frame))) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
@@ -88,29 +88,29 @@ where
                     },
                 },
             },
-            KindProjection::Over => return Poll::Ready(None),
-            KindProjection::Refused { text } if text.is_empty() => return Poll::Ready(None),
-            KindProjection::Refused { text } => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
+            BodyStateProjection::Over => return Poll::Ready(None),
+            BodyStateProjection::Refused { text } if text.is_empty() => return Poll::Ready(None),
+            BodyStateProjection::Refused { text } => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
         };
         // Drops the inner body: whatever feeds it learns that nobody listens any more. And the watch: what came whole
         // can't be cut any more.
-        kind.set(Kind::Over);
+        kind.set(BodyState::Over);
         Poll::Ready(last)
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Admitted { body, .. } => body.is_end_stream(),
-            Kind::Over => true,
-            Kind::Refused { text } => text.is_empty(),
+            BodyState::Admitted { body, .. } => body.is_end_stream(),
+            BodyState::Over => true,
+            BodyState::Refused { text } => text.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Admitted { body, .. } => body.size_hint(),
-            Kind::Over => SizeHint::with_exact(0),
-            Kind::Refused { text } => SizeHint::with_exact(text.len() as u64),
+            BodyState::Admitted { body, .. } => body.size_hint(),
+            BodyState::Over => SizeHint::with_exact(0),
+            BodyState::Refused { text } => SizeHint::with_exact(text.len() as u64),
         }
     }
 }

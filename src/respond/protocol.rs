@@ -31,7 +31,7 @@ pub trait Respond<Req, Res>: Clone {
     fn admit(&self, memo: Self::Memo, response: Res, watch: Watch) -> Self::Response;
 
     /// Puts something where the inner service finds it with its request: a
-    /// [`RevocationStatus`](crate::RevocationStatus), a [`RevocationGuard`](crate::RevocationGuard). Called only where
+    /// [`ListFreshness`](crate::ListFreshness), a [`RevocationGuard`](crate::RevocationGuard). Called only where
     /// the layer was asked to.
     fn insert<T: Clone + Send + Sync + 'static>(&self, request: &mut Req, extension: T);
 }

@@ -17,7 +17,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! # let (layer, sink) = RevocationLayer::pair(identify::jwt(http::header::AUTHORIZATION, "Bearer"));
-//! # let decode = |message: &[u8]| Ok::<_, DecodeError>(Decoded::from(Revocation::of(Key::subject("agent-7"))));
+//! # let decode = |message: &[u8]| Ok::<_, DecodeError>(Decoded::from(Revocation::block(Key::subject("agent-7"))));
 //! // A broker's adapter in its place: `nats::NatsSource::new(client, "revocations")`.
 //! let log = Memory::new("revocations");
 //! let feed = source::drive(log.source(), decode, sink.clone());

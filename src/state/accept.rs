@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use crate::model::event::Event;
 use crate::model::timestamp::Timestamp;
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 
 /// Checks an offered list against the installed one and the newest that was ever seen, and says what to install: the
 /// installed one again, if the offered one says the same.
 ///
 /// Pure. Takes time proportional to both lists if they were issued in the same second, and none to speak of otherwise.
 pub(crate) fn accept_list(
-    offered: Snapshot,
-    installed: Option<&Arc<Snapshot>>,
+    offered: RevocationList,
+    installed: Option<&Arc<RevocationList>>,
     newest: Option<Timestamp>,
     now: Timestamp,
     leeway: Duration,
@@ -47,7 +47,7 @@ pub(crate) fn accept_list(
 /// A list that may be installed.
 #[derive(Debug)]
 pub(crate) struct AcceptedList {
-    pub(crate) list: Arc<Snapshot>,
+    pub(crate) list: Arc<RevocationList>,
     /// Whether it carries nothing but what the offered one does.
     #[cfg_attr(
         not(feature = "crl-poll"),
@@ -57,7 +57,7 @@ pub(crate) struct AcceptedList {
 }
 
 /// Checks that the installed list may be confirmed as the newest.
-pub(crate) fn confirm(installed: Option<&Arc<Snapshot>>, now: Timestamp) -> Result<(), InstallError> {
+pub(crate) fn confirm(installed: Option<&Arc<RevocationList>>, now: Timestamp) -> Result<(), InstallError> {
     let installed = installed.ok_or(InstallError::NothingToConfirm)?;
     match installed.expires_at() {
         Some(expired_at) if expired_at <= now => Err(InstallError::Expired { expired_at }),
@@ -66,7 +66,7 @@ pub(crate) fn confirm(installed: Option<&Arc<Snapshot>>, now: Timestamp) -> Resu
 }
 
 /// Two lists of one second: which is newer, nobody can tell, and neither may un-revoke what the other carries.
-fn joined(offered: Snapshot, installed: &Arc<Snapshot>) -> AcceptedList {
+fn joined(offered: RevocationList, installed: &Arc<RevocationList>) -> AcceptedList {
     if offered.says_the_same_as(installed) && offered.expires_at() == installed.expires_at() {
         return AcceptedList {
             list: Arc::clone(installed),
@@ -210,15 +210,15 @@ mod tests {
         Timestamp::from_unix_secs(secs)
     }
 
-    fn list(issued_at: u64, tokens: &[&str]) -> Snapshot {
-        let mut list = Snapshot::builder(secs(issued_at)).with_expiry(secs(1_000));
+    fn list(issued_at: u64, tokens: &[&str]) -> RevocationList {
+        let mut list = RevocationList::builder(secs(issued_at)).with_expiry(secs(1_000));
         for token in tokens {
-            list.push(&Revocation::of(Key::token(token)).at(secs(5)));
+            list.push(&Revocation::block(Key::token(token)).at(secs(5)));
         }
         list.build()
     }
 
-    fn offer(offered: Snapshot, installed: &Arc<Snapshot>) -> Result<Arc<Snapshot>, InstallError> {
+    fn offer(offered: RevocationList, installed: &Arc<RevocationList>) -> Result<Arc<RevocationList>, InstallError> {
         accept_list(offered, Some(installed), None, NOW, LEEWAY).map(|admitted| admitted.list)
     }
 
@@ -230,7 +230,7 @@ mod tests {
         assert!(!is_timely(
             Reinstatement::of(key, Timestamp::from_unix_millis(1_060_001)).into()
         ));
-        assert!(is_timely(Revocation::of(key).at(secs(9_999)).into()));
+        assert!(is_timely(Revocation::block(key).at(secs(9_999)).into()));
     }
 
     #[test]
@@ -272,13 +272,13 @@ mod tests {
     #[test]
     fn of_two_lists_of_one_second_nothing_is_lost() {
         let installed = Arc::new(list(100, &["a"]));
-        let mut more = Snapshot::builder(secs(100)).with_expiry(secs(1_000));
-        more.push(&Revocation::of(Key::token("a")).at(secs(5)));
-        more.push(&Revocation::of(Key::everything()).at(secs(5)));
+        let mut more = RevocationList::builder(secs(100)).with_expiry(secs(1_000));
+        more.push(&Revocation::block(Key::token("a")).at(secs(5)));
+        more.push(&Revocation::block(Key::everything()).at(secs(5)));
         let joined = offer(more.build(), &installed).unwrap();
         assert!(joined.get(&Key::everything()).is_some());
-        let mut later = Snapshot::builder(secs(100)).with_expiry(secs(2_000));
-        later.push(&Revocation::of(Key::token("a")).at(secs(5)));
+        let mut later = RevocationList::builder(secs(100)).with_expiry(secs(2_000));
+        later.push(&Revocation::block(Key::token("a")).at(secs(5)));
         let joined = offer(later.build(), &installed).unwrap();
         assert_eq!(joined.expires_at(), Some(secs(2_000)));
         assert_eq!(joined.entries(), 1);
@@ -286,12 +286,12 @@ mod tests {
 
     #[test]
     fn an_unsigned_empty_list_is_believed_only_before_the_first_signed_one() {
-        let unsigned = Arc::new(Snapshot::empty());
-        assert!(accept_list(Snapshot::empty(), None, None, NOW, LEEWAY).is_ok());
-        assert!(offer(Snapshot::empty(), &unsigned).is_ok());
+        let unsigned = Arc::new(RevocationList::empty());
+        assert!(accept_list(RevocationList::empty(), None, None, NOW, LEEWAY).is_ok());
+        assert!(offer(RevocationList::empty(), &unsigned).is_ok());
         assert!(offer(list(100, &["t"]), &unsigned).is_ok());
         assert_eq!(
-            offer(Snapshot::empty(), &Arc::new(list(100, &["t"]))).unwrap_err(),
+            offer(RevocationList::empty(), &Arc::new(list(100, &["t"]))).unwrap_err(),
             InstallError::Unsigned { newest: secs(100) }
         );
     }
@@ -303,7 +303,7 @@ mod tests {
             |offered| accept_list(offered, None, newest, NOW, LEEWAY).map(|admitted| admitted.is_as_offered);
         assert!(matches!(accept_list(list(99, &[])), Err(InstallError::Rollback { .. })));
         assert!(matches!(
-            accept_list(Snapshot::empty()),
+            accept_list(RevocationList::empty()),
             Err(InstallError::Unsigned { .. })
         ));
         assert_eq!(accept_list(list(100, &[])), Ok(true));

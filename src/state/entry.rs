@@ -2,13 +2,13 @@
 
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
-use crate::state::key_state::Mark;
+use crate::state::key_state::KeyState;
 
 /// What is kept of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) key: Key,
-    pub(crate) mark: Mark,
+    pub(crate) mark: KeyState,
     /// When it may be forgotten, by wall clock: the monotonic one ends with the process. `None` is never.
     pub(crate) keep_until: Option<Timestamp>,
 }

@@ -8,7 +8,7 @@ use crate::model::timestamp::Timestamp;
 /// Marks form a join-semilattice: each field is a maximum, so merging is commutative, associative and
 /// idempotent, and the order, repetition and lateness of events cannot matter (invariant 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct KeyState {
     /// The latest block.
     block: Moment,
     /// The latest reinstatement.
@@ -23,7 +23,7 @@ pub(crate) struct Mark {
     withdrawn: Moment,
 }
 
-impl Mark {
+impl KeyState {
     /// What `event` says, `arrival` standing in for a time it doesn't state.
     pub(crate) fn of(event: &Event, arrival: Timestamp, forget_at: u32) -> Self {
         let blank = Self {
@@ -184,20 +184,20 @@ mod tests {
         Timestamp::from_unix_millis(millis)
     }
 
-    fn block(millis: u64) -> Mark {
-        mark(Revocation::of(Key::token("t")).at(at(millis)).into())
+    fn block(millis: u64) -> KeyState {
+        mark(Revocation::block(Key::token("t")).at(at(millis)).into())
     }
 
-    fn cut_off(millis: u64) -> Mark {
+    fn cut_off(millis: u64) -> KeyState {
         mark(Revocation::cut_off(Key::token("t")).at(at(millis)).into())
     }
 
-    fn reinstate(millis: u64) -> Mark {
+    fn reinstate(millis: u64) -> KeyState {
         mark(Reinstatement::of(Key::token("t"), at(millis)).into())
     }
 
-    fn mark(event: Event) -> Mark {
-        Mark::of(&event, at(0), 0)
+    fn mark(event: Event) -> KeyState {
+        KeyState::of(&event, at(0), 0)
     }
 
     #[test]
@@ -236,19 +236,19 @@ mod tests {
     #[test]
     fn a_reinstatement_alone_refuses_nothing() {
         assert_eq!(reinstate(5_000).refuses(None), None);
-        assert_eq!(Mark::default().refuses(None), None);
+        assert_eq!(KeyState::default().refuses(None), None);
     }
 
     #[test]
     fn a_revocation_at_the_epoch_counts() {
         assert_eq!(block(0).refuses(Some(at(7))), Some(Effect::Block));
-        let listed = Mark::listed(Effect::Block, 0, Reason::Unspecified, true);
+        let listed = KeyState::listed(Effect::Block, 0, Reason::Unspecified, true);
         assert_eq!(listed.refuses(Some(at(7))), Some(Effect::Block));
     }
 
     #[test]
     fn a_listed_second_is_not_outdated_by_an_event_within_it() {
-        let listed = Mark::listed(Effect::Block, 5, Reason::Unspecified, true);
+        let listed = KeyState::listed(Effect::Block, 5, Reason::Unspecified, true);
         let within = listed.join(reinstate(5_900));
         assert_eq!(within.refuses(Some(at(99_000))), Some(Effect::Block));
         let after = listed.join(reinstate(6_000));
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn the_reason_is_that_of_the_latest_revocation_in_any_order() {
         let old = mark(
-            Revocation::of(Key::token("t"))
+            Revocation::block(Key::token("t"))
                 .at(at(1))
                 .because(Reason::Superseded)
                 .into(),
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn is_kept_until_the_last_of_what_it_joins_may_be_forgotten() {
-        let until = |forget_at| Mark {
+        let until = |forget_at| KeyState {
             forget_at,
             ..block(5_000)
         };
@@ -290,8 +290,8 @@ mod tests {
 
     #[test]
     fn an_undated_revocation_took_effect_on_arrival() {
-        let arrived = |revocation: Revocation| Mark::of(&revocation.into(), at(50_000), 0);
-        let block = arrived(Revocation::of(Key::token("t")));
+        let arrived = |revocation: Revocation| KeyState::of(&revocation.into(), at(50_000), 0);
+        let block = arrived(Revocation::block(Key::token("t")));
         let newer_token = Some(at(99_000));
         assert_eq!(
             block.join(reinstate(50_000)).refuses(newer_token),
@@ -312,19 +312,19 @@ mod tests {
 
     #[test]
     fn a_cut_off_does_not_cover_a_block() {
-        let listed = Mark::listed(Effect::CutOff, 9, Reason::Unspecified, true);
+        let listed = KeyState::listed(Effect::CutOff, 9, Reason::Unspecified, true);
         assert!(cut_off(5_000).is_covered_by(&listed));
         assert!(!block(5_000).is_covered_by(&listed));
     }
 
-    fn superseded(revocation: Revocation) -> Mark {
+    fn superseded(revocation: Revocation) -> KeyState {
         mark(revocation.because(Reason::Superseded).into())
     }
 
     /// A list that knows of the rotation alone must not take over an event that said more.
     #[test]
     fn what_is_more_than_a_rotation_stays_so_in_any_order() {
-        let rotation = superseded(Revocation::of(Key::token("t")).at(at(9_000)));
+        let rotation = superseded(Revocation::block(Key::token("t")).at(at(9_000)));
         let stolen = block(5_000);
         let newer_token = Some(at(99_000));
         assert!(!rotation.withdraws(newer_token) && !rotation.withdraws(None) && stolen.withdraws(newer_token));
@@ -345,13 +345,13 @@ mod tests {
         assert!(known.withdraws(Some(at(2_999))) && known.withdraws(None));
         let lifted = block(2_000)
             .join(reinstate(3_000))
-            .join(superseded(Revocation::of(Key::token("t")).at(at(9_000))));
+            .join(superseded(Revocation::block(Key::token("t")).at(at(9_000))));
         assert_eq!(lifted.refuses(Some(at(5_000))), Some(Effect::Block));
         assert!(!lifted.withdraws(Some(at(5_000))));
         assert!(lifted.withdraws(Some(at(2_000))), "a lifted block stays as a cut-off");
     }
 
-    fn marks() -> impl Strategy<Value = Mark> {
+    fn marks() -> impl Strategy<Value = KeyState> {
         let mark = prop_oneof![
             (0..20_u64).prop_map(|ms| block(ms * 500)),
             (0..20_u64).prop_map(|ms| cut_off(ms * 500)),
@@ -359,7 +359,7 @@ mod tests {
         ];
         let reason = prop_oneof![Just(Reason::Unspecified), Just(Reason::Superseded)];
         (mark, 0..5_u32, reason).prop_map(|(mark, forget_at, reason)| match mark.latest().is_set() {
-            true => Mark {
+            true => KeyState {
                 forget_at,
                 reason,
                 withdrawn: if reason.withdraws() {
@@ -369,7 +369,7 @@ mod tests {
                 },
                 ..mark
             },
-            false => Mark { forget_at, ..mark },
+            false => KeyState { forget_at, ..mark },
         })
     }
 
@@ -379,7 +379,7 @@ mod tests {
             prop_assert_eq!(a.join(b), b.join(a));
             prop_assert_eq!(a.join(b).join(c), a.join(b.join(c)));
             prop_assert_eq!(a.join(a), a);
-            prop_assert_eq!(a.join(Mark::default()), a);
+            prop_assert_eq!(a.join(KeyState::default()), a);
         }
 
         #[test]
@@ -388,7 +388,7 @@ mod tests {
             late in prop_oneof![(0..20_u64).prop_map(|ms| block(ms * 500)), (0..20_u64).prop_map(|ms| cut_off(ms * 500))],
             iat in proptest::option::of((0..20_u64).prop_map(|ms| at(ms * 500))),
         ) {
-            let before = known.into_iter().fold(Mark::default(), Mark::join);
+            let before = known.into_iter().fold(KeyState::default(), KeyState::join);
             if before.refuses(iat).is_some() {
                 prop_assert!(before.join(late).refuses(iat).is_some());
             }

@@ -3,24 +3,24 @@
 use std::num::NonZeroUsize;
 
 use crate::model::key::{Key, KeyKind};
-use crate::state::key_state::Mark;
-use crate::state::snapshot::Snapshot;
+use crate::state::key_state::KeyState;
+use crate::state::snapshot::RevocationList;
 use crate::state::table::Table;
 
-/// What events have said: a [`Mark`] per key, in one table per kind of key.
+/// What events have said: a [`KeyState`] per key, in one table per kind of key.
 ///
 /// Pure: no clock, no locks. The store keeps two of these and writes to the one no reader can see.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overlay {
-    tables: [Table<Mark>; KeyKind::TABLES],
-    everything: Option<Mark>,
+    tables: [Table<KeyState>; KeyKind::TABLES],
+    everything: Option<KeyState>,
 }
 
 impl Overlay {
     /// An overlay of these marks; those of one key are joined.
     #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal restores"))]
-    pub(crate) fn of(marks: impl IntoIterator<Item = (Key, Mark)>) -> Self {
-        let mut everything: Option<Mark> = None;
+    pub(crate) fn of(marks: impl IntoIterator<Item = (Key, KeyState)>) -> Self {
+        let mut everything: Option<KeyState> = None;
         let mut entries: [Vec<_>; KeyKind::TABLES] = Default::default();
         for (key, mark) in marks {
             match key.kind().table() {
@@ -29,7 +29,7 @@ impl Overlay {
             }
         }
         Self {
-            tables: entries.map(|entries| Table::of(entries, Mark::join)),
+            tables: entries.map(|entries| Table::of(entries, KeyState::join)),
             everything,
         }
     }
@@ -46,7 +46,7 @@ impl Overlay {
 
     /// All that is known.
     #[cfg(feature = "journal")]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Mark)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &KeyState)> {
         let entries = self.tables.iter().flat_map(Table::iter);
         let known = entries.map(|(fingerprint, mark)| (Key::of_fingerprint(fingerprint), mark));
         known.chain(self.everything.as_ref().map(|mark| (Key::everything(), mark)))
@@ -54,7 +54,7 @@ impl Overlay {
 
     /// What is known of `key`.
     #[inline]
-    pub(crate) fn get(&self, key: &Key) -> Option<&Mark> {
+    pub(crate) fn get(&self, key: &Key) -> Option<&KeyState> {
         match key.kind().table() {
             Some(table) => self.tables[table].get(key.fingerprint()),
             None => self.everything.as_ref(),
@@ -67,7 +67,7 @@ impl Overlay {
     ///
     /// [`Full`] if the key is new and `capacity` keys are held. Nothing is evicted: a revocation that made
     /// room for another would let its credential pass again.
-    pub(crate) fn merge(&mut self, key: &Key, mark: Mark, capacity: NonZeroUsize) -> Result<(), Full> {
+    pub(crate) fn merge(&mut self, key: &Key, mark: KeyState, capacity: NonZeroUsize) -> Result<(), Full> {
         let Some(table) = key.kind().table() else {
             self.everything = Some(self.everything.map_or(mark, |known| known.join(mark)));
             return Ok(());
@@ -111,7 +111,7 @@ impl Overlay {
     }
 
     /// Drops what `snapshot` says at least as strictly about the very same key (invariant 3).
-    pub(crate) fn yield_to(&mut self, snapshot: &Snapshot) {
+    pub(crate) fn yield_to(&mut self, snapshot: &RevocationList) {
         for (index, table) in self.tables.iter_mut().enumerate() {
             let listed = snapshot.table(index);
             if listed.len() > 0 {
@@ -133,9 +133,9 @@ mod tests {
 
     const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
-    fn block(key: Key, millis: u64, forget_at: u32) -> Mark {
-        let event = Event::from(Revocation::of(key).at(Timestamp::from_unix_millis(millis)));
-        Mark::of(&event, Timestamp::default(), forget_at)
+    fn block(key: Key, millis: u64, forget_at: u32) -> KeyState {
+        let event = Event::from(Revocation::block(key).at(Timestamp::from_unix_millis(millis)));
+        KeyState::of(&event, Timestamp::default(), forget_at)
     }
 
     #[test]
@@ -199,9 +199,9 @@ mod tests {
             overlay.merge(&key, block(key, millis, 9), capacity).unwrap();
         }
         let at = Timestamp::from_unix_secs(5);
-        let snapshot = Snapshot::builder(Timestamp::from_unix_secs(9))
-            .with_entry(&Revocation::of(same).at(at))
-            .with_entry(&Revocation::of(later).at(at))
+        let snapshot = RevocationList::builder(Timestamp::from_unix_secs(9))
+            .with_entry(&Revocation::block(same).at(at))
+            .with_entry(&Revocation::block(later).at(at))
             .build();
         overlay.yield_to(&snapshot);
         assert!(overlay.get(&same).is_none());

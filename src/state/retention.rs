@@ -73,7 +73,7 @@ mod tests {
     async fn what_is_kept_is_kept_as_long_after_a_restart() {
         let (clock, now) = (Clock::new(), secs(1_000_000));
         tokio::time::advance(Duration::from_secs(500)).await;
-        let event = Revocation::of(Key::token("t")).forget_at(secs(1_010_000)).into();
+        let event = Revocation::block(Key::token("t")).forget_at(secs(1_010_000)).into();
         let forget_at = clock.forget_at(&event, now, &Policy::default());
         let until = clock.keep_until(forget_at, now).unwrap();
         let leeway = Policy::default().leeway;
@@ -102,7 +102,7 @@ mod tests {
             retention: Duration::MAX,
             ..Policy::default()
         };
-        let forget_at = clock.forget_at(&Revocation::of(Key::token("t")).into(), secs(5), &policy);
+        let forget_at = clock.forget_at(&Revocation::block(Key::token("t")).into(), secs(5), &policy);
         assert_eq!(clock.keep_until(forget_at, secs(5)), None);
         assert_eq!(clock.restored_forget_at(None, secs(5)), NEVER);
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::model::event::{Effect, Reason, Revocation};
 use crate::model::key::{Fingerprint, Key, KeyKind};
 use crate::model::timestamp::Timestamp;
-use crate::state::key_state::Mark;
+use crate::state::key_state::KeyState;
 use crate::state::table::Table;
 
 /// A revocation list, verified and indexed, ready to be installed.
@@ -14,27 +14,27 @@ use crate::state::table::Table;
 /// 5 to 11 of index each; no text is kept.
 ///
 /// ```
-/// use tower_revocation::{Key, Revocation, Snapshot, Timestamp};
+/// use tower_revocation::{Key, Revocation, RevocationList, Timestamp};
 ///
 /// let at = Timestamp::from_unix_secs(1_767_225_720);
-/// let list = Snapshot::builder(Timestamp::from_unix_secs(1_767_226_000))
-///     .with_entry(&Revocation::of(Key::token("01KDVDNA09Q5HAD7MTFBDK3NYZ")).at(at))
+/// let list = RevocationList::builder(Timestamp::from_unix_secs(1_767_226_000))
+///     .with_entry(&Revocation::block(Key::token("01KDVDNA09Q5HAD7MTFBDK3NYZ")).at(at))
 ///     .build();
 /// assert_eq!(list.entries(), 1);
 /// ```
 #[derive(Clone)]
-pub struct Snapshot {
+pub struct RevocationList {
     tables: [Table<Listed>; KeyKind::TABLES],
     everything: Option<Listed>,
     issued_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
 }
 
-impl Snapshot {
+impl RevocationList {
     /// Starts a list that was issued at `issued_at` (its `iat` or `thisUpdate`).
     #[must_use]
-    pub fn builder(issued_at: Timestamp) -> SnapshotBuilder {
-        SnapshotBuilder {
+    pub fn builder(issued_at: Timestamp) -> RevocationListBuilder {
+        RevocationListBuilder {
             snapshot: Self {
                 issued_at: Some(issued_at),
                 ..Self::empty()
@@ -80,7 +80,7 @@ impl Snapshot {
     }
 
     /// What the list says of `key`.
-    pub(crate) fn get(&self, key: &Key) -> Option<Mark> {
+    pub(crate) fn get(&self, key: &Key) -> Option<KeyState> {
         let entry = match key.kind().table() {
             Some(table) => self.tables[table].get(key.fingerprint()),
             None => self.everything.as_ref(),
@@ -138,24 +138,24 @@ impl Snapshot {
     }
 }
 
-impl fmt::Debug for Snapshot {
+impl fmt::Debug for RevocationList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Snapshot")
+        f.debug_struct("RevocationList")
             .field("entries", &self.entries())
             .field("issued_at", &self.issued_at)
             .finish()
     }
 }
 
-/// Builds a [`Snapshot`] entry by entry.
-pub struct SnapshotBuilder {
+/// Builds a [`RevocationList`] entry by entry.
+pub struct RevocationListBuilder {
     /// All but its tables.
-    snapshot: Snapshot,
+    snapshot: RevocationList,
     /// What its tables will hold.
     entries: [Vec<(Fingerprint, Listed)>; KeyKind::TABLES],
 }
 
-impl SnapshotBuilder {
+impl RevocationListBuilder {
     /// Makes room for `entries` more keys of `kind` at once, so that a large list is not moved while it grows.
     #[must_use]
     pub fn with_capacity(mut self, kind: KeyKind, entries: usize) -> Self {
@@ -208,17 +208,17 @@ impl SnapshotBuilder {
 
     /// The list. Takes time proportional to it: here is where it is indexed.
     #[must_use]
-    pub fn build(self) -> Snapshot {
-        Snapshot {
+    pub fn build(self) -> RevocationList {
+        RevocationList {
             tables: self.entries.map(|entries| Table::of(entries, Listed::join)),
             ..self.snapshot
         }
     }
 }
 
-impl fmt::Debug for SnapshotBuilder {
+impl fmt::Debug for RevocationListBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SnapshotBuilder")
+        f.debug_struct("RevocationListBuilder")
             .field("issued_at", &self.snapshot.issued_at)
             .finish_non_exhaustive()
     }
@@ -235,8 +235,8 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    pub(crate) fn mark(&self) -> Mark {
-        Mark::listed(self.effect, self.at_secs, self.reason, self.withdrawn)
+    pub(crate) fn mark(&self) -> KeyState {
+        KeyState::listed(self.effect, self.at_secs, self.reason, self.withdrawn)
     }
 
     fn join(self, other: Self) -> Self {
@@ -266,28 +266,31 @@ mod tests {
     #[test]
     fn a_key_named_twice_is_kept_as_the_stricter_of_both() {
         let key = Key::subject("s");
-        let list = Snapshot::builder(secs(100))
-            .with_entry(&Revocation::of(key).at(secs(5)))
+        let list = RevocationList::builder(secs(100))
+            .with_entry(&Revocation::block(key).at(secs(5)))
             .with_entry(&Revocation::cut_off(key).at(secs(50)))
             .build();
         assert_eq!(list.entries(), 1);
         assert_eq!(
             list.get(&key),
-            Some(Mark::listed(Effect::Block, 50, Reason::Unspecified, true))
+            Some(KeyState::listed(Effect::Block, 50, Reason::Unspecified, true))
         );
     }
 
     #[test]
     fn what_is_more_than_a_rotation_in_either_entry_is_so_in_both() {
         let key = Key::token("t");
-        let rotated = Revocation::of(key).at(secs(5)).because(Reason::Superseded);
-        let stolen = Revocation::of(key).at(secs(5)).because(Reason::KeyCompromise);
+        let rotated = Revocation::block(key).at(secs(5)).because(Reason::Superseded);
+        let stolen = Revocation::block(key).at(secs(5)).because(Reason::KeyCompromise);
         for (one, two, is_withdrawn) in [
             (rotated, stolen, true),
             (stolen, rotated, true),
             (rotated, rotated, false),
         ] {
-            let list = Snapshot::builder(secs(9)).with_entry(&one).with_entry(&two).build();
+            let list = RevocationList::builder(secs(9))
+                .with_entry(&one)
+                .with_entry(&two)
+                .build();
             assert_eq!(list.get(&key).unwrap().withdraws(Some(secs(7))), is_withdrawn);
         }
     }
@@ -295,12 +298,12 @@ mod tests {
     #[test]
     fn says_all_of_another_if_that_adds_nothing() {
         let list = |entries: &[Revocation]| {
-            let builder = Snapshot::builder(secs(100));
-            entries.iter().fold(builder, SnapshotBuilder::with_entry).build()
+            let builder = RevocationList::builder(secs(100));
+            entries.iter().fold(builder, RevocationListBuilder::with_entry).build()
         };
         let (t, s, all) = (Key::token("t"), Key::subject("s"), Key::everything());
         let entries = [
-            Revocation::of(t).at(secs(5)),
+            Revocation::block(t).at(secs(5)),
             Revocation::cut_off(s).at(secs(5)),
             Revocation::cut_off(all).at(secs(5)),
         ];
@@ -313,29 +316,29 @@ mod tests {
             assert!(whole.says_all_of(&fewer) && !fewer.says_all_of(&whole));
         }
         for stricter in [
-            Revocation::of(t).at(secs(6)),
-            Revocation::of(s).at(secs(5)),
+            Revocation::block(t).at(secs(6)),
+            Revocation::block(s).at(secs(5)),
             Revocation::cut_off(all).at(secs(6)),
         ] {
             assert!(!whole.says_all_of(&list(&[stricter])), "{stricter:?}");
         }
         assert!(whole.says_all_of(&list(&[
-            Revocation::of(t).at(secs(4)),
+            Revocation::block(t).at(secs(4)),
             Revocation::cut_off(t).at(secs(5))
         ])));
     }
 
     #[test]
     fn says_how_much_it_carries_and_not_what() {
-        let builder = Snapshot::builder(secs(100)).with_entry(&Revocation::of(Key::token("t")));
+        let builder = RevocationList::builder(secs(100)).with_entry(&Revocation::block(Key::token("t")));
         let issued_at = format!("{:?}", Some(secs(100)));
         assert_eq!(
             format!("{builder:?}"),
-            format!("SnapshotBuilder {{ issued_at: {issued_at}, .. }}")
+            format!("RevocationListBuilder {{ issued_at: {issued_at}, .. }}")
         );
         assert_eq!(
             format!("{:?}", builder.build()),
-            format!("Snapshot {{ entries: 1, issued_at: {issued_at} }}")
+            format!("RevocationList {{ entries: 1, issued_at: {issued_at} }}")
         );
     }
 
@@ -343,10 +346,10 @@ mod tests {
     #[test]
     fn making_room_keeps_what_is_there() {
         let key = Key::token("t");
-        let list = Snapshot::builder(secs(100))
-            .with_entry(&Revocation::of(key))
+        let list = RevocationList::builder(secs(100))
+            .with_entry(&Revocation::block(key))
             .with_capacity(KeyKind::Token, 1_000)
-            .with_entry(&Revocation::of(Key::token("u")))
+            .with_entry(&Revocation::block(Key::token("u")))
             .with_capacity(KeyKind::Everything, 1)
             .build();
         assert_eq!(list.entries(), 2);
@@ -356,11 +359,11 @@ mod tests {
     #[test]
     fn milliseconds_taken_for_seconds_still_revoke() {
         let key = Key::token("t");
-        let list = Snapshot::builder(secs(100))
-            .with_entry(&Revocation::of(key).at(secs(1_767_225_600_000)))
+        let list = RevocationList::builder(secs(100))
+            .with_entry(&Revocation::block(key).at(secs(1_767_225_600_000)))
             .build();
         assert_eq!(list.get(&key).unwrap().refuses(Some(secs(200))), Some(Effect::Block));
-        let list = Snapshot::builder(secs(100))
+        let list = RevocationList::builder(secs(100))
             .with_entry(&Revocation::cut_off(key).at(secs(1_767_225_600_000)))
             .build();
         let younger = Some(secs(1_767_225_600));
@@ -370,7 +373,7 @@ mod tests {
     #[test]
     fn an_undated_entry_took_effect_when_the_list_was_issued() {
         let key = Key::subject("s");
-        let list = Snapshot::builder(secs(100))
+        let list = RevocationList::builder(secs(100))
             .with_entry(&Revocation::cut_off(key))
             .build();
         let mark = list.get(&key).unwrap();
@@ -381,12 +384,12 @@ mod tests {
     #[test]
     fn a_union_carries_what_either_carries() {
         let (a, b, both) = (Key::token("a"), Key::token("b"), Key::everything());
-        let one = Snapshot::builder(secs(9))
-            .with_entry(&Revocation::of(a))
+        let one = RevocationList::builder(secs(9))
+            .with_entry(&Revocation::block(a))
             .with_entry(&Revocation::cut_off(both).at(secs(3)))
             .build();
-        let two = Snapshot::builder(secs(9))
-            .with_entry(&Revocation::of(b))
+        let two = RevocationList::builder(secs(9))
+            .with_entry(&Revocation::block(b))
             .with_entry(&Revocation::cut_off(both).at(secs(4)))
             .build();
         let union = one.union(&two);
@@ -394,7 +397,7 @@ mod tests {
         assert!(union.get(&a).is_some() && union.get(&b).is_some());
         assert_eq!(
             union.get(&both),
-            Some(Mark::listed(Effect::CutOff, 4, Reason::Unspecified, true))
+            Some(KeyState::listed(Effect::CutOff, 4, Reason::Unspecified, true))
         );
     }
 }

@@ -17,15 +17,15 @@ use crate::model::timestamp::Timestamp;
 use crate::model::verdict::Revoked;
 use crate::state::accept::{self, AcceptedList, ApplyError, InstallError};
 use crate::state::entry::Entry;
-use crate::state::key_state::Mark;
+use crate::state::key_state::KeyState;
 use crate::state::left_right::Pair;
 #[cfg(feature = "journal")]
 use crate::state::overlay::Overlay;
 use crate::state::retention::Clock;
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 use crate::state::terms::Terms;
 use crate::state::view::{Decision, Refreshed, State, Step};
-use crate::state::waiters::Live;
+use crate::state::waiters::WaiterIndex;
 
 /// The one truth, read by every request and written by one writer at a time.
 ///
@@ -35,9 +35,9 @@ use crate::state::waiters::Live;
 pub(crate) struct Store {
     states: Pair,
     /// Who waits to be called.
-    pub(crate) live: Live,
+    pub(crate) live: WaiterIndex,
     /// Which lists were ever seen. Held while a list is checked against the installed one.
-    seen: Mutex<Seen>,
+    seen: Mutex<SeenLists>,
     /// What retention is counted on.
     clock: Clock,
     /// When expired entries were last looked for, in seconds on that clock. Written by whoever may write the state.
@@ -46,7 +46,7 @@ pub(crate) struct Store {
 
 /// Which lists were ever seen, by an earlier process perhaps.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct SeenLists {
     /// The issue time of the newest.
     pub(crate) newest: Option<Timestamp>,
     /// The issue time of one of which not all is known: one that was issued later makes up for it.
@@ -58,7 +58,7 @@ impl Store {
         Self {
             states: Pair::new(State::new(policy)),
             seen: Mutex::default(),
-            live: Live::new(),
+            live: WaiterIndex::new(),
             clock: Clock::new(),
             forgot_at: AtomicU32::new(0),
         }
@@ -147,7 +147,7 @@ impl Store {
             .filter(|event| accept::is_timely(event, arrival, policy.leeway));
         steps.extend(timely.map(|event| {
             let forget_at = self.clock.forget_at(event, arrival, &policy);
-            Step::Merge(*event.key(), Mark::of(event, arrival, forget_at))
+            Step::Merge(*event.key(), KeyState::of(event, arrival, forget_at))
         }));
         let early = events.len() - (steps.len() - before);
         let refused = writing.publish(steps);
@@ -172,7 +172,7 @@ impl Store {
     }
 
     /// Installs a list, or says why not.
-    pub(crate) fn install(&self, offered: Snapshot, now: Timestamp) -> Result<AcceptedList, InstallError> {
+    pub(crate) fn install(&self, offered: RevocationList, now: Timestamp) -> Result<AcceptedList, InstallError> {
         // Comparing two lists takes its time. Events need not wait for it, other lists do.
         let mut seen = self.seen();
         let (installed, leeway) = self.look(|state| (state.snapshot().cloned(), state.policy.leeway));
@@ -181,7 +181,7 @@ impl Store {
         let mut steps = vec![Step::Install(Arc::clone(&admitted.list), fresh())];
         if admitted.list.issued_at() > seen.missed {
             // From here on it is known what the issuer says, whatever was lost before.
-            steps.push(Step::Lose(false));
+            steps.push(Step::NeedsList(false));
         }
         self.install_by(steps, &mut seen, &admitted.list);
         // Wakers may do anything, such as install another list.
@@ -197,7 +197,11 @@ impl Store {
     ///
     /// It is older than another that was seen.
     #[cfg(feature = "crl-poll")]
-    pub(crate) fn install_kept(&self, kept: Snapshot, age: Duration) -> Result<Option<Arc<Snapshot>>, InstallError> {
+    pub(crate) fn install_kept(
+        &self,
+        kept: RevocationList,
+        age: Duration,
+    ) -> Result<Option<Arc<RevocationList>>, InstallError> {
         let mut seen = self.seen();
         if self.has_list() {
             return Ok(None);
@@ -221,14 +225,14 @@ impl Store {
 
     /// Puts in force what earlier processes were told, and bars lists older than the newest that they saw.
     #[cfg(feature = "journal")]
-    pub(crate) fn restore(&self, entries: &[Entry], before: Seen, now: Timestamp) {
+    pub(crate) fn restore(&self, entries: &[Entry], before: SeenLists, now: Timestamp) {
         let mut seen = self.seen();
         seen.newest = before.newest.max(seen.newest);
         seen.missed = before.missed;
         drop(seen);
         let marks = entries.iter().map(|entry| {
             let forget_at = self.clock.restored_forget_at(entry.keep_until, now);
-            let mark = Mark::from_moments(entry.mark.moments(), entry.mark.reason(), forget_at);
+            let mark = KeyState::from_moments(entry.mark.moments(), entry.mark.reason(), forget_at);
             (entry.key, mark)
         });
         let restored = Arc::new(Overlay::of(marks));
@@ -239,7 +243,7 @@ impl Store {
     /// All that events said, to be kept.
     #[cfg(feature = "journal")]
     pub(crate) fn entries(&self, now: Timestamp) -> Vec<Entry> {
-        let entry = |(key, mark): (Key, &Mark)| Entry {
+        let entry = |(key, mark): (Key, &KeyState)| Entry {
             key,
             mark: *mark,
             keep_until: self.clock.keep_until(mark.forget_at(), now),
@@ -248,8 +252,8 @@ impl Store {
     }
 
     /// Notes whether what earlier processes were told is lost.
-    pub(crate) fn lose(&self, is_lost: bool) {
-        self.change(vec![Step::Lose(is_lost)]);
+    pub(crate) fn set_needs_list(&self, needs_list: bool) {
+        self.change(vec![Step::NeedsList(needs_list)]);
     }
 
     /// Notes that the installed list is still the newest.
@@ -273,12 +277,12 @@ impl Store {
         writing.settle();
     }
 
-    fn install_by(&self, steps: Vec<Step>, seen: &mut Seen, list: &Snapshot) {
+    fn install_by(&self, steps: Vec<Step>, seen: &mut SeenLists, list: &RevocationList) {
         self.change(steps);
         seen.newest = list.issued_at().max(seen.newest);
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, SeenLists> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -295,7 +299,7 @@ impl Store {
         }
     }
 
-    fn call_whom_a_list_concerns(&self, list: &Snapshot) {
+    fn call_whom_a_list_concerns(&self, list: &RevocationList) {
         if list.entries() > 0 {
             self.call_whom_anything_concerns();
         }
@@ -322,7 +326,7 @@ impl fmt::Debug for Store {
 
 /// Whoever has lost something wants to see the whole list.
 fn may_confirm(state: &State, now: Timestamp) -> Result<(), InstallError> {
-    accept::confirm(state.snapshot().filter(|_| !state.is_lost()), now)
+    accept::confirm(state.snapshot().filter(|_| !state.needs_list()), now)
 }
 
 fn fresh() -> Refreshed {
@@ -348,7 +352,7 @@ mod tests {
     const AT: Timestamp = Timestamp::from_unix_secs(100);
 
     fn revoke(store: &Store, id: &str) {
-        store.merge(&[Revocation::of(Key::token(id)).into()], AT).unwrap();
+        store.merge(&[Revocation::block(Key::token(id)).into()], AT).unwrap();
     }
 
     fn is_revoked(store: &Store, id: &str) -> bool {
@@ -358,7 +362,7 @@ mod tests {
     #[test]
     fn a_replaced_list_is_freed_before_install_returns() {
         let store = Store::new(Policy::default());
-        let list = |secs| Snapshot::builder(Timestamp::from_unix_secs(secs)).build();
+        let list = |secs| RevocationList::builder(Timestamp::from_unix_secs(secs)).build();
         store.install(list(90), AT).unwrap();
         let first = store.look(|state| state.snapshot().map(Arc::downgrade).unwrap());
         store.install(list(91), AT).unwrap();
@@ -369,7 +373,7 @@ mod tests {
     fn only_a_list_that_has_not_expired_can_be_confirmed() {
         let store = Store::new(Policy::default());
         assert_eq!(store.confirm(AT), Err(InstallError::NothingToConfirm));
-        let list = Snapshot::builder(Timestamp::from_unix_secs(90)).with_expiry(AT);
+        let list = RevocationList::builder(Timestamp::from_unix_secs(90)).with_expiry(AT);
         store.install(list.build(), Timestamp::from_unix_secs(91)).unwrap();
         assert_eq!(store.confirm(Timestamp::from_unix_secs(99)), Ok(()));
         assert_eq!(store.confirm(AT), Err(InstallError::Expired { expired_at: AT }));
@@ -390,7 +394,7 @@ mod tests {
         let store = narrow(Duration::from_secs(60));
         tokio::time::advance(Duration::from_millis(900)).await;
         revoke(&store, "t");
-        let other = Revocation::of(Key::token("other")).into();
+        let other = Revocation::block(Key::token("other")).into();
         tokio::time::advance(Duration::from_millis(59_999)).await;
         assert_eq!(store.merge(&[other], AT), Err(ApplyError::AtCapacity { refused: 1 }));
         assert!(is_revoked(&store, "t"));
@@ -418,7 +422,7 @@ mod tests {
         let store = narrow(Duration::MAX);
         revoke(&store, "t");
         tokio::time::advance(Duration::from_secs(100 * 365 * 24 * 60 * 60)).await;
-        let other = Revocation::of(Key::token("other")).into();
+        let other = Revocation::block(Key::token("other")).into();
         assert_eq!(store.merge(&[other], AT), Err(ApplyError::AtCapacity { refused: 1 }));
         assert!(is_revoked(&store, "t"));
     }
@@ -427,13 +431,15 @@ mod tests {
     async fn a_reinstatement_is_kept_as_long_as_a_revocation() {
         let store = narrow(Duration::from_secs(60));
         let key = Key::subject("s");
-        let list = Snapshot::builder(AT).with_entry(&Revocation::of(key).at(AT)).build();
+        let list = RevocationList::builder(AT)
+            .with_entry(&Revocation::block(key).at(AT))
+            .build();
         store.install(list, AT).unwrap();
         let reinstated = Reinstatement::of(key, AT.saturating_add(Duration::from_secs(5)));
         store.merge(&[reinstated.into()], AT).unwrap();
         let newer = Credential::from(key).with_issued_at(AT.saturating_add(Duration::from_secs(9)));
         tokio::time::advance(Duration::from_secs(59)).await;
-        let other = Revocation::of(Key::token("other")).into();
+        let other = Revocation::block(Key::token("other")).into();
         assert_eq!(store.merge(&[other], AT), Err(ApplyError::AtCapacity { refused: 1 }));
         assert_eq!(store.decide(&newer).verdict, Verdict::Admit);
     }
@@ -450,7 +456,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(62)).await;
         let version = || store.look(|state| state.version);
         let before = version();
-        let batch = ["a", "b"].map(|id| Revocation::of(Key::token(id)).into());
+        let batch = ["a", "b"].map(|id| Revocation::block(Key::token(id)).into());
         store.merge(&batch, AT).unwrap();
         assert_eq!(version(), before + 1, "published once");
         assert!(is_revoked(&store, "a") && is_revoked(&store, "b"));

@@ -167,17 +167,17 @@ mod tests {
     use crate::model::key::Key;
 
     #[derive(Clone, Debug)]
-    enum Step {
+    enum Probe {
         Put(u8, u32),
         Remove(u8),
         RetainEven,
     }
 
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
+    fn steps() -> impl Strategy<Value = Vec<Probe>> {
         let step = prop_oneof![
-            20 => (any::<u8>(), any::<u32>()).prop_map(|(key, value)| Step::Put(key, value)),
-            12 => any::<u8>().prop_map(Step::Remove),
-            1 => Just(Step::RetainEven),
+            20 => (any::<u8>(), any::<u32>()).prop_map(|(key, value)| Probe::Put(key, value)),
+            12 => any::<u8>().prop_map(Probe::Remove),
+            1 => Just(Probe::RetainEven),
         ];
         proptest::collection::vec(step, 0..400)
     }
@@ -234,15 +234,15 @@ mod tests {
             let mut model = HashMap::new();
             for step in steps {
                 match step {
-                    Step::Put(key, value) => {
+                    Probe::Put(key, value) => {
                         model.insert(key, value);
                         match table.get_mut(fingerprint(key)) {
                             Some(slot) => *slot = value,
                             None => table.insert_new(fingerprint(key), value),
                         }
                     }
-                    Step::Remove(key) => prop_assert_eq!(table.remove(fingerprint(key)), model.remove(&key)),
-                    Step::RetainEven => {
+                    Probe::Remove(key) => prop_assert_eq!(table.remove(fingerprint(key)), model.remove(&key)),
+                    Probe::RetainEven => {
                         table.retain(|_, value| value % 2 == 0);
                         model.retain(|_, value| *value % 2 == 0);
                     }

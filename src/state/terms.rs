@@ -7,7 +7,7 @@ use crate::model::event::Effect;
 use crate::model::key::{Key, KeyKind};
 use crate::model::reach::{Reach, Reaches};
 use crate::model::timestamp::Timestamp;
-use crate::state::key_state::Mark;
+use crate::state::key_state::KeyState;
 
 /// By what one piece of work can be reached: its credential, as far as that matters.
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ impl Terms {
     }
 
     /// How what is known of a key of this kind ends the work, if it does.
-    pub(crate) fn ended_by(&self, kind: KeyKind, known: &Mark) -> Option<Effect> {
+    pub(crate) fn ended_by(&self, kind: KeyKind, known: &KeyState) -> Option<Effect> {
         let counts = match self.reaches.of(kind) {
             Reach::Always => true,
             Reach::Never => false,
@@ -75,8 +75,8 @@ mod tests {
     use super::*;
     use crate::model::event::{Event, Reason, Revocation};
 
-    fn known(revocation: Revocation) -> Mark {
-        Mark::of(&Event::from(revocation), Timestamp::from_unix_secs(100), 0)
+    fn known(revocation: Revocation) -> KeyState {
+        KeyState::of(&Event::from(revocation), Timestamp::from_unix_secs(100), 0)
     }
 
     fn terms(credential: impl Into<Credential>, reaches: &Reaches) -> Terms {
@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn a_rotation_counts_only_where_the_host_says_so() {
         let key = Key::token("t");
-        let rotation = known(Revocation::of(key).because(Reason::Superseded));
-        let stolen = known(Revocation::of(key).because(Reason::KeyCompromise));
+        let rotation = known(Revocation::block(key).because(Reason::Superseded));
+        let stolen = known(Revocation::block(key).because(Reason::KeyCompromise));
         for (reach, by_rotation, by_theft) in [
             (Reach::UnlessSuperseded, false, true),
             (Reach::Always, true, true),

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use crate::model::credential::Credential;
 use crate::model::event::Effect;
 use crate::model::key::{Key, KeyKind};
-use crate::model::policy::{Lists, Policy, StalePolicy};
-use crate::model::verdict::{Freshness, RevocationStatus, Revoked, Source, Verdict};
-use crate::state::key_state::Mark;
+use crate::model::policy::{ListPolicy, Policy, StalePolicy};
+use crate::model::verdict::{Freshness, ListFreshness, Revoked, RevokedBy, Verdict};
+use crate::state::key_state::KeyState;
 use crate::state::overlay::{Full, Overlay};
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 use crate::state::terms::Terms;
 
 /// Everything a decision needs, in one piece: a reader that has this has a consistent view.
@@ -26,11 +26,11 @@ pub(crate) struct State {
     pub(crate) overlay: Overlay,
     /// How many states were published before this one.
     pub(crate) version: u64,
-    snapshot: Option<Arc<Snapshot>>,
+    snapshot: Option<Arc<RevocationList>>,
     /// When the snapshot was last fetched or confirmed.
     refreshed: Option<Refreshed>,
     /// Whether what earlier processes were told is lost, and nothing has made up for it yet.
-    is_lost: bool,
+    needs_list: bool,
 }
 
 /// When a list was fetched or confirmed, on the monotonic clock; by an earlier process perhaps, even before that clock began.
@@ -47,10 +47,10 @@ pub(crate) enum Step {
     Configure(Policy),
     /// Forgets marks due by then, in seconds on the store's clock.
     Forget(u32),
-    Install(Arc<Snapshot>, Refreshed),
+    Install(Arc<RevocationList>, Refreshed),
     /// Whether what earlier processes were told is lost.
-    Lose(bool),
-    Merge(Key, Mark),
+    NeedsList(bool),
+    Merge(Key, KeyState),
     /// The installed list was confirmed to be the newest.
     Refresh(Refreshed),
     /// What earlier processes were told.
@@ -91,29 +91,29 @@ impl State {
 
     /// What is known of `key`, and from where.
     #[inline]
-    pub(crate) fn known(&self, key: &Key) -> Option<(Mark, Source)> {
+    pub(crate) fn known(&self, key: &Key) -> Option<(KeyState, RevokedBy)> {
         let said = self.overlay.get(key);
         let listed = self.snapshot.as_ref().and_then(|list| list.get(key));
         match (said, listed) {
             (None, None) => None,
-            (Some(said), None) => Some((*said, Source::Event)),
-            (None, Some(listed)) => Some((listed, Source::List)),
+            (Some(said), None) => Some((*said, RevokedBy::Event)),
+            (None, Some(listed)) => Some((listed, RevokedBy::List)),
             // A reinstatement by event lifts a listed block, if it is newer.
-            (Some(said), Some(listed)) => Some((said.join(listed), Source::List)),
+            (Some(said), Some(listed)) => Some((said.join(listed), RevokedBy::List)),
         }
     }
 
     /// How fresh decisions are.
-    pub(crate) fn status(&self, now: Instant) -> RevocationStatus {
+    pub(crate) fn status(&self, now: Instant) -> ListFreshness {
         let snapshot_age = self.age(now);
         let freshness = match (self.policy.lists, snapshot_age) {
-            _ if self.is_lost => Freshness::NoSnapshot,
-            (Lists::None, _) => Freshness::Fresh,
-            (Lists::Expected, None) => Freshness::NoSnapshot,
-            (Lists::Expected, Some(age)) if age > self.policy.max_age => Freshness::Stale,
-            (Lists::Expected, Some(_)) => Freshness::Fresh,
+            _ if self.needs_list => Freshness::NoSnapshot,
+            (ListPolicy::NotUsed, _) => Freshness::Fresh,
+            (ListPolicy::Expected, None) => Freshness::NoSnapshot,
+            (ListPolicy::Expected, Some(age)) if age > self.policy.max_age => Freshness::Stale,
+            (ListPolicy::Expected, Some(_)) => Freshness::Fresh,
         };
-        RevocationStatus {
+        ListFreshness {
             freshness,
             snapshot_age,
             snapshot_issued_at: self.snapshot.as_ref().and_then(|list| list.issued_at()),
@@ -122,18 +122,18 @@ impl State {
 
     /// What an unknown verdict means. Whoever knows that he has forgotten something does not fail open.
     pub(crate) const fn stale(&self) -> StalePolicy {
-        match self.is_lost {
+        match self.needs_list {
             true => StalePolicy::FailClosed,
             false => self.policy.stale,
         }
     }
 
-    pub(crate) const fn is_lost(&self) -> bool {
-        self.is_lost
+    pub(crate) const fn needs_list(&self) -> bool {
+        self.needs_list
     }
 
     /// The installed list.
-    pub(crate) const fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+    pub(crate) const fn snapshot(&self) -> Option<&Arc<RevocationList>> {
         self.snapshot.as_ref()
     }
 
@@ -147,7 +147,7 @@ impl State {
                 self.snapshot = Some(Arc::clone(snapshot));
                 self.refreshed = Some(*refreshed);
             }
-            Step::Lose(is_lost) => self.is_lost = *is_lost,
+            Step::NeedsList(needs_list) => self.needs_list = *needs_list,
             Step::Merge(key, mark) => return self.overlay.merge(key, *mark, self.capacity()),
             Step::Refresh(refreshed) => self.refreshed = Some(*refreshed),
             Step::Restore(overlay) => self.overlay.restore(overlay),
@@ -165,7 +165,7 @@ impl State {
     fn first<'k>(
         &self,
         keys: impl IntoIterator<Item = &'k Key>,
-        effect: impl Fn(KeyKind, &Mark) -> Option<Effect>,
+        effect: impl Fn(KeyKind, &KeyState) -> Option<Effect>,
     ) -> Option<Revoked> {
         let revoked = |key: &Key| {
             let (mark, source) = self.known(key)?;
@@ -197,7 +197,7 @@ impl State {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decision {
     pub(crate) verdict: Verdict,
-    pub(crate) status: RevocationStatus,
+    pub(crate) status: ListFreshness,
     /// What an unknown verdict means.
     pub(crate) stale: StalePolicy,
     /// Which state decided.
@@ -220,15 +220,15 @@ mod tests {
         Timestamp::from_unix_secs(secs)
     }
 
-    fn list(issued_at: u64, tokens: &[&str]) -> Snapshot {
-        let mut list = Snapshot::builder(secs(issued_at));
+    fn list(issued_at: u64, tokens: &[&str]) -> RevocationList {
+        let mut list = RevocationList::builder(secs(issued_at));
         for token in tokens {
-            list.push(&Revocation::of(Key::token(token)).at(secs(issued_at - 1)));
+            list.push(&Revocation::block(Key::token(token)).at(secs(issued_at - 1)));
         }
         list.build()
     }
 
-    fn install(state: &mut State, list: Snapshot, now: Instant) {
+    fn install(state: &mut State, list: RevocationList, now: Instant) {
         state.run(&Step::Install(Arc::new(list), fresh(now))).unwrap();
     }
 
@@ -240,7 +240,7 @@ mod tests {
     fn say(state: &mut State, event: impl Into<Event>) {
         let event = event.into();
         let key = *event.key();
-        state.run(&Step::Merge(key, Mark::of(&event, secs(0), 99))).unwrap();
+        state.run(&Step::Merge(key, KeyState::of(&event, secs(0), 99))).unwrap();
     }
 
     fn is_revoked(state: &State, key: Key) -> bool {
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn whoever_lost_what_he_was_told_admits_nobody_under_any_policy() {
         let now = Instant::now();
-        for lists in [Lists::Expected, Lists::None] {
+        for lists in [ListPolicy::Expected, ListPolicy::NotUsed] {
             let mut state = State::default();
             let policy = Policy {
                 lists,
@@ -287,14 +287,14 @@ mod tests {
                 ..Policy::default()
             };
             state.run(&Step::Configure(policy)).unwrap();
-            state.run(&Step::Lose(true)).unwrap();
+            state.run(&Step::NeedsList(true)).unwrap();
             install(&mut state, list(10, &["t"]), now);
             let decide = |state: &State, id| state.decide(&Key::token(id).into(), now);
             let unknown = decide(&state, "u");
             assert_eq!(unknown.verdict, Verdict::Unknown(Unknown::NoSnapshot));
             assert_eq!(unknown.stale, StalePolicy::FailClosed);
             assert!(matches!(decide(&state, "t").verdict, Verdict::Revoked(_)));
-            state.run(&Step::Lose(false)).unwrap();
+            state.run(&Step::NeedsList(false)).unwrap();
             assert_eq!(decide(&state, "u").verdict, Verdict::Admit);
             assert_eq!(decide(&state, "u").stale, StalePolicy::FailOpen);
         }
@@ -304,14 +304,14 @@ mod tests {
     fn stays_refused_while_stale() {
         let now = Instant::now();
         let mut state = State::default();
-        say(&mut state, Revocation::of(Key::subject("s")));
+        say(&mut state, Revocation::block(Key::subject("s")));
         let verdict = verdict(&state, &Key::subject("s").into(), now);
         assert_eq!(
             verdict,
             Verdict::Revoked(Revoked {
                 kind: KeyKind::Subject,
                 effect: Effect::Block,
-                source: Source::Event,
+                source: RevokedBy::Event,
                 reason: Reason::Unspecified,
             })
         );
@@ -321,7 +321,7 @@ mod tests {
     fn an_event_outlives_a_list_that_does_not_carry_its_key() {
         let now = Instant::now();
         let mut state = State::default();
-        say(&mut state, Revocation::of(Key::token("t")).at(secs(5)));
+        say(&mut state, Revocation::block(Key::token("t")).at(secs(5)));
         install(&mut state, list(100, &[]), now);
         assert!(is_revoked(&state, Key::token("t")));
         install(&mut state, list(101, &["t"]), now);
@@ -336,8 +336,8 @@ mod tests {
         let now = Instant::now();
         let mut state = State::default();
         let key = Key::subject("s");
-        let mut list = Snapshot::builder(secs(100));
-        list.push(&Revocation::of(key).at(secs(50)));
+        let mut list = RevocationList::builder(secs(100));
+        list.push(&Revocation::block(key).at(secs(50)));
         install(&mut state, list.build(), now);
         say(&mut state, Reinstatement::of(key, secs(60)));
         let issued = |at| Credential::from(key).with_issued_at(secs(at));
@@ -356,7 +356,7 @@ mod tests {
             .with_key(Key::subject("ancestor"))
             .with_issued_at(secs(40));
         for revocation in [
-            Revocation::of(Key::subject("ancestor")),
+            Revocation::block(Key::subject("ancestor")),
             Revocation::cut_off(Key::everything()).at(secs(40)),
             Revocation::cut_off(Key::token("t")).at(secs(41)),
         ] {
@@ -371,7 +371,7 @@ mod tests {
     fn without_lists_nothing_is_stale() {
         let mut state = State::default();
         let policy = Policy {
-            lists: Lists::None,
+            lists: ListPolicy::NotUsed,
             ..Policy::default()
         };
         state.run(&Step::Configure(policy)).unwrap();

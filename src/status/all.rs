@@ -7,7 +7,7 @@ use crate::status::concern::Concern;
 use crate::status::events::{CanaryStatus, OverlayStatus};
 use crate::status::feed::FeedStatus;
 use crate::status::journal::JournalStatus;
-use crate::status::list::{PollStatus, SnapshotStatus};
+use crate::status::list::{ListStatus, PollStatus};
 use crate::status::message::{DeadLetterStatus, DispositionCounts};
 use crate::status::work::{InFlightStatus, VerdictCounts};
 
@@ -25,7 +25,7 @@ pub struct Status {
     #[serde(serialize_with = "freshness")]
     pub freshness: Freshness,
     /// The installed list; `None` before the first.
-    pub snapshot: Option<SnapshotStatus>,
+    pub snapshot: Option<ListStatus>,
     /// The poller.
     pub poll: PollStatus,
     /// What events have said.

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// The installed list.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct SnapshotStatus {
+pub struct ListStatus {
     /// How many keys it carries.
     pub entries: usize,
     /// How many bytes of memory it takes.

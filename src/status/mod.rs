@@ -14,6 +14,6 @@ pub use concern::{Concern, ConcernCode};
 pub use events::{CanaryStatus, OverlayStatus};
 pub use feed::{FeedState, FeedStatus, GapStatus};
 pub use journal::{JournalStart, JournalStatus};
-pub use list::{PollStatus, SigningKeysStatus, SnapshotStatus};
+pub use list::{ListStatus, PollStatus, SigningKeysStatus};
 pub use message::{DeadLetterStatus, DispositionCounts};
 pub use work::{InFlightStatus, VerdictCounts};

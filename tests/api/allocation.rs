@@ -18,7 +18,7 @@ use http_body_util::Full;
 use tower::Service;
 use tower_layer::Layer;
 use tower_revocation::{
-    Credential, EventSink, Key, ResponseBody, Revocation, RevocationLayer, Snapshot, Timestamp, identify,
+    Credential, EventSink, Key, ResponseBody, Revocation, RevocationLayer, RevocationList, Timestamp, identify,
 };
 
 use crate::support::list_of_now;
@@ -47,7 +47,7 @@ where
 {
     let (layer, sink) = RevocationLayer::pair(identify);
     sink.install(list_of_now()).unwrap();
-    sink.apply_all((0..1_000).map(|i| Revocation::of(Key::subject(&i.to_string()))))
+    sink.apply_all((0..1_000).map(|i| Revocation::block(Key::subject(&i.to_string()))))
         .unwrap();
     let mut service = layer.layer(Ok200);
     let mut context = Context::from_waker(Waker::noop());
@@ -133,11 +133,11 @@ fn readers_neither_allocate_nor_free_while_states_are_replaced() {
             if start.elapsed() > Duration::from_secs(1) {
                 break;
             }
-            sink.apply_all((0..100).map(|i| Revocation::of(Key::subject(&format!("{round} {i}")))))
+            sink.apply_all((0..100).map(|i| Revocation::block(Key::subject(&format!("{round} {i}")))))
                 .unwrap();
-            let mut list = Snapshot::builder(Timestamp::from_unix_secs(newest + round / 100));
+            let mut list = RevocationList::builder(Timestamp::from_unix_secs(newest + round / 100));
             for i in 0..100 {
-                list.push(&Revocation::of(Key::token(&format!("{round} {i}"))));
+                list.push(&Revocation::block(Key::token(&format!("{round} {i}"))));
             }
             // One from too far in the future is refused, which is as good here.
             let _ = sink.install(list.build());

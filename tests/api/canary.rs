@@ -12,7 +12,7 @@ use tower_revocation::probe::{Need, Readyz};
 use tower_revocation::source::{self, Memory};
 use tower_revocation::{
     Canary, ConcernCode, Credential, DecodeError, Decoded, EventSink, Freshness, Key, Reinstatement, Revocation,
-    Snapshot, Timestamp, Verdict, canary as the_canary,
+    RevocationList, Timestamp, Verdict, canary as the_canary,
 };
 
 use crate::support::{fresh_pair, until};
@@ -85,7 +85,7 @@ async fn a_canary_that_is_not_refused_proves_nothing() {
     let (layer, sink) = fresh_pair();
     let layer = layer.with_capacity(std::num::NonZeroUsize::MIN);
     let _layer = layer.with_canary(Canary::every(EVERY));
-    sink.apply(Revocation::of(Key::subject("the last that finds room")))
+    sink.apply(Revocation::block(Key::subject("the last that finds room")))
         .unwrap();
     assert!(sink.apply(the_canary::revocation(Timestamp::now())).is_err());
     assert!(is_overdue(&sink));
@@ -102,7 +102,7 @@ async fn nor_does_one_that_is_refused_no_more() {
     assert!(!is_overdue(&sink));
     // Whatever comes now has expired entries looked for.
     tokio::time::advance(Duration::from_secs(601)).await;
-    sink.apply(Revocation::of(Key::subject("alice"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("alice"))).unwrap();
     assert_eq!(sink.status().overlay.entries, 1);
     assert!(is_overdue(&sink));
 }
@@ -142,12 +142,12 @@ async fn it_goes_on_proving_while_everything_is_revoked() {
     let (layer, sink) = fresh_pair();
     let _layer = layer.with_canary(Canary::every(EVERY));
     let long_ago = Timestamp::from_unix_secs(1);
-    sink.apply(Revocation::of(Key::everything()).at(long_ago)).unwrap();
+    sink.apply(Revocation::block(Key::everything()).at(long_ago)).unwrap();
     assert!(is_overdue(&sink), "that everybody is refused proves no canary");
     sink.apply(the_canary::revocation(Timestamp::now())).unwrap();
     assert!(!is_overdue(&sink));
     // Nor does a list that says nothing of it take it back, nor the end of all that.
-    sink.install(Snapshot::builder(Timestamp::now()).build()).unwrap();
+    sink.install(RevocationList::builder(Timestamp::now()).build()).unwrap();
     assert!(!is_overdue(&sink));
     sink.apply(Reinstatement::of(Key::everything(), Timestamp::now()))
         .unwrap();

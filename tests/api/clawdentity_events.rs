@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::{Request, StatusCode};
 use serde_json::Value;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
-use tower_revocation::{Disposition, EventSink, Identity, Key, Lists, RevocationLayer};
+use tower_revocation::{Disposition, EventSink, Identity, Key, ListPolicy, RevocationLayer};
 
 use crate::clawdentity_vectors::{Index, ask, read};
 
@@ -56,7 +56,7 @@ type Layer = RevocationLayer<fn(&Request<()>) -> Identity>;
 
 fn pair() -> (Layer, EventSink) {
     let (layer, sink) = RevocationLayer::pair(by_agent as fn(&Request<()>) -> Identity);
-    (layer.with_lists(Lists::None), sink)
+    (layer.with_lists(ListPolicy::NotUsed), sink)
 }
 
 async fn is_refused(layer: &Layer, agent: &str) -> bool {

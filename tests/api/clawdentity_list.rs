@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::Value;
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeySet, ListError, ListFormat};
-use tower_revocation::{EventSink, InstallError, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{EventSink, InstallError, RevocationLayer, RevocationList, Timestamp};
 
 use crate::clawdentity_vectors::{Index, read};
 
@@ -85,7 +85,7 @@ fn field(error: &ListError) -> &str {
     }
 }
 
-fn list(file: &str) -> Snapshot {
+fn list(file: &str) -> RevocationList {
     format().read_list(&read(file), &keys(), secs(1_795_407_531)).unwrap()
 }
 

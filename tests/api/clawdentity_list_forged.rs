@@ -1,4 +1,4 @@
-//! Lists and key sets that no registry signs.
+//! ListPolicy and key sets that no registry signs.
 
 use std::time::Duration;
 
@@ -8,7 +8,9 @@ use ed25519_dalek::{Signer, SigningKey};
 use serde_json::{Value, json};
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeySet, ListError, ListFormat, PublicKey};
-use tower_revocation::{Credential, InstallError, Key, Reason, RevocationLayer, Snapshot, Source, Timestamp, Verdict};
+use tower_revocation::{
+    Credential, InstallError, Key, Reason, RevocationLayer, RevocationList, RevokedBy, Timestamp, Verdict,
+};
 
 const NOW: u64 = 1_767_225_700;
 const JTI: &str = "01KDVDNA09Q5HAD7MTFBDK3NYZ";
@@ -33,7 +35,7 @@ fn sign(header: &str, payload: &str) -> String {
     format!("{message}.{}", encode(signature.to_bytes()))
 }
 
-fn read_token(token: &str) -> Result<Snapshot, ListError> {
+fn read_token(token: &str) -> Result<RevocationList, ListError> {
     let body = json!({ "crl": token }).to_string();
     ClawdentityList::new("https://registry.example.com").read_list(
         body.as_bytes(),
@@ -42,7 +44,7 @@ fn read_token(token: &str) -> Result<Snapshot, ListError> {
     )
 }
 
-fn read(payload: &str) -> Result<Snapshot, ListError> {
+fn read(payload: &str) -> Result<RevocationList, ListError> {
     read_token(&sign(HEADER, payload))
 }
 
@@ -55,7 +57,7 @@ fn tells_a_replaced_token_from_a_revoked_one() {
         let Verdict::Revoked(why) = sink.decide(&Key::token(JTI).into()) else {
             panic!("{reason}: it is listed");
         };
-        assert_eq!((why.reason, why.source), (expected, Source::List));
+        assert_eq!((why.reason, why.source), (expected, RevokedBy::List));
     }
 }
 
@@ -67,7 +69,7 @@ fn an_empty_key_id_is_none() {
 }
 
 /// The field that the refusal names, and all it says.
-fn refused(read: Result<Snapshot, ListError>) -> (String, String) {
+fn refused(read: Result<RevocationList, ListError>) -> (String, String) {
     let error = read.unwrap_err();
     let words = match std::error::Error::source(&error) {
         Some(cause) => format!("{error}: {cause}"),
@@ -92,7 +94,7 @@ fn claims() -> Value {
     })
 }
 
-fn with(change: impl FnOnce(&mut Value)) -> Result<Snapshot, ListError> {
+fn with(change: impl FnOnce(&mut Value)) -> Result<RevocationList, ListError> {
     let mut claims = claims();
     change(&mut claims);
     read(&claims.to_string())

@@ -9,7 +9,7 @@ use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeySet, ListFormat, verify_jws};
 use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::identify::{self, Jwt};
-use tower_revocation::{Disposition, EventSink, Lists, RevocationLayer, Timestamp};
+use tower_revocation::{Disposition, EventSink, ListPolicy, RevocationLayer, Timestamp};
 
 use crate::clawdentity_vectors::{Index, ask, read};
 
@@ -96,7 +96,7 @@ async fn each_token_is_refused_by_the_lists_that_list_it_and_by_events_about_its
             asked += 1;
         }
         let (layer, sink) = pair();
-        let layer = layer.with_lists(Lists::None);
+        let layer = layer.with_lists(ListPolicy::NotUsed);
         for event in WORLD {
             assert_eq!(
                 sink.ingest(&ClawdentityEvents::new(), &read(event)),
@@ -208,7 +208,7 @@ async fn no_token_slips_by_however_odd() {
         }
 
         let (layer, sink) = pair();
-        let layer = layer.with_lists(Lists::None);
+        let layer = layer.with_lists(ListPolicy::NotUsed);
         assert!(!is_refused(&layer, file).await, "{file}");
         let event = format!(
             r#"{{"type":"agent.auth.revoked","data":{{"agentId":"{}"}}}}"#,

@@ -24,7 +24,7 @@ use crate::support::{fresh_pair, status_of, until_within};
 fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
     let subject = message.strip_prefix(b"+").and_then(|id| std::str::from_utf8(id).ok());
     let subject = subject.ok_or_else(|| DecodeError::new("body", "makes no sense"))?;
-    Ok(Decoded::from(Revocation::of(Key::subject(subject))))
+    Ok(Decoded::from(Revocation::block(Key::subject(subject))))
 }
 
 type ByDecode = fn(&[u8]) -> Result<Decoded, DecodeError>;

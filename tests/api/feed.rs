@@ -13,7 +13,7 @@ use tower_revocation::source::{
 };
 use tower_revocation::status::FeedStatus;
 use tower_revocation::{
-    ConcernCode, DecodeError, Decoded, EventSink, FeedState, Key, Lists, Revocation, Snapshot, Timestamp,
+    ConcernCode, DecodeError, Decoded, EventSink, FeedState, Key, ListPolicy, Revocation, RevocationList, Timestamp,
 };
 
 use crate::support::{fresh_pair, status_of};
@@ -22,7 +22,7 @@ use crate::support::{fresh_pair, status_of};
 pub(crate) fn plain(message: &[u8]) -> Result<Decoded, DecodeError> {
     let text = std::str::from_utf8(message).map_err(|_| DecodeError::new("body", "is not text"))?;
     match text.split_at_checked(1) {
-        Some(("+", subject)) => Ok(Decoded::from(Revocation::of(Key::subject(subject)))),
+        Some(("+", subject)) => Ok(Decoded::from(Revocation::block(Key::subject(subject)))),
         Some(("!", age)) => {
             let age = age.parse().map_err(|_| DecodeError::new("age", "is not a number"))?;
             Ok(Decoded::Heartbeat(
@@ -116,7 +116,7 @@ async fn reads_from_when_the_list_was_issued_less_a_margin() {
     // The list is from the future, so that without a margin nothing is new enough.
     let (_layer, sink) = fresh_pair();
     let in_a_while = Timestamp::now().saturating_add(Duration::from_secs(30));
-    sink.install(Snapshot::builder(in_a_while).build()).unwrap();
+    sink.install(RevocationList::builder(in_a_while).build()).unwrap();
     tokio::spawn(feed(&log, &sink).with_margin(Duration::ZERO).run());
     until_live(&sink).await;
     assert_eq!(sink.status().overlay.entries, 0);
@@ -126,7 +126,7 @@ async fn reads_from_when_the_list_was_issued_less_a_margin() {
 async fn where_there_are_no_lists_everything_is_read() {
     let log = Starts::default();
     let (layer, sink) = fresh_pair();
-    let _layer = layer.with_lists(Lists::None);
+    let _layer = layer.with_lists(ListPolicy::NotUsed);
     tokio::spawn(source::drive(log.clone(), plain as Plain, sink.clone()).run());
     until(&sink, |feed| feed.opened == 1).await;
     assert_eq!(log.0.lock().unwrap()[0].time(), Timestamp::default());
@@ -138,7 +138,7 @@ async fn where_there_are_no_lists_nobody_waits_for_one() {
     log.publish("+lost");
     log.publish("+kept");
     let (layer, sink) = fresh_pair();
-    let _layer = layer.with_lists(Lists::None);
+    let _layer = layer.with_lists(ListPolicy::NotUsed);
     let started = Instant::now();
     tokio::spawn(source::drive(log.source(), plain as Plain, sink.clone()).run());
     let status = until_live(&sink).await;

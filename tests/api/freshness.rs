@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tower_revocation::{DEFAULT_MAX_AGE, Freshness, Key, Lists, Revocation, RevocationLayer, StalePolicy};
+use tower_revocation::{DEFAULT_MAX_AGE, Freshness, Key, ListPolicy, Revocation, RevocationLayer, StalePolicy};
 
 use crate::support::{by_header, fresh_pair, list_of_now, presenting, send, status_of};
 
@@ -23,7 +23,7 @@ async fn refuses_with_retry_after_before_the_first_list() {
 #[tokio::test(start_paused = true)]
 async fn nobody_is_refused_before_max_age_and_everybody_after_but_by_policy() {
     let (layer, sink) = fresh_pair();
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     tokio::time::advance(DEFAULT_MAX_AGE).await;
     assert_eq!(status_of(&layer, "alice").await, 200);
     tokio::time::advance(Duration::from_millis(1)).await;
@@ -109,10 +109,10 @@ async fn a_confirmed_list_is_fresh_again() {
 #[tokio::test(start_paused = true)]
 async fn a_domain_without_lists_is_never_stale() {
     let (layer, sink) = RevocationLayer::pair(by_header);
-    let layer = layer.with_lists(Lists::None);
+    let layer = layer.with_lists(ListPolicy::NotUsed);
     tokio::time::advance(DEFAULT_MAX_AGE * 2).await;
     assert_eq!(status_of(&layer, "alice").await, 200);
-    sink.apply(Revocation::of(Key::subject("alice"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("alice"))).unwrap();
     assert_eq!(status_of(&layer, "alice").await, 401);
 }
 

@@ -19,7 +19,8 @@ use tower_layer::Layer;
 use tower_revocation::status::InFlightStatus;
 use tower_revocation::{
     Credential, Cut, Effect, Enforcement, EventSink, GuardExtension, Key, KeyKind, Reach, Reason, Reinstatement,
-    ResponseBody, Revocation, RevocationGuard, RevocationLayer, Running, Snapshot, Source, StreamCut, Timestamp,
+    ResponseBody, Revocation, RevocationGuard, RevocationLayer, RevocationList, RevokedBy, Running, StreamCut,
+    Timestamp,
 };
 
 use crate::support::{ByHeader, fresh_pair, presenting};
@@ -113,8 +114,8 @@ fn in_flight(sink: &EventSink) -> InFlightStatus {
     sink.status().in_flight
 }
 
-fn listing(iat: u64, entries: &[Revocation]) -> Snapshot {
-    let mut list = Snapshot::builder(Timestamp::from_unix_secs(iat));
+fn listing(iat: u64, entries: &[Revocation]) -> RevocationList {
+    let mut list = RevocationList::builder(Timestamp::from_unix_secs(iat));
     entries.iter().for_each(|entry| list.push(entry));
     list.build()
 }
@@ -135,13 +136,13 @@ fn an_event_ends_the_streams_of_its_key_and_wakes_no_other() {
     assert_pending!(poll(&mut to_alice));
     assert_eq!(in_flight(&sink).waiting, 2);
 
-    sink.apply(Revocation::of(Key::subject("mallory")).because(Reason::KeyCompromise))
+    sink.apply(Revocation::block(Key::subject("mallory")).because(Reason::KeyCompromise))
         .unwrap();
     assert!(to_mallory.is_woken() && !to_alice.is_woken());
     let cut = next(&mut to_mallory).unwrap_err();
     assert_eq!(
         (cut.why.kind, cut.why.effect, cut.why.source, cut.why.reason),
-        (KeyKind::Subject, Effect::Block, Source::Event, Reason::KeyCompromise)
+        (KeyKind::Subject, Effect::Block, RevokedBy::Event, Reason::KeyCompromise)
     );
     assert_eq!(
         cut.to_string(),
@@ -167,9 +168,9 @@ fn a_busy_stream_ends_before_its_next_piece_and_is_in_no_index() {
         feeder.say(piece);
     }
     assert_eq!(next(&mut body).unwrap(), "one");
-    sink.apply(Revocation::of(Key::subject("another"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("another"))).unwrap();
     assert_eq!(next(&mut body).unwrap(), "two");
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     assert!(next(&mut body).is_err(), "what is ready is not given away any more");
     let status = in_flight(&sink);
     assert_eq!((status.waiting, status.woken, status.cut), (0, 0, 1));
@@ -180,7 +181,7 @@ fn ends_like_any_other_if_the_host_says_so() {
     let (layer, sink) = fresh_pair();
     let (_feeder, mut body) = open(&layer.with_cut(Cut::End), "mallory", 0);
     assert_pending!(poll(&mut body));
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     assert!(assert_ready!(poll(&mut body)).is_none());
     assert_eq!(in_flight(&sink).cut, 1);
 }
@@ -192,15 +193,15 @@ fn a_list_that_newly_carries_the_key_ends_it() {
     let (_mallory, mut to_mallory) = open(&layer, "mallory", 0);
     assert_pending!(poll(&mut to_alice));
     assert_pending!(poll(&mut to_mallory));
-    sink.install(listing(soon(), &[Revocation::of(Key::subject("another"))]))
+    sink.install(listing(soon(), &[Revocation::block(Key::subject("another"))]))
         .unwrap();
     assert!(!to_alice.is_woken() && !to_mallory.is_woken());
-    sink.install(listing(soon() + 1, &[Revocation::of(Key::subject("mallory"))]))
+    sink.install(listing(soon() + 1, &[Revocation::block(Key::subject("mallory"))]))
         .unwrap();
     assert!(!to_alice.is_woken() && to_mallory.is_woken());
-    assert_eq!(next(&mut to_mallory).unwrap_err().why.source, Source::List);
+    assert_eq!(next(&mut to_mallory).unwrap_err().why.source, RevokedBy::List);
     // A list may speak of everything as well.
-    sink.install(listing(soon() + 2, &[Revocation::of(Key::everything())]))
+    sink.install(listing(soon() + 2, &[Revocation::block(Key::everything())]))
         .unwrap();
     assert_eq!(next(&mut to_alice).unwrap_err().why.kind, KeyKind::Everything);
     assert_eq!(in_flight(&sink).woken, 2);
@@ -245,7 +246,7 @@ fn an_ancestors_revocation_ends_it_and_wakes_once() {
     let (layer, sink) = fresh_pair();
     let (_feeder, mut body) = open(&layer, "agent parent grandparent", 0);
     assert_pending!(poll(&mut body));
-    sink.apply_all(["parent", "grandparent"].map(|key| Revocation::of(Key::subject(key))))
+    sink.apply_all(["parent", "grandparent"].map(|key| Revocation::block(Key::subject(key))))
         .unwrap();
     assert!(next(&mut body).is_err());
     assert_eq!(in_flight(&sink).woken, 1);
@@ -257,7 +258,7 @@ fn a_batch_and_an_event_that_finds_no_room_end_what_they_revoke_and_nothing_else
     let layer = layer.with_capacity(std::num::NonZeroUsize::new(2).unwrap());
     let mut bodies = ["a", "b", "c"].map(|subject| open(&layer, subject, 0));
     bodies.iter_mut().for_each(|(_, body)| assert_pending!(poll(body)));
-    sink.apply_all(["a", "b", "c"].map(|key| Revocation::of(Key::subject(key))))
+    sink.apply_all(["a", "b", "c"].map(|key| Revocation::block(Key::subject(key))))
         .unwrap_err();
     let woken = bodies.each_ref().map(|(_, body)| body.is_woken());
     assert_eq!(woken, [true, true, false]);
@@ -271,8 +272,9 @@ fn what_does_not_refuse_ends_nothing() {
     let at = Timestamp::from_unix_secs;
     sink.apply(Reinstatement::of(Key::subject("alice"), at(200))).unwrap();
     // Late, and lifted already.
-    sink.apply(Revocation::of(Key::subject("alice")).at(at(150))).unwrap();
-    sink.apply(Revocation::of(Key::token("alice"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("alice")).at(at(150)))
+        .unwrap();
+    sink.apply(Revocation::block(Key::token("alice"))).unwrap();
     sink.confirm().unwrap();
     assert!(!body.is_woken());
     assert_pending!(poll(&mut body));
@@ -286,7 +288,7 @@ async fn a_list_that_becomes_stale_ends_nothing() {
     assert_pending!(poll(&mut body));
     tokio::time::advance(2 * tower_revocation::DEFAULT_MAX_AGE).await;
     assert!(!sink.is_ready());
-    sink.apply(Revocation::of(Key::subject("another"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("another"))).unwrap();
     feeder.say("still here");
     assert_eq!(next(&mut body).unwrap(), "still here");
 }
@@ -294,7 +296,7 @@ async fn a_list_that_becomes_stale_ends_nothing() {
 #[test]
 fn a_rotation_cuts_nothing_unless_the_host_says_so() {
     let (layer, sink) = fresh_pair();
-    let rotation = Revocation::of(Key::subject("old")).because(Reason::Superseded);
+    let rotation = Revocation::block(Key::subject("old")).because(Reason::Superseded);
     let kinds = [Reach::UnlessSuperseded, Reach::Always, Reach::Never];
     let mut bodies = kinds.map(|reach| open(&layer.clone().with_reach(KeyKind::Subject, reach), "old", 0));
     let mut poll_all = |feeding: &'static str| {
@@ -315,7 +317,7 @@ fn a_rotation_cuts_nothing_unless_the_host_says_so() {
         [Poll::Ready(true), Poll::Ready(false), Poll::Ready(true)]
     );
     // Revoked in earnest: one goes, and the other was told not to.
-    sink.apply(Revocation::of(Key::subject("old")).because(Reason::PrivilegeWithdrawn))
+    sink.apply(Revocation::block(Key::subject("old")).because(Reason::PrivilegeWithdrawn))
         .unwrap();
     assert_eq!(
         poll_all("going on"),
@@ -351,10 +353,10 @@ fn an_event_for_a_key_that_many_share_ends_the_streams_that_present_it() {
     for body in [&mut a, &mut b, &mut c] {
         assert_pending!(poll(body));
     }
-    sink.apply(Revocation::of(Key::tenant("one"))).unwrap();
+    sink.apply(Revocation::block(Key::tenant("one"))).unwrap();
     assert!(a.is_woken() && b.is_woken() && !c.is_woken());
     assert_eq!(next(&mut a).unwrap_err().why.kind, KeyKind::Tenant);
-    sink.install(listing(soon(), &[Revocation::of(Key::tenant("other"))]))
+    sink.install(listing(soon(), &[Revocation::block(Key::tenant("other"))]))
         .unwrap();
     assert!(next(&mut c).is_err());
     assert_eq!(in_flight(&sink).woken, 3);
@@ -372,16 +374,16 @@ async fn a_reinstatement_that_is_forgotten_ends_what_it_let_in() {
     let (layer, sink) = fresh_pair();
     let layer = layer.with_retention(std::time::Duration::from_secs(60));
     let at = Timestamp::from_unix_secs;
-    sink.install(listing(soon(), &[Revocation::of(Key::subject("alice")).at(at(100))]))
+    sink.install(listing(soon(), &[Revocation::block(Key::subject("alice")).at(at(100))]))
         .unwrap();
     sink.apply(Reinstatement::of(Key::subject("alice"), at(200))).unwrap();
     let (_feeder, mut body) = open(&layer, "alice", 300);
     assert_pending!(poll(&mut body));
     tokio::time::advance(std::time::Duration::from_secs(700)).await;
     sink.confirm().unwrap();
-    sink.apply(Revocation::of(Key::subject("another"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("another"))).unwrap();
     assert!(body.is_woken());
-    assert_eq!(next(&mut body).unwrap_err().why.source, Source::List);
+    assert_eq!(next(&mut body).unwrap_err().why.source, RevokedBy::List);
 }
 
 #[test]
@@ -392,7 +394,7 @@ fn a_body_that_came_whole_is_not_cut() {
     drop(feeder);
     assert!(assert_ready!(poll(&mut body)).is_none());
     assert_eq!(in_flight(&sink).waiting, 0);
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     assert!(assert_ready!(poll(&mut body)).is_none());
     assert_eq!(in_flight(&sink).cut, 0);
 }
@@ -414,7 +416,7 @@ async fn a_body_that_said_its_last_is_not_cut() {
         let mut body = task::spawn(response.into_body());
         let mut poll = || body.enter(|context, body| body.poll_frame(context));
         assert_eq!(assert_ready!(poll()).unwrap().is_err(), is_error);
-        sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+        sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
         assert!(assert_ready!(poll()).is_none());
         assert_eq!(in_flight(&sink).cut, 0);
     }
@@ -428,9 +430,9 @@ fn whoever_is_woken_may_feed_the_sink() {
     impl std::task::Wake for Feeds {
         fn wake(self: Arc<Self>) {
             let nth = self.1.fetch_add(1, Ordering::Relaxed) as u64;
-            let mallory = Revocation::of(Key::subject("mallory"));
+            let mallory = Revocation::block(Key::subject("mallory"));
             self.0.install(listing(soon() + 10 + nth, &[mallory])).unwrap();
-            self.0.apply(Revocation::of(Key::subject("another"))).unwrap();
+            self.0.apply(Revocation::block(Key::subject("another"))).unwrap();
         }
     }
 
@@ -440,7 +442,7 @@ fn whoever_is_woken_may_feed_the_sink() {
     let feeds = Arc::new(Feeds(sink.clone(), AtomicUsize::new(0)));
     let waker = Arc::clone(&feeds).into();
     assert_pending!(Pin::new(&mut body).poll_frame(&mut Context::from_waker(&waker)));
-    sink.install(listing(soon(), &[Revocation::of(Key::subject("mallory"))]))
+    sink.install(listing(soon(), &[Revocation::block(Key::subject("mallory"))]))
         .unwrap();
     assert_eq!(feeds.1.load(Ordering::Relaxed), 1);
 }
@@ -452,7 +454,7 @@ fn an_observer_cuts_nothing_and_counts_what_it_would_have_cut() {
     let (feeder, mut body) = open(&layer, "mallory", 0);
     assert_pending!(poll(&mut body));
     for reason in [Reason::KeyCompromise, Reason::PrivilegeWithdrawn] {
-        sink.apply(Revocation::of(Key::subject("mallory")).because(reason))
+        sink.apply(Revocation::block(Key::subject("mallory")).because(reason))
             .unwrap();
         assert_pending!(poll(&mut body));
         feeder.say("still here");
@@ -460,7 +462,7 @@ fn an_observer_cuts_nothing_and_counts_what_it_would_have_cut() {
     }
     // One that was only observed to be revoked already is not counted twice.
     let (_feeder, mut body) = open(&layer, "mallory", 0);
-    sink.apply(Revocation::of(Key::subject("another"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("another"))).unwrap();
     assert_pending!(poll(&mut body));
     let status = sink.status();
     assert_eq!((status.in_flight.cut, status.in_flight.would_cut), (0, 1));
@@ -477,7 +479,7 @@ fn anonymous_requests_are_not_watched() {
     let response = assert_ready!(call.poll()).unwrap();
     let mut body = task::spawn(response.into_body());
     assert!(assert_ready!(poll(&mut body)).is_none(), "its feeder is gone");
-    sink.apply(Revocation::of(Key::everything())).unwrap();
+    sink.apply(Revocation::block(Key::everything())).unwrap();
     assert_eq!(in_flight(&sink).cut, 0);
 }
 
@@ -503,7 +505,7 @@ fn the_response_of_a_running_handler_is_withheld() {
     let (done, handle) = handler();
     let mut call = task::spawn(layer.layer(service_fn(handle)).call(presenting("mallory")));
     assert_pending!(call.poll());
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     assert!(!call.is_woken() && !done.is_closed(), "it may finish");
     assert_pending!(call.poll());
     done.send(Response::new(fed().1)).unwrap();
@@ -521,7 +523,7 @@ fn a_running_handler_is_dropped_at_once_if_the_host_says_so() {
     let (done, handle) = handler();
     let mut call = task::spawn(layer.layer(service_fn(handle)).call(presenting("mallory")));
     assert_pending!(call.poll());
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     assert!(call.is_woken());
     let response = assert_ready!(call.poll()).unwrap();
     assert_eq!(response.status(), 401);
@@ -545,7 +547,7 @@ fn a_handler_that_waited_hands_its_place_to_its_body() {
     assert_eq!(next(&mut body).unwrap(), "hello");
     assert_pending!(poll(&mut body));
     assert_eq!(in_flight(&sink).waiting, 1);
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     assert!(body.is_woken() && next(&mut body).is_err());
 }
 
@@ -555,7 +557,7 @@ fn an_error_of_the_handler_passes_as_it_is() {
     let (done, handle) = handler();
     let mut call = task::spawn(layer.layer(service_fn(handle)).call(presenting("mallory")));
     assert_pending!(call.poll());
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     drop(done);
     assert_eq!(assert_ready!(call.poll()).unwrap_err(), "broken");
 }
@@ -586,7 +588,7 @@ fn a_guard_outlives_the_response() {
     // Cancelled, and nothing is lost.
     let cancelled = task::spawn(guarding.revoked());
     drop(cancelled);
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     assert!(guarding.is_revoked());
     for mut wait in waits {
         assert!(wait.is_woken());
@@ -606,7 +608,7 @@ fn a_guard_without_a_credential_and_an_observers_tell_nothing() {
     let observing = guard(&observer, presenting("mallory")).unwrap();
     let mut waits = [task::spawn(anonymous.revoked()), task::spawn(observing.revoked())];
     waits.iter_mut().for_each(|wait| assert_pending!(wait.poll()));
-    sink.apply(Revocation::of(Key::everything())).unwrap();
+    sink.apply(Revocation::block(Key::everything())).unwrap();
     waits.iter_mut().for_each(|wait| assert_pending!(wait.poll()));
     assert!(!anonymous.is_revoked() && !observing.is_revoked());
     // However often it is asked: one piece of work.
@@ -621,7 +623,7 @@ fn a_sink_makes_guards_for_what_is_no_request() {
     let job = sink.guard(Credential::from([Key::subject("mallory"), Key::session("s")]));
     let mut wait = task::spawn(job.revoked());
     assert_pending!(wait.poll());
-    sink.apply(Revocation::of(Key::session("s"))).unwrap();
+    sink.apply(Revocation::block(Key::session("s"))).unwrap();
     assert_eq!(assert_ready!(wait.poll()).kind, KeyKind::Session);
 }
 
@@ -688,11 +690,11 @@ async fn in_a_storm_no_stream_is_left_open() {
             random.shuffle(&mut order);
             let second = soon();
             for (nth, n) in order.into_iter().enumerate() {
-                let revocation = Revocation::of(Key::subject(&n.to_string()));
+                let revocation = Revocation::block(Key::subject(&n.to_string()));
                 match nth % 10 {
                     0 => sink.install(listing(second, &[revocation])).unwrap(),
                     1 => sink
-                        .apply(Revocation::of(Key::subject(&format!("family-{}", n % 50))))
+                        .apply(Revocation::block(Key::subject(&format!("family-{}", n % 50))))
                         .unwrap(),
                     _ => sink.apply(revocation).unwrap(),
                 }

@@ -12,7 +12,7 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_layer::Layer;
 use tower_revocation::respond::{Refuse, Respond, Watch};
 use tower_revocation::{
-    Credential, Enforcement, EventSink, Freshness, Key, Refusal, Revocation, RevocationLayer, RevocationStatus,
+    Credential, Enforcement, EventSink, Freshness, Key, ListFreshness, Refusal, Revocation, RevocationLayer,
     StatusExtension,
 };
 use tower_test::{assert_request_eq, mock};
@@ -55,7 +55,7 @@ fn text_pair() -> (RevocationLayer<ByName, Text>, EventSink) {
 async fn forwards_readiness_and_wraps_any_protocol() {
     let (layer, sink) = text_pair();
     let (mut service, mut handle) = mock::spawn_layer::<&'static str, &'static str, _>(layer);
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
 
     handle.allow(0);
     assert_pending!(service.poll_ready());
@@ -91,7 +91,7 @@ async fn decides_at_the_call_and_not_before() {
     let (mut service, mut handle) = mock::spawn_layer::<&'static str, &'static str, _>(layer);
     handle.allow(1);
     assert_ready_ok!(service.poll_ready());
-    sink.apply(Revocation::of(Key::subject("alice"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("alice"))).unwrap();
     let mut refused = tokio_test::task::spawn(service.call("alice"));
     assert_eq!(assert_ready_ok!(refused.poll()), "alice: revoked");
 }
@@ -100,7 +100,7 @@ async fn decides_at_the_call_and_not_before() {
 async fn clones_and_services_share_one_truth() {
     let (layer, sink) = fresh_pair();
     let early = layer.clone();
-    sink.clone().apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.clone().apply(Revocation::block(Key::subject("mallory"))).unwrap();
     assert_eq!(status_of(&early, "mallory").await, 401);
     assert_eq!(status_of(&layer, "mallory").await, 401);
 }
@@ -109,7 +109,7 @@ async fn clones_and_services_share_one_truth() {
 async fn pairs_do_not_share_anything() {
     let (one, sink) = fresh_pair();
     let (other, _other_sink) = fresh_pair();
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     assert_eq!(status_of(&one, "mallory").await, 401);
     assert_eq!(status_of(&other, "mallory").await, 200);
 }
@@ -120,7 +120,7 @@ async fn observing_admits_and_counts_what_it_would_refuse() {
     let observing = layer.clone().with_enforcement(Enforcement::Observe);
     assert_eq!(status_of(&observing, "alice").await, 200, "no list yet");
     sink.install(list_of_now()).unwrap();
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     assert_eq!(status_of(&observing, "mallory").await, 200);
     assert_eq!(status_of(&observing, "alice").await, 200);
     assert_eq!(
@@ -139,7 +139,7 @@ async fn observing_admits_and_counts_what_it_would_refuse() {
 #[tokio::test]
 async fn refuses_as_the_standards_say() {
     let (layer, sink) = fresh_pair();
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     let response = send(&layer, presenting("mallory")).await;
     assert_eq!(response.status(), 401);
     assert_eq!(
@@ -158,7 +158,7 @@ async fn refuses_as_the_standards_say() {
 #[tokio::test]
 async fn the_host_may_write_refusals_itself() {
     let (layer, sink) = fresh_pair();
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     let teapot = |refusal: &Refusal| {
         let text = refusal.as_str();
         Response::builder().status(StatusCode::IM_A_TEAPOT).body(text).unwrap()
@@ -200,7 +200,7 @@ impl Refuse for Teapot {
 async fn tells_the_inner_service_how_fresh_the_answer_is_if_asked_to() {
     let (layer, sink) = RevocationLayer::pair(by_header);
     let inner = service_fn(|request: Request<String>| async move {
-        let status = request.extensions().get::<RevocationStatus>().copied();
+        let status = request.extensions().get::<ListFreshness>().copied();
         let freshness = status.map(|status| status.freshness);
         Ok::<_, Infallible>(
             Response::builder()

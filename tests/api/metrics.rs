@@ -7,7 +7,7 @@ use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tower_revocation::metrics::Exporter;
 use tower_revocation::{
-    Canary, DecodeError, Decoded, Disposition, Enforcement, FeedState, Key, Revocation, Snapshot, Timestamp,
+    Canary, DecodeError, Decoded, Disposition, Enforcement, FeedState, Key, Revocation, RevocationList, Timestamp,
     canary as the_canary,
 };
 
@@ -92,7 +92,7 @@ fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
             if at.is_empty() { "data.id" } else { "body" },
             "is missing",
         )),
-        id => Ok(Revocation::of(Key::subject(&String::from_utf8_lossy(id))).into()),
+        id => Ok(Revocation::block(Key::subject(&String::from_utf8_lossy(id))).into()),
     }
 }
 
@@ -101,10 +101,10 @@ async fn requests_are_counted_by_verdict_and_source() {
     let told = Told::new();
     let (layer, sink) = fresh_pair();
     let exporter = told.by(|| Exporter::new(sink.clone()));
-    let listed = Snapshot::builder(Timestamp::now().saturating_add(Duration::from_secs(1)))
-        .with_entry(&Revocation::of(Key::subject("listed")));
+    let listed = RevocationList::builder(Timestamp::now().saturating_add(Duration::from_secs(1)))
+        .with_entry(&Revocation::block(Key::subject("listed")));
     sink.install(listed.build()).unwrap();
-    sink.apply(Revocation::of(Key::subject("told"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("told"))).unwrap();
     for (subject, times) in [("alice", 4), ("listed", 3), ("told", 2)] {
         for _ in 0..times {
             status_of(&layer, subject).await;
@@ -205,7 +205,7 @@ fn the_time_from_the_issuer_to_here_is_recorded_as_it_happens_and_apart_while_ca
     let _exporter = told.by(|| Exporter::new(sink.clone()));
     let ago = |secs| Timestamp::now().saturating_sub(Duration::from_secs(secs));
     let apply = |id: &str, secs| {
-        told.by(|| sink.apply(Revocation::of(Key::subject(id)).at(ago(secs))))
+        told.by(|| sink.apply(Revocation::block(Key::subject(id)).at(ago(secs))))
             .unwrap()
     };
     let times = |phase: &str| {
@@ -217,7 +217,7 @@ fn the_time_from_the_issuer_to_here_is_recorded_as_it_happens_and_apart_while_ca
     assert!((3.0..4.0).contains(&delay), "{delay}");
     // From a clock that is ahead.
     told.by(|| {
-        sink.apply(Revocation::of(Key::subject("b")).at(Timestamp::now().saturating_add(Duration::from_secs(9))))
+        sink.apply(Revocation::block(Key::subject("b")).at(Timestamp::now().saturating_add(Duration::from_secs(9))))
     })
     .unwrap();
     assert_eq!(times("live"), [0.0]);
@@ -227,10 +227,10 @@ fn the_time_from_the_issuer_to_here_is_recorded_as_it_happens_and_apart_while_ca
         assert_eq!(times("catch-up").len(), 1, "{state:?}");
     }
     sink.set_feed(FeedState::Live);
-    told.by(|| sink.apply_all(["d", "e"].map(|id| Revocation::of(Key::subject(id)).at(ago(1)))))
+    told.by(|| sink.apply_all(["d", "e"].map(|id| Revocation::block(Key::subject(id)).at(ago(1)))))
         .unwrap();
     // One that does not say when it happened.
-    told.by(|| sink.apply(Revocation::of(Key::subject("f")))).unwrap();
+    told.by(|| sink.apply(Revocation::block(Key::subject("f")))).unwrap();
     assert_eq!(times("live").len(), 2);
 }
 
@@ -457,7 +457,7 @@ async fn full_domain(told: &Told) -> BTreeMap<String, DebugValue> {
     let at = |path| uri(path).unwrap_or_else(|_| Uri::try_from(format!("http://example.com{path}?{ID}")).unwrap());
     tokio::spawn(Poller::new(client, format, at("/list"), at("/keys"), sink.clone()).run());
     sink.apply(the_canary::revocation(Timestamp::now())).unwrap();
-    sink.apply(Revocation::of(Key::subject(ID)).at(Timestamp::now()))
+    sink.apply(Revocation::block(Key::subject(ID)).at(Timestamp::now()))
         .unwrap();
     let _: Disposition = sink.ingest(&decode, format!("?{ID}").as_bytes());
     let _: Disposition = sink.ingest(&decode, format!("!{ID}").as_bytes());
@@ -494,7 +494,7 @@ async fn it_writes_so_often_by_itself() {
     let running = tokio::spawn(exporter.run());
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(told.values().gauge("revocation_ready{}"), 1.0);
-    sink.apply(Revocation::of(Key::subject("alice"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("alice"))).unwrap();
     tokio::time::sleep(Duration::from_millis(2_900)).await;
     assert_eq!(told.values().gauge("revocation_overlay_entries{}"), 0.0);
     tokio::time::sleep(Duration::from_millis(200)).await;

@@ -17,7 +17,7 @@ use tower_revocation::crl::{
 use tower_revocation::probe::{Need, Readyz};
 use tower_revocation::status::FeedState;
 use tower_revocation::{
-    ConcernCode, DEFAULT_MAX_AGE, Decoded, Disposition, EventSink, Key, Revocation, RevocationLayer, Snapshot,
+    ConcernCode, DEFAULT_MAX_AGE, Decoded, Disposition, EventSink, Key, Revocation, RevocationLayer, RevocationList,
     Timestamp,
 };
 
@@ -28,7 +28,7 @@ use crate::support::{by_header, fresh_pair, status_of};
 struct Plain;
 
 impl ListFormat for Plain {
-    fn read_list(&self, body: &[u8], keys: &KeySet, _now: Timestamp) -> Result<Snapshot, ListError> {
+    fn read_list(&self, body: &[u8], keys: &KeySet, _now: Timestamp) -> Result<RevocationList, ListError> {
         let text = std::str::from_utf8(body).map_err(|_| ListError::invalid("body", "is not text"))?;
         let mut parts = text.split(':');
         let (Some(kid), Some(iat), Some(subjects)) = (parts.next(), parts.next(), parts.next()) else {
@@ -38,9 +38,9 @@ impl ListFormat for Plain {
             return Err(ListError::UnknownKey { kid: kid.to_owned() });
         }
         let iat = iat.parse().map_err(|_| ListError::invalid("iat", "is not a number"))?;
-        let mut list = Snapshot::builder(Timestamp::from_unix_secs(iat));
+        let mut list = RevocationList::builder(Timestamp::from_unix_secs(iat));
         for subject in subjects.split(',').filter(|subject| !subject.is_empty()) {
-            list.push(&Revocation::of(Key::subject(subject)));
+            list.push(&Revocation::block(Key::subject(subject)));
         }
         if let Some(exp) = parts.next().and_then(|exp| exp.parse().ok()) {
             list = list.with_expiry(Timestamp::from_unix_secs(exp));
@@ -413,7 +413,7 @@ async fn many_requests_are_one_fetch_and_fetches_are_apart() {
 #[tokio::test(start_paused = true)]
 async fn a_hanging_server_costs_a_timeout_and_changes_nothing() {
     let (layer, sink) = fresh_pair();
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     let server = Server::new("k1").will(Answer::Hang);
     let start = Instant::now();
     poller(&server, &sink);

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_revocation::probe::{Healthz, Need, Readyz};
 use tower_revocation::{
-    ConcernCode, DEFAULT_MAX_AGE, EventSink, FeedState, Key, Lists, Revocation, RevocationLayer, StalePolicy,
+    ConcernCode, DEFAULT_MAX_AGE, EventSink, FeedState, Key, ListPolicy, Revocation, RevocationLayer, StalePolicy,
 };
 
 use crate::support::{by_header, fresh_pair, list_of_now};
@@ -100,7 +100,7 @@ async fn ready_is_as_the_policy_has_it_and_says_why_not() {
         "{text}"
     );
 
-    let _layer = layer.with_lists(Lists::None);
+    let _layer = layer.with_lists(ListPolicy::NotUsed);
     assert_eq!(codes(&sink), []);
 }
 
@@ -154,7 +154,8 @@ async fn room_that_runs_out_is_told_of_at_nine_tenths() {
     let (layer, sink) = fresh_pair();
     let _layer = layer.with_capacity(NonZeroUsize::new(10).unwrap());
     for entries in 1..=10 {
-        sink.apply(Revocation::of(Key::subject(&entries.to_string()))).unwrap();
+        sink.apply(Revocation::block(Key::subject(&entries.to_string())))
+            .unwrap();
         let expected: &[_] = if entries < 9 { &[] } else { &[ConcernCode::OverlayFull] };
         assert_eq!(codes(&sink), expected, "{entries}");
     }
@@ -202,7 +203,7 @@ fn codes_are_named_as_in_json_and_the_gravest_is_first() {
 async fn memory_is_told_in_bytes() {
     let (_layer, sink) = fresh_pair();
     let before = sink.status();
-    let events = (0..10_000).map(|id| Revocation::of(Key::subject(&id.to_string())));
+    let events = (0..10_000).map(|id| Revocation::block(Key::subject(&id.to_string())));
     sink.apply_all(events.clone()).unwrap();
     let overlay = sink.status().overlay;
     assert_eq!((overlay.entries, overlay.applied), (10_000, 10_000));
@@ -210,7 +211,7 @@ async fn memory_is_told_in_bytes() {
     assert!((900_000..2_500_000).contains(&overlay.bytes), "{overlay:?}");
     assert!(before.overlay.bytes < 1_000, "{before:?}");
     let list = events.fold(
-        tower_revocation::Snapshot::builder(tower_revocation::Timestamp::now()),
+        tower_revocation::RevocationList::builder(tower_revocation::Timestamp::now()),
         |list, entry| list.with_entry(&entry),
     );
     sink.install(list.build()).unwrap();

@@ -25,7 +25,7 @@ use crate::support::{ByHeader, fresh_pair, status_of};
 /// `"<subject>"` as a JSON string revokes, `{…}` is none of our business, anything else cannot be read.
 fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
     match serde_json::from_slice(message) {
-        Ok(Value::String(subject)) => Ok(Decoded::from(Revocation::of(Key::subject(&subject)))),
+        Ok(Value::String(subject)) => Ok(Decoded::from(Revocation::block(Key::subject(&subject)))),
         Ok(Value::Object(_)) => Ok(Decoded::Ignored("not ours".into())),
         Ok(_) => Err(DecodeError::new("message", "is not a subject")),
         Err(cause) => Err(DecodeError::new("message", "is not JSON").because(cause)),
@@ -227,7 +227,7 @@ async fn a_replayed_push_changes_nothing() {
     fn timed(message: &[u8]) -> Result<Decoded, DecodeError> {
         let at = Timestamp::from_unix_secs(std::str::from_utf8(&message[1..]).unwrap().parse().unwrap());
         Ok(match message[0] {
-            b'+' => Decoded::from(Revocation::of(Key::subject("alice")).at(at)),
+            b'+' => Decoded::from(Revocation::block(Key::subject("alice")).at(at)),
             _ => Decoded::from(Reinstatement::of(Key::subject("alice"), at)),
         })
     }

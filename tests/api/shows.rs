@@ -11,7 +11,7 @@ use tower::{Service, service_fn};
 use tower_layer::Layer;
 use tower_revocation::{
     Credential, DecodeError, Decoded, Effect, Identity, Key, KeyKind, Reason, Refusal, Revocation, RevocationLayer,
-    Snapshot, Source, Timestamp, identify,
+    RevocationList, RevokedBy, Timestamp, identify,
 };
 
 use crate::support::{by_header, fresh_pair, presenting, send};
@@ -31,8 +31,8 @@ fn no_credential_and_nothing_that_holds_one_shows_its_ids() {
     let credential = Credential::from(key).with_issued_at(Timestamp::from_unix_secs(5));
     assert!(format!("{credential:?}").contains("Key(subject)"), "{credential:?}");
     let (layer, sink) = fresh_pair();
-    sink.apply(Revocation::of(key)).unwrap();
-    let list = Snapshot::builder(Timestamp::now()).with_entry(&Revocation::of(key));
+    sink.apply(Revocation::block(key)).unwrap();
+    let list = RevocationList::builder(Timestamp::now()).with_entry(&Revocation::block(key));
     let ok = |_: Request<String>| -> Ready<Result<_, Infallible>> {
         std::future::ready(Ok(Response::new(Full::from("ok"))))
     };
@@ -41,7 +41,7 @@ fn no_credential_and_nothing_that_holds_one_shows_its_ids() {
         format!("{key:?}"),
         format!("{credential:?}"),
         format!("{:?}", Identity::from(credential.clone())),
-        format!("{:?}", Revocation::of(key)),
+        format!("{:?}", Revocation::block(key)),
         format!("{:?}", sink.decide(&credential)),
         format!("{:?}", sink.guard(credential)),
         format!("{list:?}"),
@@ -59,7 +59,7 @@ fn no_credential_and_nothing_that_holds_one_shows_its_ids() {
 async fn no_refusal_shows_whom_it_refuses() {
     let (layer, sink) = RevocationLayer::pair(by_header);
     let unavailable = send(&layer, presenting(ID)).await;
-    sink.apply(Revocation::of(Key::subject(ID))).unwrap();
+    sink.apply(Revocation::block(Key::subject(ID))).unwrap();
     let revoked = send(&layer, presenting(ID)).await;
     assert_eq!((unavailable.status().as_u16(), revoked.status().as_u16()), (503, 401));
     assert_hidden(&[format!("{unavailable:?}"), format!("{revoked:?}")]);
@@ -101,7 +101,10 @@ fn names_are_as_documented() {
         [Effect::Block, Effect::CutOff].map(Effect::as_str),
         ["block", "cut-off"]
     );
-    assert_eq!([Source::Event, Source::List].map(Source::as_str), ["event", "list"]);
+    assert_eq!(
+        [RevokedBy::Event, RevokedBy::List].map(RevokedBy::as_str),
+        ["event", "list"]
+    );
     assert_eq!(Refusal::Missing.as_str(), "missing");
     let problem = "it is not text";
     assert_eq!(Refusal::Unreadable { problem }.as_str(), "unreadable");
@@ -166,8 +169,8 @@ fn an_error_names_the_field_and_what_is_wrong_with_it() {
     struct Silent;
 
     impl ListFormat for Silent {
-        fn read_list(&self, _: &[u8], _: &KeySet, now: Timestamp) -> Result<Snapshot, ListError> {
-            Ok(Snapshot::builder(now).build())
+        fn read_list(&self, _: &[u8], _: &KeySet, now: Timestamp) -> Result<RevocationList, ListError> {
+            Ok(RevocationList::builder(now).build())
         }
 
         fn read_keys(&self, _: &[u8]) -> Result<KeySet, ListError> {

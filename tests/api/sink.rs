@@ -7,7 +7,7 @@ use serde_json::json;
 use tower_revocation::status::FeedState;
 use tower_revocation::{
     ApplyError, DEFAULT_LEEWAY, DEFAULT_RETENTION, DecodeError, Decoded, Disposition, Event, InstallError, Key,
-    Reinstatement, Revocation, Snapshot, Timestamp,
+    Reinstatement, Revocation, RevocationList, Timestamp,
 };
 
 use crate::support::{fresh_pair, presenting, send, status_of};
@@ -26,7 +26,8 @@ async fn refuses_after_a_block_and_admits_newer_tokens_after_reinstatement() {
         request
     };
     assert_eq!(status_of(&layer, "alice").await, 200);
-    sink.apply(Revocation::of(Key::subject("alice")).at(ago(10))).unwrap();
+    sink.apply(Revocation::block(Key::subject("alice")).at(ago(10)))
+        .unwrap();
     assert_eq!(send(&layer, issued(ago(0))).await.status(), 401);
     sink.apply(Reinstatement::of(Key::subject("alice"), ago(5))).unwrap();
     assert_eq!(send(&layer, issued(ago(0))).await.status(), 200);
@@ -41,8 +42,10 @@ async fn refuses_after_a_block_and_admits_newer_tokens_after_reinstatement() {
 #[tokio::test]
 async fn a_reinstated_subject_leaves_its_other_keys_revoked() {
     let (layer, sink) = fresh_pair();
-    sink.apply(Revocation::of(Key::subject("session")).at(ago(10))).unwrap();
-    sink.apply(Revocation::of(Key::subject("alice")).at(ago(10))).unwrap();
+    sink.apply(Revocation::block(Key::subject("session")).at(ago(10)))
+        .unwrap();
+    sink.apply(Revocation::block(Key::subject("alice")).at(ago(10)))
+        .unwrap();
     sink.apply(Reinstatement::of(Key::subject("alice"), ago(5))).unwrap();
     let mut request = presenting("alice session");
     request
@@ -54,7 +57,7 @@ async fn a_reinstated_subject_leaves_its_other_keys_revoked() {
 #[tokio::test]
 async fn a_batch_is_one_publication_and_works_for_any_iterator() {
     let (layer, sink) = fresh_pair();
-    sink.apply_all((0..1_000).map(|i| Revocation::of(Key::subject(&i.to_string()))))
+    sink.apply_all((0..1_000).map(|i| Revocation::block(Key::subject(&i.to_string()))))
         .unwrap();
     assert_eq!(sink.status().overlay.entries, 1_000);
     assert_eq!(status_of(&layer, "999").await, 401);
@@ -68,7 +71,7 @@ async fn at_capacity_new_keys_are_to_be_retried_and_nothing_is_evicted() {
     let layer = layer
         .with_capacity(NonZeroUsize::new(2).unwrap())
         .with_retention(Duration::from_secs(60));
-    let block = |subject| Revocation::of(Key::subject(subject));
+    let block = |subject| Revocation::block(Key::subject(subject));
     assert_eq!(
         sink.apply_all(["a", "b", "c", "d"].map(block)),
         Err(ApplyError::AtCapacity { refused: 2 })
@@ -98,11 +101,11 @@ async fn entries_outlive_tokens() {
     let (layer, sink) = fresh_pair();
     let layer = layer.with_max_age(DEFAULT_RETENTION * 2);
     let soon = Timestamp::now().saturating_add(Duration::from_secs(3_600));
-    sink.apply(Revocation::of(Key::subject("default")).at(ago(86_400 * 365)))
+    sink.apply(Revocation::block(Key::subject("default")).at(ago(86_400 * 365)))
         .unwrap();
-    sink.apply(Revocation::of(Key::subject("soon")).forget_at(soon))
+    sink.apply(Revocation::block(Key::subject("soon")).forget_at(soon))
         .unwrap();
-    let stir = || sink.apply(Revocation::of(Key::subject("stir"))).unwrap();
+    let stir = || sink.apply(Revocation::block(Key::subject("stir"))).unwrap();
 
     tokio::time::advance(Duration::from_secs(3_598) + DEFAULT_LEEWAY).await;
     stir();
@@ -123,7 +126,7 @@ async fn entries_outlive_tokens() {
 async fn every_message_ends_in_exactly_one_way() {
     let (layer, sink) = fresh_pair();
     let decode = |message: &[u8]| match message {
-        b"revoke" => Ok(Decoded::from(Revocation::of(Key::subject("alice")))),
+        b"revoke" => Ok(Decoded::from(Revocation::block(Key::subject("alice")))),
         b"refresh" => Ok(Decoded::Refresh),
         b"other" => Ok(Decoded::Ignored("not ours".into())),
         _ => Err(DecodeError::new("type", "is missing").because("line 1, column 7")),
@@ -165,7 +168,7 @@ async fn a_dead_letter_has_its_reason_in_few_words() {
 async fn status_has_the_shape_that_operators_rely_on() {
     let (layer, sink) = fresh_pair();
     sink.set_feed(FeedState::CatchingUp);
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
     status_of(&layer, "alice").await;
     tokio::time::advance(Duration::from_millis(1_500)).await;
     let mut status = serde_json::to_value(sink.status()).unwrap();
@@ -215,8 +218,8 @@ async fn status_has_the_shape_that_operators_rely_on() {
 async fn no_list_rolls_another_back() {
     let (layer, sink) = fresh_pair();
     let list = |at: Timestamp| {
-        Snapshot::builder(at)
-            .with_entry(&Revocation::of(Key::subject("mallory")).at(ago(100)))
+        RevocationList::builder(at)
+            .with_entry(&Revocation::block(Key::subject("mallory")).at(ago(100)))
             .build()
     };
     assert!(matches!(
@@ -249,7 +252,7 @@ async fn a_reinstatement_from_the_future_is_a_dead_letter_and_lifts_nothing() {
     let decode = |_: &[u8]| {
         let events = vec![
             Event::from(Reinstatement::of(alice, ahead)),
-            Event::from(Revocation::of(Key::subject("bob"))),
+            Event::from(Revocation::block(Key::subject("bob"))),
         ];
         Ok(Decoded::Events(events))
     };
@@ -263,7 +266,7 @@ async fn a_reinstatement_from_the_future_is_a_dead_letter_and_lifts_nothing() {
         sink.apply(Reinstatement::of(alice, ahead)),
         Err(ApplyError::FromFuture { refused: 1, .. })
     ));
-    sink.apply(Revocation::of(alice)).unwrap();
+    sink.apply(Revocation::block(alice)).unwrap();
     let mut request = presenting("alice");
     let iat = ahead.as_unix_secs().to_string().parse().unwrap();
     request.headers_mut().insert("x-iat", iat);

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Service, service_fn};
 use tower_layer::Layer;
-use tower_revocation::{Credential, Key, Revocation, RevocationLayer, Snapshot, Timestamp, Verdict};
+use tower_revocation::{Credential, Key, Revocation, RevocationLayer, RevocationList, Timestamp, Verdict};
 
 /// How long each storm lasts: long enough for what is looked for once a second.
 fn length() -> Duration {
@@ -48,7 +48,7 @@ where
 #[test]
 fn a_decision_that_starts_after_apply_has_returned_sees_it() {
     let (layer, sink) = RevocationLayer::pair(by_body);
-    sink.install(Snapshot::builder(Timestamp::now()).build()).unwrap();
+    sink.install(RevocationList::builder(Timestamp::now()).build()).unwrap();
     let (applied, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let key = |n: u64| Key::subject(&n.to_string());
     thread::scope(|scope| {
@@ -57,11 +57,11 @@ fn a_decision_that_starts_after_apply_has_returned_sees_it() {
             while !stop.load(Ordering::Relaxed) {
                 n += 1;
                 if n % 10 == 0 {
-                    let batch = (0..5).map(|i| Revocation::of(key(n + i)));
+                    let batch = (0..5).map(|i| Revocation::block(key(n + i)));
                     sink.apply_all(batch).unwrap();
                     n += 4;
                 } else {
-                    sink.apply(Revocation::of(key(n))).unwrap();
+                    sink.apply(Revocation::block(key(n))).unwrap();
                 }
                 applied.store(n, Ordering::Release);
             }
@@ -74,9 +74,9 @@ fn a_decision_that_starts_after_apply_has_returned_sees_it() {
                 installs += 1;
                 // The list takes some of the keys over, and the overlay lets go of them.
                 let upto = applied.load(Ordering::Acquire);
-                let mut list = Snapshot::builder(Timestamp::from_unix_secs(base + 2_000_000));
+                let mut list = RevocationList::builder(Timestamp::from_unix_secs(base + 2_000_000));
                 for n in (1..=upto).step_by(7) {
-                    list.push(&Revocation::of(key(n)).at(Timestamp::now()));
+                    list.push(&Revocation::block(key(n)).at(Timestamp::now()));
                 }
                 // All of one second, so that none may take back what another said.
                 let _ = sink.install(list.build());
@@ -123,7 +123,7 @@ fn a_decision_that_starts_after_apply_has_returned_sees_it() {
 #[test]
 fn a_batch_is_seen_as_a_whole() {
     let (layer, sink) = RevocationLayer::pair(by_body);
-    sink.install(Snapshot::builder(Timestamp::now()).build()).unwrap();
+    sink.install(RevocationList::builder(Timestamp::now()).build()).unwrap();
     let (started, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let key = |n: u64, part: &str| Key::subject(&format!("{n} {part}"));
     thread::scope(|scope| {
@@ -133,7 +133,7 @@ fn a_batch_is_seen_as_a_whole() {
                     break;
                 }
                 started.store(n, Ordering::Release);
-                sink.apply_all(["a", "b"].map(|part| Revocation::of(key(n, part))))
+                sink.apply_all(["a", "b"].map(|part| Revocation::block(key(n, part))))
                     .unwrap();
             }
         });
@@ -163,14 +163,14 @@ fn nobody_is_let_in_while_something_is_forgotten_or_taken_over() {
     let epoch = Timestamp::now().as_unix_secs() - 1_000_000;
     let (listed, kept) = (Key::subject("listed"), Key::subject("kept"));
     let install = |nth: u64| {
-        let list = Snapshot::builder(Timestamp::from_unix_secs(epoch + nth));
+        let list = RevocationList::builder(Timestamp::from_unix_secs(epoch + nth));
         // As of later than any event, so that the list takes each of them over.
         let at = Timestamp::from_unix_secs(epoch + 2_000_000);
-        sink.install(list.with_entry(&Revocation::of(listed).at(at)).build())
+        sink.install(list.with_entry(&Revocation::block(listed).at(at)).build())
             .unwrap();
     };
     install(0);
-    sink.apply(Revocation::of(kept)).unwrap();
+    sink.apply(Revocation::block(kept)).unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
@@ -180,10 +180,10 @@ fn nobody_is_let_in_while_something_is_forgotten_or_taken_over() {
                 let now = Timestamp::now();
                 let brief = Key::subject(&events.to_string());
                 // Those for which there is no room yet are to be repeated.
-                if sink.apply(Revocation::of(brief).forget_at(now)).is_ok() {
+                if sink.apply(Revocation::block(brief).forget_at(now)).is_ok() {
                     assert!(matches!(sink.decide(&brief.into()), Verdict::Revoked(_)), "{events}");
                 }
-                sink.apply(Revocation::of(listed).at(now).forget_at(now))
+                sink.apply(Revocation::block(listed).at(now).forget_at(now))
                     .unwrap_or_default();
                 let holds = sink.status().overlay.entries;
                 forgotten += u64::from(holds + 100 < held);

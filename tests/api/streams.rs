@@ -46,7 +46,7 @@ fn pair() -> (RevocationLayer<Jwt>, EventSink) {
 }
 
 fn revoke_mallory(sink: &EventSink) {
-    sink.apply(Revocation::of(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
 }
 
 /// What a test says on every stream at once.

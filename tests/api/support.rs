@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use tower::{Service, ServiceExt, service_fn};
 use tower_layer::Layer;
-use tower_revocation::{Credential, EventSink, Identify, Key, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{Credential, EventSink, Identify, Key, RevocationLayer, RevocationList, Timestamp};
 
 /// Takes the subject from `x-subject`, several separated by spaces, and the issue time from `x-iat`.
 pub(crate) fn by_header(request: &Request<String>) -> Option<Credential> {
@@ -28,8 +28,8 @@ pub(crate) fn fresh_pair() -> (RevocationLayer<ByHeader>, EventSink) {
 }
 
 /// An empty list, signed just now.
-pub(crate) fn list_of_now() -> Snapshot {
-    Snapshot::builder(Timestamp::now()).build()
+pub(crate) fn list_of_now() -> RevocationList {
+    RevocationList::builder(Timestamp::now()).build()
 }
 
 /// Sends a request through `layer` over a service that answers 200.

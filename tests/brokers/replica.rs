@@ -9,8 +9,8 @@ use tokio::time::{sleep, timeout};
 use tower_revocation::source::{self, EventSource};
 use tower_revocation::status::{FeedStatus, Status};
 use tower_revocation::{
-    Credential, DecodeError, Decoded, EventSink, FeedState, Key, Reinstatement, Revocation, RevocationLayer, Snapshot,
-    Timestamp, Verdict,
+    Credential, DecodeError, Decoded, EventSink, FeedState, Key, Reinstatement, Revocation, RevocationLayer,
+    RevocationList, Timestamp, Verdict,
 };
 
 /// A sink, and the task that reads a feed into it.
@@ -26,7 +26,7 @@ impl Replica {
     /// Starts to read, with a fresh and empty list.
     pub(crate) fn start(source: impl EventSource + 'static, name: &str) -> Self {
         let (layer, sink) = RevocationLayer::pair((|_: &()| Credential::new()) as fn(&()) -> Credential);
-        sink.install(Snapshot::builder(Timestamp::now()).build()).unwrap();
+        sink.install(RevocationList::builder(Timestamp::now()).build()).unwrap();
         let resyncs = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&resyncs);
         let resync = move |sink: EventSink| {
@@ -125,7 +125,7 @@ fn plain(message: &[u8]) -> Result<Decoded, DecodeError> {
     let (subject, at) = text.split_once('@').ok_or_else(bad)?;
     let at = Timestamp::from_unix_secs(at.parse().map_err(|_| bad())?);
     match subject.split_at_checked(1) {
-        Some(("+", subject)) => Ok(Decoded::from(Revocation::of(Key::subject(subject)).at(at))),
+        Some(("+", subject)) => Ok(Decoded::from(Revocation::block(Key::subject(subject)).at(at))),
         Some(("-", subject)) => Ok(Decoded::from(Reinstatement::of(Key::subject(subject), at))),
         _ => Err(bad()),
     }

@@ -157,5 +157,5 @@ impl Fault {
     }
 }
 
-/// Lists are fetched every second.
+/// ListPolicy are fetched every second.
 const NO_LIST: Duration = Duration::from_millis(2_500);

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::wall_clock;
 
-/// Lists that the registry signed and the gateway may have got.
+/// ListPolicy that the registry signed and the gateway may have got.
 #[derive(Default)]
-pub(crate) struct Lists {
+pub(crate) struct ListPolicy {
     /// Which tokens all lists of one second carry.
     tokens: BTreeMap<u64, HashSet<String>>,
     /// When there were last two different ones of one second.
@@ -23,7 +23,7 @@ pub(crate) struct Lists {
     purged: Option<Instant>,
 }
 
-impl Lists {
+impl ListPolicy {
     /// Notes a list that was asked for by then.
     pub(crate) fn note(&mut self, asked: Instant, body: &Bytes) {
         let claims = claims(body);
@@ -113,7 +113,7 @@ const AHEAD: i64 = 5;
 /// How long a list is served from the cache: long enough that events matter.
 const CACHED: Duration = Duration::from_secs(6);
 
-/// Lists expire after 390 s.
+/// ListPolicy expire after 390 s.
 const UNEXPIRED: Duration = Duration::from_secs(200);
 
 /// Of how many seconds it is remembered what their lists carried.

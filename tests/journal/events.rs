@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::status::JournalStart;
 use tower_revocation::{
-    ApplyError, Credential, Disposition, Effect, InstallError, Key, Reason, Reinstatement, Revocation, Snapshot,
+    ApplyError, Credential, Disposition, Effect, InstallError, Key, Reason, Reinstatement, Revocation, RevocationList,
     Timestamp, Verdict,
 };
 
@@ -20,11 +20,11 @@ fn a_restart_forgets_nothing() {
     process
         .sink
         .apply_all([
-            Revocation::of(agent).at(secs(100)).because(Reason::KeyCompromise),
-            Revocation::of(lifted).at(secs(100)),
+            Revocation::block(agent).at(secs(100)).because(Reason::KeyCompromise),
+            Revocation::block(lifted).at(secs(100)),
             Revocation::cut_off(device).at(secs(200)),
             Revocation::cut_off(Key::everything()).at(secs(50)),
-            Revocation::of(Key::signing_key("k")),
+            Revocation::block(Key::signing_key("k")),
         ])
         .unwrap();
     process.sink.apply(Reinstatement::of(lifted, secs(150))).unwrap();
@@ -62,7 +62,7 @@ fn what_was_said_before_and_after_a_restart_is_joined() {
     let process = Process::start_without_lists(directory.path());
     let key = Key::subject("s");
     let issued = |at| Credential::from(key).with_issued_at(secs(at));
-    process.sink.apply(Revocation::of(key).at(secs(100))).unwrap();
+    process.sink.apply(Revocation::block(key).at(secs(100))).unwrap();
     drop(process);
     let process = Process::start_without_lists(directory.path());
     process.sink.apply(Reinstatement::of(key, secs(200))).unwrap();
@@ -71,7 +71,7 @@ fn what_was_said_before_and_after_a_restart_is_joined() {
     let process = Process::start_without_lists(directory.path());
     assert_eq!(process.decide(issued(150)), Verdict::Admit);
     assert!(matches!(process.decide(issued(100)), Verdict::Revoked(_)));
-    process.sink.apply(Revocation::of(key).at(secs(50))).unwrap();
+    process.sink.apply(Revocation::block(key).at(secs(50))).unwrap();
     drop(process);
     let process = Process::start_without_lists(directory.path());
     assert_eq!(
@@ -86,12 +86,15 @@ async fn tasks_wait_without_blocking_and_share_a_write() {
     let directory = new_directory();
     let process = Process::start_without_lists(directory.path());
     let keys: Vec<_> = (0..200).map(|id| Key::token(&format!("{id}"))).collect();
-    let all = keys.iter().map(|key| process.sink.apply_async(Revocation::of(*key)));
+    let all = keys.iter().map(|key| process.sink.apply_async(Revocation::block(*key)));
     let outcomes = futures_util::future::join_all(all).await;
     assert!(outcomes.into_iter().all(|outcome| outcome == Ok(())));
     process
         .sink
-        .apply_all_async([Revocation::of(Key::subject("a")), Revocation::of(Key::subject("b"))])
+        .apply_all_async([
+            Revocation::block(Key::subject("a")),
+            Revocation::block(Key::subject("b")),
+        ])
         .await
         .unwrap();
     let commits = commits(directory.path());
@@ -111,7 +114,7 @@ async fn blocking_calls_may_be_made_by_tasks_too() {
     for id in 0..500 {
         process
             .sink
-            .apply(Revocation::of(Key::token(&format!("{id}"))))
+            .apply(Revocation::block(Key::token(&format!("{id}"))))
             .unwrap();
     }
     process.until_kept(500);
@@ -154,7 +157,7 @@ fn what_found_no_room_is_not_kept_either_and_what_is_kept_always_finds_room() {
     let narrow = |layer: crate::support::Layer| layer.with_capacity(NonZeroUsize::new(2).unwrap());
     let process = Process::with(open(directory.path()), narrow);
     let [a, b, c] = ["a", "b", "c"].map(Key::token);
-    let all = [a, b, c].map(Revocation::of);
+    let all = [a, b, c].map(Revocation::block);
     assert_eq!(process.sink.apply_all(all), Err(ApplyError::AtCapacity { refused: 1 }));
     process.until_kept(2);
     drop(process);
@@ -162,7 +165,7 @@ fn what_found_no_room_is_not_kept_either_and_what_is_kept_always_finds_room() {
     let process = Process::with(open(directory.path()), narrower);
     assert!(process.is_revoked(a) && process.is_revoked(b) && !process.is_revoked(c));
     assert_eq!(
-        process.sink.apply(Revocation::of(c)),
+        process.sink.apply(Revocation::block(c)),
         Err(ApplyError::AtCapacity { refused: 1 })
     );
 }
@@ -172,15 +175,15 @@ fn what_found_no_room_is_not_kept_either_and_what_is_kept_always_finds_room() {
 fn a_restart_rolls_no_list_back() {
     let directory = new_directory();
     let process = Process::start(directory.path());
-    process.sink.install(Snapshot::builder(ago(60)).build()).unwrap();
-    process.sink.install(Snapshot::builder(ago(30)).build()).unwrap();
+    process.sink.install(RevocationList::builder(ago(60)).build()).unwrap();
+    process.sink.install(RevocationList::builder(ago(30)).build()).unwrap();
     drop(process);
     let process = Process::start(directory.path());
-    let older = process.sink.install(Snapshot::builder(ago(40)).build());
+    let older = process.sink.install(RevocationList::builder(ago(40)).build());
     assert!(matches!(older, Err(InstallError::Rollback { .. })), "{older:?}");
     let none = process.sink.install_none();
     assert!(matches!(none, Err(InstallError::Unsigned { .. })), "{none:?}");
-    process.sink.install(Snapshot::builder(ago(20)).build()).unwrap();
+    process.sink.install(RevocationList::builder(ago(20)).build()).unwrap();
     assert!(process.sink.is_ready());
 }
 
@@ -190,9 +193,9 @@ fn an_entry_stays_until_the_list_itself_is_kept() {
     let directory = new_directory();
     let process = Process::start(directory.path());
     let key = Key::token("t");
-    process.sink.apply(Revocation::of(key).at(ago(100))).unwrap();
-    let list = Snapshot::builder(ago(30))
-        .with_entry(&Revocation::of(key).at(ago(50)))
+    process.sink.apply(Revocation::block(key).at(ago(100))).unwrap();
+    let list = RevocationList::builder(ago(30))
+        .with_entry(&Revocation::block(key).at(ago(50)))
         .build();
     process.sink.install(list).unwrap();
     assert_eq!(process.sink.status().overlay.entries, 0, "the list took it over");
@@ -205,7 +208,7 @@ fn an_entry_stays_until_the_list_itself_is_kept() {
 fn what_is_over_is_kept_for_a_while_after_a_restart() {
     let directory = new_directory();
     let process = Process::start_without_lists(directory.path());
-    let over = Revocation::of(Key::token("t")).forget_at(Timestamp::from_unix_secs(5));
+    let over = Revocation::block(Key::token("t")).forget_at(Timestamp::from_unix_secs(5));
     process.sink.apply(over).unwrap();
     drop(process);
     let process = Process::start_without_lists(directory.path());

@@ -12,7 +12,8 @@ use tower_revocation::crl::{KeySet, ListError, ListFormat, PublicKey};
 use tower_revocation::journal::Journal;
 use tower_revocation::status::JournalStart;
 use tower_revocation::{
-    ConcernCode, DEFAULT_MAX_AGE, Freshness, Lists, Revocation, Snapshot, StalePolicy, Timestamp, Unknown, Verdict,
+    ConcernCode, DEFAULT_MAX_AGE, Freshness, ListPolicy, Revocation, RevocationList, StalePolicy, Timestamp, Unknown,
+    Verdict,
 };
 
 use crate::registry::{A, B, C, ISSUER, Registry, list, token};
@@ -31,8 +32,8 @@ async fn kept_list() -> (TempDir, Registry, u64) {
     let process = Process::start(directory.path());
     let iat = now() - 10;
     registry.publish(list(iat, iat + 390, &[A], K1));
-    process.sink.apply(Revocation::of(token(A)).at(ago(60))).unwrap();
-    process.sink.apply(Revocation::of(token(B)).at(ago(60))).unwrap();
+    process.sink.apply(Revocation::block(token(A)).at(ago(60))).unwrap();
+    process.sink.apply(Revocation::block(token(B)).at(ago(60))).unwrap();
     registry.fetch_for(&process.sink).await;
     // The list has taken one of them over.
     process.until_kept(1);
@@ -117,7 +118,10 @@ async fn may_have_expired_since_it_was_fetched() {
 async fn that_is_out_of_date_is_left_out() {
     let (directory, registry, iat) = kept_list().await;
     let process = Process::start(directory.path());
-    process.sink.install(Snapshot::builder(secs(iat + 5)).build()).unwrap();
+    process
+        .sink
+        .install(RevocationList::builder(secs(iat + 5)).build())
+        .unwrap();
     registry.restore(&process.sink).unwrap();
     assert!(process.sink.is_ready() && !process.is_revoked(token(A)));
     drop(process);
@@ -133,7 +137,7 @@ async fn that_is_out_of_date_is_left_out() {
 #[tokio::test]
 async fn that_is_not_restored_leaves_everybody_out() {
     let (directory, registry, _) = kept_list().await;
-    for lists in [Lists::Expected, Lists::None] {
+    for lists in [ListPolicy::Expected, ListPolicy::NotUsed] {
         let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen).with_lists(lists);
         let process = Process::with(open(directory.path()), policy);
         assert!(matches!(process.decide(token(A)), Verdict::Unknown(_)) && !process.sink.is_ready());
@@ -153,11 +157,11 @@ async fn that_its_file_alone_tells_of_is_missed_as_well() {
         }
     });
     let process = Process::start(directory.path());
-    process.sink.apply(Revocation::of(token(A)).at(ago(60))).unwrap();
+    process.sink.apply(Revocation::block(token(A)).at(ago(60))).unwrap();
     registry.restore(&process.sink).unwrap();
     // The list has taken it over.
     process.until_kept(1);
-    let newer = Snapshot::builder(secs(iat + 5)).with_entry(&Revocation::of(token(A)));
+    let newer = RevocationList::builder(secs(iat + 5)).with_entry(&Revocation::block(token(A)));
     process.sink.install(newer.build()).unwrap();
     drop(process);
     let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
@@ -374,7 +378,7 @@ async fn is_left_out_once_its_signing_key_is_withdrawn() {
 struct Pinned(ClawdentityList, KeySet);
 
 impl ListFormat for Pinned {
-    fn read_list(&self, body: &[u8], _: &KeySet, now: Timestamp) -> Result<Snapshot, ListError> {
+    fn read_list(&self, body: &[u8], _: &KeySet, now: Timestamp) -> Result<RevocationList, ListError> {
         self.0.read_list(body, &self.1, now)
     }
 
@@ -483,9 +487,9 @@ async fn entries_that_it_carries_are_let_go_of() {
     let tokens: Vec<String> = (0..5_000)
         .map(|number| format!("01KDVDNA09Q5HAD7MTF000{number:04}"))
         .collect();
-    let events = tokens.iter().map(|jti| Revocation::of(token(jti)).at(ago(60)));
+    let events = tokens.iter().map(|jti| Revocation::block(token(jti)).at(ago(60)));
     process.sink.apply_all(events).unwrap();
-    process.sink.apply(Revocation::of(token(B))).unwrap();
+    process.sink.apply(Revocation::block(token(B))).unwrap();
     process.until_kept(5_001);
     let all: Vec<&str> = tokens.iter().map(String::as_str).collect();
     let iat = now() - 10;

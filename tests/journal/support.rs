@@ -6,7 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tower_revocation::journal::{Journal, JournalError};
 use tower_revocation::status::JournalStatus;
-use tower_revocation::{Credential, EventSink, Key, Lists, RevocationLayer, Timestamp, Verdict};
+use tower_revocation::{Credential, EventSink, Key, ListPolicy, RevocationLayer, Timestamp, Verdict};
 
 /// One process, as far as a journal is concerned: another one begins when this one is dropped.
 pub(crate) struct Process {
@@ -23,7 +23,7 @@ impl Process {
 
     /// Starts one for which events alone decide.
     pub(crate) fn start_without_lists(directory: &Path) -> Self {
-        Self::with(open(directory), |layer| layer.with_lists(Lists::None))
+        Self::with(open(directory), |layer| layer.with_lists(ListPolicy::NotUsed))
     }
 
     /// Starts one under a policy.

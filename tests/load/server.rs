@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tower::service_fn;
 use tower_layer::Layer;
-use tower_revocation::{Credential, EventSink, Key, RevocationLayer, Snapshot, Timestamp};
+use tower_revocation::{Credential, EventSink, Key, RevocationLayer, RevocationList, Timestamp};
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -37,7 +37,7 @@ impl Server {
     pub(crate) async fn start() -> Self {
         let by_number = |request: &Request<Incoming>| Some(credential(number(request)?));
         let (layer, sink) = RevocationLayer::pair(by_number);
-        sink.install(Snapshot::builder(Timestamp::now()).build()).unwrap();
+        sink.install(RevocationList::builder(Timestamp::now()).build()).unwrap();
         let shared = Arc::<Shared>::default();
         let events = {
             let shared = Arc::clone(&shared);

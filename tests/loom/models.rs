@@ -8,13 +8,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use loom::future::block_on;
 use loom::thread;
 
-use crate::in_flight::enforcer::{Flight, Store, key};
+use crate::in_flight::enforcer::{Enforcer, Store, key};
 use crate::in_flight::watch::Watch;
 use crate::model::credential::Credential;
 use crate::model::key::Key;
 use crate::model::reach::Reaches;
 use crate::state::terms::Terms;
-use crate::state::waiters::Seat;
+use crate::state::waiters::Waiter;
 
 /// Runs a model in every order, with up to this many preemptions.
 pub(crate) fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
@@ -38,11 +38,11 @@ fn credential() -> Credential {
 }
 
 /// Waits for its revocation as a body does that has nothing to say, from admission on. Returns if it was revoked.
-fn stream(flight: &Arc<Flight>) {
-    let Some(version) = flight.domain.store.admit() else {
+fn stream(enforcer: &Arc<Enforcer>) {
+    let Some(version) = enforcer.domain.store.admit() else {
         return;
     };
-    let mut watch = Watch::new(flight, &credential(), version);
+    let mut watch = Watch::new(enforcer, &credential(), version);
     block_on(poll_fn(|context| match watch.revoked() {
         Some(why) => Poll::Ready(why),
         None => watch.poll_revoked(context),
@@ -50,32 +50,32 @@ fn stream(flight: &Arc<Flight>) {
 }
 
 /// Whoever was told has left.
-fn assert_nobody_waits(flight: &Flight) {
-    assert_eq!(flight.domain.store.live.waiting(), 0);
+fn assert_nobody_waits(enforcer: &Enforcer) {
+    assert_eq!(enforcer.domain.store.live.waiting(), 0);
 }
 
-fn beside(flight: &Arc<Flight>, work: impl FnOnce(&Store) + 'static) -> thread::JoinHandle<()> {
-    let flight = Arc::clone(flight);
-    thread::spawn(move || work(&flight.domain.store))
+fn beside(enforcer: &Arc<Enforcer>, work: impl FnOnce(&Store) + 'static) -> thread::JoinHandle<()> {
+    let enforcer = Arc::clone(enforcer);
+    thread::spawn(move || work(&enforcer.domain.store))
 }
 
 #[test]
 fn an_event_reaches_a_stream_whenever_it_comes() {
     explore(4, || {
-        let flight = Flight::new();
-        let writer = beside(&flight, Store::revoke);
-        stream(&flight);
+        let enforcer = Enforcer::new();
+        let writer = beside(&enforcer, Store::revoke);
+        stream(&enforcer);
         writer.join().unwrap();
-        assert_nobody_waits(&flight);
+        assert_nobody_waits(&enforcer);
     });
 }
 
 #[test]
 fn a_list_reaches_a_stream_whenever_it_comes() {
     explore(4, || {
-        let flight = Flight::new();
-        let writer = beside(&flight, Store::install);
-        stream(&flight);
+        let enforcer = Enforcer::new();
+        let writer = beside(&enforcer, Store::install);
+        stream(&enforcer);
         writer.join().unwrap();
     });
 }
@@ -83,10 +83,10 @@ fn a_list_reaches_a_stream_whenever_it_comes() {
 #[test]
 fn events_for_others_hide_nothing() {
     explore(3, || {
-        let flight = Flight::new();
-        let other = beside(&flight, Store::revoke_another);
-        let writer = beside(&flight, Store::revoke);
-        stream(&flight);
+        let enforcer = Enforcer::new();
+        let other = beside(&enforcer, Store::revoke_another);
+        let writer = beside(&enforcer, Store::revoke);
+        stream(&enforcer);
         writer.join().unwrap();
         other.join().unwrap();
     });
@@ -95,14 +95,14 @@ fn events_for_others_hide_nothing() {
 #[test]
 fn a_stream_that_ends_takes_no_other_with_it() {
     explore(3, || {
-        let flight = Flight::new();
-        let mut leaving = Watch::new(&flight, &credential(), 0);
+        let enforcer = Enforcer::new();
+        let mut leaving = Watch::new(&enforcer, &credential(), 0);
         let _ = leaving.poll_revoked(&mut Context::from_waker(Waker::noop()));
-        let writer = beside(&flight, Store::revoke);
+        let writer = beside(&enforcer, Store::revoke);
         drop(leaving);
-        stream(&flight);
+        stream(&enforcer);
         writer.join().unwrap();
-        assert_nobody_waits(&flight);
+        assert_nobody_waits(&enforcer);
     });
 }
 
@@ -110,9 +110,9 @@ fn a_stream_that_ends_takes_no_other_with_it() {
 #[test]
 fn the_last_to_wait_is_woken() {
     explore(3, || {
-        let flight = Flight::new();
-        let writer = beside(&flight, Store::revoke);
-        let mut watch = Watch::new(&flight, &credential(), 0);
+        let enforcer = Enforcer::new();
+        let writer = beside(&enforcer, Store::revoke);
+        let mut watch = Watch::new(&enforcer, &credential(), 0);
         let mut by_handler = Context::from_waker(Waker::noop());
         if watch.poll_revoked(&mut by_handler).is_pending() {
             block_on(poll_fn(|by_body| watch.poll_revoked(by_body)));
@@ -125,10 +125,13 @@ fn the_last_to_wait_is_woken() {
 #[test]
 fn a_busy_stream_sees_what_happened_before_its_next_piece() {
     explore(4, || {
-        let flight = Flight::new();
-        let others = [beside(&flight, Store::revoke), beside(&flight, Store::revoke_another)];
-        let watch = flight.domain.store.admit();
-        let mut watch = watch.map(|version| Watch::new(&flight, &credential(), version));
+        let enforcer = Enforcer::new();
+        let others = [
+            beside(&enforcer, Store::revoke),
+            beside(&enforcer, Store::revoke_another),
+        ];
+        let watch = enforcer.domain.store.admit();
+        let mut watch = watch.map(|version| Watch::new(&enforcer, &credential(), version));
         let before = watch.as_mut().is_none_or(|watch| watch.revoked().is_some());
         others.into_iter().for_each(|other| other.join().unwrap());
         let after = watch.as_mut().is_none_or(|watch| watch.revoked().is_some());
@@ -141,12 +144,12 @@ fn a_busy_stream_sees_what_happened_before_its_next_piece() {
 #[should_panic(expected = "neither told nor woken")]
 fn looking_before_entering_would_lose_a_wake_up() {
     explore(3, || {
-        let flight = Flight::new();
-        let writer = beside(&flight, Store::revoke);
-        let store = &flight.domain.store;
+        let enforcer = Enforcer::new();
+        let writer = beside(&enforcer, Store::revoke);
+        let store = &enforcer.domain.store;
         let mut terms = Terms::default();
         terms.set(&credential(), &Reaches::default());
-        let seat = Arc::new(Seat::new(terms));
+        let seat = Arc::new(Waiter::new(terms));
         let woken = Arc::new(Woken::default());
         let is_told = store.ending(seat.terms(), &mut { u64::MAX }).is_some();
         seat.wait(&Arc::clone(&woken).into());
@@ -175,10 +178,10 @@ fn publishing_before_calling_loses_none() {
 }
 
 fn tell_or_wake(revoke: impl FnOnce(&Store) + 'static) {
-    let flight = Flight::new();
-    let writer = beside(&flight, revoke);
+    let enforcer = Enforcer::new();
+    let writer = beside(&enforcer, revoke);
     let woken = Arc::new(Woken::default());
-    let mut watch = Watch::new(&flight, &credential(), 0);
+    let mut watch = Watch::new(&enforcer, &credential(), 0);
     let is_told = watch
         .poll_revoked(&mut Context::from_waker(&Arc::clone(&woken).into()))
         .is_ready();

@@ -14,9 +14,9 @@ use crate::model::policy::Policy;
 use crate::model::timestamp::Timestamp;
 use crate::model::verdict::Verdict;
 use crate::models::explore;
-use crate::state::key_state::Mark;
+use crate::state::key_state::KeyState;
 use crate::state::left_right::Pair;
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 use crate::state::view::{Refreshed, State, Step};
 
 /// What several threads have at hand.
@@ -60,14 +60,14 @@ fn beside(shared: &Arc<Shared>, work: impl FnOnce(&Shared) + 'static) -> thread:
 }
 
 fn block(id: &str) -> Step {
-    let event = Event::from(Revocation::of(Key::token(id)));
-    Step::Merge(*event.key(), Mark::of(&event, Timestamp::from_unix_secs(5), SOON))
+    let event = Event::from(Revocation::block(Key::token(id)));
+    Step::Merge(*event.key(), KeyState::of(&event, Timestamp::from_unix_secs(5), SOON))
 }
 
 fn list(issued_at: u64, ids: &[&str]) -> Step {
-    let mut list = Snapshot::builder(Timestamp::from_unix_secs(issued_at));
+    let mut list = RevocationList::builder(Timestamp::from_unix_secs(issued_at));
     for id in ids {
-        list.push(&Revocation::of(Key::token(id)).at(Timestamp::from_unix_secs(5)));
+        list.push(&Revocation::block(Key::token(id)).at(Timestamp::from_unix_secs(5)));
     }
     let refreshed = Refreshed {
         at: Instant::now(),

@@ -36,7 +36,7 @@ pub(crate) enum Action {
     WriteFile,
     FailToWriteFile,
     /// The clerk lets go of rows.
-    Sweep,
+    ExpiryPass,
     /// What is held of a key may be forgotten from now on.
     TimeIsOver(usize),
     /// The store forgets what may be forgotten.
@@ -127,7 +127,7 @@ impl Model for Handover {
         if let Keeping::ToFile(_) = process.keeping {
             actions.extend([Action::WriteFile, Action::FailToWriteFile]);
         }
-        actions.push(Action::Sweep);
+        actions.push(Action::ExpiryPass);
         if self.universe.forgets {
             actions.extend((0..KEYS).map(Action::TimeIsOver));
             actions.push(Action::Forget);

@@ -15,7 +15,7 @@
 //!   lists, and does what is to be done: `merge_to_keep`, `install` (by `admission::admit`), `install_kept`, `lose`, `decide`;
 //!   `Step::Forget` is run by a real `State`.
 //! - [`journal::disk`] is what the database holds, as a value. A real database in memory is made of it, and written by
-//!   `order::Item::put` in one commit of a `Book`; what may go is told by the `Judge` and the `Tidying` of `sweep.rs`.
+//!   `order::Item::put` in one commit of a `JournalDatabase`; what may go is told by the `ExpiryRule` and the `Expiry` of `sweep.rs`.
 //!
 //! # What is modelled
 //!
@@ -24,7 +24,7 @@
 //!
 //! - **Broker.** It delivers in any order, each message any number of times until it hears of its end, and now and then once more
 //!   after that. A message whose publication fails is one that never comes. Each is settled by itself, as queues have it.
-//! - **Clerk.** All that waits is one commit. It is written, or it isn't, or it is and nobody hears of it.
+//! - **JournalWriter.** All that waits is one commit. It is written, or it isn't, or it is and nobody hears of it.
 //! - **Poller.** It gets any list at any time, since caches hold copies of all, or an unsigned answer that there is none. A list
 //!   that is being kept hinders no fetch, and no other list is kept meanwhile.
 //! - **Process.** It may end between any two steps. The next one begins with `EventSink::keep_in`; its poller restores the kept

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use crate::model::credential::Credential;
 use crate::model::event::Reason;
-use crate::model::policy::{Lists, Policy, StalePolicy};
+use crate::model::policy::{ListPolicy, Policy, StalePolicy};
 use crate::model::timestamp::Timestamp;
 use crate::model::verdict::Verdict;
 use crate::state::accept::{ApplyError, InstallError};
 use crate::state::entry::Entry;
-use crate::state::key_state::Mark;
+use crate::state::key_state::KeyState;
 use crate::state::overlay::Overlay;
-use crate::state::store::{Seen, Store};
+use crate::state::store::{SeenLists, Store};
 use crate::state::view::{Decision, State, Step};
 use crate::universe::{KEYS, KEYS_IN_USE, LEEWAY_SECS, List, NOW, PROBES, Probe, Saying, secs};
 
@@ -27,7 +27,7 @@ pub(crate) struct Memory {
     /// What the journal knew of lists when the process began.
     pub(crate) newest: Option<u8>,
     pub(crate) missed: Option<u8>,
-    pub(crate) is_lost: bool,
+    pub(crate) needs_list: bool,
     /// What is decided, probe by probe.
     pub(crate) answers: [Answer; PROBES.len()],
     pub(crate) terms: Terms,
@@ -36,7 +36,7 @@ pub(crate) struct Memory {
 /// What is held of a key: its mark, and whether it may be forgotten by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Held {
-    /// As [`Mark::moments`] has them. They fit, here.
+    /// As [`KeyState::moments`] has them. They fit, here.
     pub(crate) moments: [u16; 4],
     pub(crate) is_due: bool,
 }
@@ -91,14 +91,14 @@ impl Memory {
         terms: Terms,
         rows: [Option<Held>; KEYS],
         (newest, missed): (Option<u8>, Option<u8>),
-        is_lost: bool,
+        needs_list: bool,
     ) -> Self {
         Self {
             said: rows,
             list: None,
             newest,
             missed,
-            is_lost,
+            needs_list,
             answers: [Answer::Unavailable; PROBES.len()],
             terms,
         }
@@ -119,7 +119,7 @@ impl Memory {
 
     /// The same, after somebody has changed it by hand.
     pub(crate) fn looked_at(self) -> Self {
-        self.after(Deed::Lose(self.is_lost)).0
+        self.after(Deed::Lose(self.needs_list)).0
     }
 
     fn done(self, deed: Deed) -> (Self, Outcome) {
@@ -147,8 +147,8 @@ impl Memory {
                 Err(_) => Outcome::Refused,
             },
             Deed::Forget => return (self.forgotten(), Outcome::Done),
-            Deed::Lose(is_lost) => {
-                store.lose(is_lost);
+            Deed::Lose(needs_list) => {
+                store.set_needs_list(needs_list);
                 Outcome::Done
             }
         };
@@ -164,12 +164,12 @@ impl Memory {
             let any_time = Timestamp::from_unix_millis(u64::MAX);
             store.install(list.snapshot(), any_time).unwrap();
         }
-        let seen = Seen {
+        let seen = SeenLists {
             newest: self.newest.map(secs),
             missed: self.missed.map(secs),
         };
         store.restore(&self.entries(), seen, secs(NOW));
-        store.lose(self.is_lost);
+        store.set_needs_list(self.needs_list);
         store
     }
 
@@ -204,7 +204,7 @@ impl Memory {
                 issued_at: list.issued_at().map(|at| at.as_unix_secs() as u8),
                 blocks: KEYS_IN_USE.map(|key| list.get(&key).map(|mark| Held::of(&mark).listed_at())),
             }),
-            is_lost: state.is_lost(),
+            needs_list: state.needs_list(),
             answers: PROBES.map(answer),
             ..*self
         }
@@ -221,9 +221,9 @@ impl Memory {
         Policy {
             capacity: NonZeroUsize::new(self.terms.capacity).unwrap(),
             lists: if self.terms.has_lists {
-                Lists::Expected
+                ListPolicy::Expected
             } else {
-                Lists::None
+                ListPolicy::NotUsed
             },
             // It ends when the model says so.
             retention: Duration::MAX,
@@ -236,7 +236,7 @@ impl Memory {
 }
 
 impl Held {
-    pub(crate) fn of(mark: &Mark) -> Self {
+    pub(crate) fn of(mark: &KeyState) -> Self {
         Self {
             moments: mark.moments().map(|moment| u16::try_from(moment).unwrap()),
             is_due: mark.forget_at() < u32::MAX,
@@ -250,8 +250,8 @@ impl Held {
         }
     }
 
-    pub(crate) fn mark(&self, forget_at: u32) -> Mark {
-        Mark::from_moments(self.moments.map(u64::from), Reason::Unspecified, forget_at)
+    pub(crate) fn mark(&self, forget_at: u32) -> KeyState {
+        KeyState::from_moments(self.moments.map(u64::from), Reason::Unspecified, forget_at)
     }
 
     pub(crate) fn entry(&self, key: usize) -> Entry {

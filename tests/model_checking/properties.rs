@@ -74,7 +74,7 @@ fn sometimes() -> Vec<Property<Handover>> {
         }),
         Property::sometimes(OUTDATED, |_: &Handover, world: &World| {
             let memory = &world.process.memory;
-            world.process.is_restored && world.disk.file.is_some() && memory.is_lost && memory.list.is_none()
+            world.process.is_restored && world.disk.file.is_some() && memory.needs_list && memory.list.is_none()
         }),
         Property::sometimes(FILE_ALONE, |model: &Handover, world: &World| {
             let file = world.disk.file.and_then(|list| model.universe.lists[list].issued_at);
@@ -85,11 +85,11 @@ fn sometimes() -> Vec<Property<Handover>> {
         }),
         Property::sometimes(INCOMPLETE, |_: &Handover, world: &World| {
             let memory = &world.process.memory;
-            memory.list.is_some() && world.disk.pages.incomplete.is_some() && memory.is_lost
+            memory.list.is_some() && world.disk.pages.incomplete.is_some() && memory.needs_list
         }),
         Property::sometimes(MISSED, |_: &Handover, world: &World| {
             let (process, pages) = (&world.process, &world.disk.pages);
-            let is_missed = process.missed.is_some() && pages.incomplete.is_none() && process.memory.is_lost;
+            let is_missed = process.missed.is_some() && pages.incomplete.is_none() && process.memory.needs_list;
             is_missed && process.memory.list.is_some_and(|list| Some(list) != pages.print)
         }),
         Property::sometimes(TRIED_AGAIN, |_: &Handover, world: &World| {
@@ -162,7 +162,7 @@ fn is_settled(model: &Handover, world: &World) -> bool {
     };
     world.is_settled(universe.messages.len())
         && world.ledger.lists == newest(universe)
-        && !world.process.memory.is_lost
+        && !world.process.memory.needs_list
         && !world.ledger.over.contains(&true)
         && !(0..universe.messages.len()).any(is_given_up)
 }

@@ -5,7 +5,7 @@ use crate::journal::disk::Order;
 use crate::ledger::Set;
 use crate::machine::{Action, Bug, Handover};
 use crate::memory::{Deed, Held, Memory, Outcome};
-use crate::state::key_state::Mark;
+use crate::state::key_state::KeyState;
 use crate::universe::{KEYS, LEEWAY, List, Message, NOW, Saying, What, secs};
 use crate::world::{AtBroker, Ending, InHand, Keeping, Process, World};
 
@@ -15,7 +15,7 @@ impl Handover {
             Action::Deliver(message) => self.deliver(world, message),
             Action::Tell(message) => self.tell(world, message),
             Action::TellInVain(message) => world.messages[message].hand = InHand::Nothing,
-            // `Desk::judged` of `source/settle.rs`. A feed that is told so goes for a list; the model fetches any at any time.
+            // `RequestQueue::judged` of `source/settle.rs`. A feed that is told so goes for a list; the model fetches any at any time.
             Action::GiveUp(message) => {
                 let may = self.universe.gives_up;
                 world.messages[message].hand = if may {
@@ -37,7 +37,7 @@ impl Handover {
             Action::Fetch(list) => self.fetch(world, list),
             Action::WriteFile => self.write_file(world),
             Action::FailToWriteFile => world.process.keeping = Keeping::Nothing,
-            Action::Sweep => self.sweep(world),
+            Action::ExpiryPass => self.sweep(world),
             Action::TimeIsOver(key) => self.time_is_over(world, key),
             Action::Forget => self.forget(world),
             Action::Crash => self.crash(world),
@@ -105,7 +105,7 @@ impl Handover {
         }
     }
 
-    /// `Clerk::write` of `journal/clerk.rs`: all orders in one commit, and with them when the installed list was issued.
+    /// `JournalWriter::write` of `journal/clerk.rs`: all orders in one commit, and with them when the installed list was issued.
     fn write(&self, world: &mut World) {
         let process = &world.process;
         let mut orders = Vec::new();
@@ -140,7 +140,7 @@ impl Handover {
         }
     }
 
-    /// The rest of `Clerk::write`, and what those do who waited: `Lists::keep` of `journal/lists.rs`, `Desk::settle`.
+    /// The rest of `JournalWriter::write`, and what those do who waited: `ListPolicy::keep` of `journal/lists.rs`, `RequestQueue::settle`.
     fn answer(&self, world: &mut World, is_durable: bool) {
         for letter in &mut world.messages {
             if letter.hand == InHand::Waits {
@@ -173,7 +173,7 @@ impl Handover {
         }
     }
 
-    /// `Poller::install` of `crl/poll.rs`, `Poller::keep` of `crl/keeping.rs`, and how `Lists::keep` begins.
+    /// `Poller::install` of `crl/poll.rs`, `Poller::keep` of `crl/keeping.rs`, and how `ListPolicy::keep` begins.
     fn fetch(&self, world: &mut World, list: Option<usize>) {
         let process = &mut world.process;
         let offered = list.map_or(List::UNSIGNED, |list| self.universe.lists[list]);
@@ -189,7 +189,7 @@ impl Handover {
         };
         world.ledger.installed(self.universe, list, &memory);
         if !is_as_offered {
-            // `Lists::keep_incomplete`: what is kept may say it all.
+            // `ListPolicy::persist_incomplete`: what is kept may say it all.
             let kept = world.disk.file.map(|file| self.universe.lists[file]);
             if kept != process.memory.list {
                 process.incomplete = offered.issued_at;
@@ -237,7 +237,7 @@ impl Handover {
         changed.looked_at().after(Deed::Install(offered))
     }
 
-    /// `Lists::write` of `journal/lists.rs`: the file first, by a rename.
+    /// `ListPolicy::write` of `journal/lists.rs`: the file first, by a rename.
     fn write_file(&self, world: &mut World) {
         let Keeping::ToFile(list) = world.process.keeping else {
             unreachable!("nothing is to be written");
@@ -251,7 +251,7 @@ impl Handover {
         ledger.newest_in_file = ledger.newest_in_file.max(issued_at);
     }
 
-    /// `Clerk::tidy` of `journal/clerk.rs`: as a list is kept, and now and then.
+    /// `JournalWriter::tidy` of `journal/clerk.rs`: as a list is kept, and now and then.
     fn sweep(&self, world: &mut World) {
         let process = &world.process;
         let kept = match self.has(Bug::SweepsByInstalled) {
@@ -305,7 +305,7 @@ impl Handover {
         let newest = pages.newest.filter(|_| !self.has(Bug::ForgetsNewest));
         let incomplete = pages.incomplete.filter(|_| !self.has(Bug::ForgetsIncomplete));
         // `EventSink::keep_in` of `journal/keeper.rs`. "list refreshed" is written whenever "list issued" is.
-        let is_lost = match self.bug {
+        let needs_list = match self.bug {
             Some(Bug::OpensEarly) => false,
             Some(Bug::MissesTheKeptAlone) => pages.issued.is_some(),
             _ => pages.issued.is_some() || incomplete.is_some(),
@@ -316,7 +316,7 @@ impl Handover {
         };
         let terms = world.process.memory.terms;
         world.process = Process {
-            memory: Memory::restored(terms, pages.rows, (newest, missed), is_lost),
+            memory: Memory::restored(terms, pages.rows, (newest, missed), needs_list),
             is_restored: self.universe.lists.is_empty(),
             keeping: Keeping::Nothing,
             relisting: None,
@@ -331,7 +331,7 @@ impl Handover {
         world.ledger.settle(self.universe, &world.process.memory, None);
     }
 
-    /// `Lists::kept` of `journal/lists.rs` finds out. One of which its file alone told is known by nobody any more.
+    /// `ListPolicy::kept` of `journal/lists.rs` finds out. One of which its file alone told is known by nobody any more.
     fn lose_list(&self, world: &mut World) {
         world.disk.file = None;
         let newest = world.disk.pages.newest.unwrap_or_default();
@@ -339,7 +339,7 @@ impl Handover {
         (ledger.newest, ledger.newest_on_disk, ledger.newest_in_file) = (newest, newest, newest);
     }
 
-    /// `restore` and `put_in_force` of `crl/restore.rs`, and `Lists::restored`.
+    /// `restore` and `put_in_force` of `crl/restore.rs`, and `ListPolicy::restored`.
     fn restore(&self, world: &mut World) {
         let process = &mut world.process;
         process.is_restored = true;
@@ -384,6 +384,6 @@ impl Handover {
 impl Saying {
     /// What there is to keep of it.
     fn entry(self) -> Held {
-        Held::of(&Mark::of(&self.event(), secs(NOW), u32::MAX))
+        Held::of(&KeyState::of(&self.event(), secs(NOW), u32::MAX))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::event::{Event, Reinstatement, Revocation};
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 
 /// One small world. Whatever is in it may come at any time, in any order, again and again, or never.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Saying {
     pub(crate) fn event(self) -> Event {
         let (key, at) = (KEYS_IN_USE[self.key], Timestamp::from_unix_millis(self.at.into()));
         match self.what {
-            What::Block => Revocation::of(key).at(at).into(),
+            What::Block => Revocation::block(key).at(at).into(),
             What::CutOff => Revocation::cut_off(key).at(at).into(),
             What::Reinstatement => Reinstatement::of(key, at).into(),
         }
@@ -99,14 +99,14 @@ impl List {
         blocks: [None; KEYS],
     };
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> RevocationList {
         let Some(issued_at) = self.issued_at else {
-            return Snapshot::empty();
+            return RevocationList::empty();
         };
-        let mut list = Snapshot::builder(secs(issued_at));
+        let mut list = RevocationList::builder(secs(issued_at));
         for (key, at) in KEYS_IN_USE.iter().zip(self.blocks) {
             if let Some(at) = at {
-                list.push(&Revocation::of(*key).at(secs(at)));
+                list.push(&Revocation::block(*key).at(secs(at)));
             }
         }
         list.build()

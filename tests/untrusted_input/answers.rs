@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_stream::StreamExt;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_revocation::crl::{ListFormat, Poller};
-use tower_revocation::{Credential, EventSink, Key, Lists, RevocationLayer, Timestamp};
+use tower_revocation::{Credential, EventSink, Key, ListPolicy, RevocationLayer, Timestamp};
 
 use crate::properties::{registry, world};
 
@@ -81,7 +81,8 @@ async fn assert_goes_on(sink: &EventSink, reason: &str) {
 #[tokio::test(start_paused = true)]
 async fn a_list_that_drips_is_given_up_and_no_request_waits_for_it() {
     let (layer, sink) = RevocationLayer::pair(|_: &Request<()>| Credential::from(world::mallory()));
-    sink.apply(tower_revocation::Revocation::of(world::mallory())).unwrap();
+    sink.apply(tower_revocation::Revocation::block(world::mallory()))
+        .unwrap();
     // A byte a second: never still, and never done.
     let bytes = tokio_stream::iter(std::iter::repeat_with(|| Ok(Frame::data(Bytes::from(" ")))));
     let drip = StreamBody::new(bytes.throttle(Duration::from_secs(1))).boxed_unsync();
@@ -160,7 +161,7 @@ async fn a_packed_message_is_a_dead_letter() {
     use tower_revocation::push::{Push, Secret};
 
     let (layer, sink) = RevocationLayer::pair(());
-    drop(layer.with_lists(Lists::None));
+    drop(layer.with_lists(ListPolicy::NotUsed));
     let event = format!(
         r#"{{"type":"agent.auth.revoked","data":{{"agentId":"{}"}}}}"#,
         world::MALLORY

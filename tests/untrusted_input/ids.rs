@@ -2,7 +2,7 @@
 
 use allocation_counter::measure;
 use serde_json::json;
-use tower_revocation::{Credential, Identity, Key, Revocation, RevocationLayer, Snapshot, Timestamp, Verdict};
+use tower_revocation::{Credential, Identity, Key, Revocation, RevocationLayer, RevocationList, Timestamp, Verdict};
 
 use crate::properties::claims::identify_claims;
 use crate::properties::world;
@@ -23,13 +23,13 @@ fn a_key_is_as_small_for_a_megabyte_as_for_a_letter() {
         let (_layer, sink) = RevocationLayer::pair(());
         let by_events = measure(|| {
             for id in ids {
-                sink.apply(Revocation::of(Key::subject(id))).unwrap();
+                sink.apply(Revocation::block(Key::subject(id))).unwrap();
             }
         });
         let by_list = measure(|| {
-            let mut list = Snapshot::builder(Timestamp::from_unix_secs(1));
+            let mut list = RevocationList::builder(Timestamp::from_unix_secs(1));
             for id in ids {
-                list.push(&Revocation::of(Key::token(id)));
+                list.push(&Revocation::block(Key::token(id)));
             }
             drop(list.build());
         });
@@ -48,7 +48,7 @@ fn a_key_is_as_small_for_a_megabyte_as_for_a_letter() {
 fn a_megabyte_is_told_apart_to_its_last_byte() {
     let sink = world::domain();
     let id = "x".repeat(MEGABYTE);
-    sink.apply(Revocation::of(Key::subject(&id))).unwrap();
+    sink.apply(Revocation::block(Key::subject(&id))).unwrap();
     assert!(world::is_blocked(&sink, Key::subject(&id)));
     for other in [
         &id[1..],
@@ -66,7 +66,7 @@ fn a_long_id_in_a_token_is_read_or_the_token_is_not() {
     let sink = world::domain();
     for length in [1_000, 60_000, 65_520, 70_000, MEGABYTE] {
         let id = "x".repeat(length);
-        sink.apply(Revocation::of(Key::subject(&id))).unwrap();
+        sink.apply(Revocation::block(Key::subject(&id))).unwrap();
         match identify_claims("{}", json!({ "sub": id }).to_string()) {
             Identity::Presented(credential) => {
                 assert!(credential.keys().eq([&Key::subject(&id)]) && length < 64 * 1024);
@@ -103,7 +103,7 @@ fn ids_that_look_alike_are_different() {
     ];
     for revoked in alike {
         let (_layer, sink) = RevocationLayer::pair(());
-        sink.apply(Revocation::of(Key::subject(revoked))).unwrap();
+        sink.apply(Revocation::block(Key::subject(revoked))).unwrap();
         for presented in alike {
             let is_same = presented == revoked;
             assert_eq!(
@@ -153,7 +153,7 @@ fn a_token_with_what_is_no_text_is_not_read() {
 #[test]
 fn a_name_does_not_continue_in_an_id() {
     let (_layer, sink) = RevocationLayer::pair(());
-    sink.apply(Revocation::of(Key::named("device", "d-17"))).unwrap();
+    sink.apply(Revocation::block(Key::named("device", "d-17"))).unwrap();
     for (name, id) in [
         ("deviced", "-17"),
         ("devic", "ed-17"),

@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, Response};
 use tokio_test::block_on;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_revocation::identify::{self, Jwt};
-use tower_revocation::{EventSink, Identify, Lists, Revocation, RevocationLayer, Unreadable};
+use tower_revocation::{EventSink, Identify, ListPolicy, Revocation, RevocationLayer, Unreadable};
 
 use crate::properties::claims::token_of_mallory;
 use crate::properties::world;
@@ -21,8 +21,8 @@ fn jwt() -> Jwt {
 
 fn pair() -> (RevocationLayer<Jwt>, EventSink) {
     let (layer, sink) = RevocationLayer::pair(jwt());
-    sink.apply(Revocation::of(world::mallory())).unwrap();
-    (layer.with_lists(Lists::None), sink)
+    sink.apply(Revocation::block(world::mallory())).unwrap();
+    (layer.with_lists(ListPolicy::NotUsed), sink)
 }
 
 fn status(layer: &RevocationLayer<Jwt>, authorization: &str) -> u16 {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::Method;
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio::time::Instant;
-use tower_revocation::{Refusal, Source, Timestamp};
+use tower_revocation::{Refusal, RevokedBy, Timestamp};
 
 use super::chronicle::{Chronicle, line};
 use super::delays::{Phase, millis};
@@ -63,8 +63,8 @@ impl Record {
         }
         let why = match refusal {
             Refusal::Revoked(why) => match why.source {
-                Source::Event => "revoked, by an event",
-                Source::List => "revoked, by the list",
+                RevokedBy::Event => "revoked, by an event",
+                RevokedBy::List => "revoked, by the list",
             },
             Refusal::Unavailable { .. } => "no fresh list, and the policy is to refuse then",
             Refusal::Missing => "no token",

@@ -13,7 +13,7 @@ pub(super) fn read_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<Json<'
 
 /// Whether an answer is the registry's own `CRL_NOT_FOUND`; any other 404 may come from anywhere.
 pub(super) fn is_none_yet(status: StatusCode, body: &[u8]) -> bool {
-    let Ok(Json::Object(Failure { error })) = read_body(body) else {
+    let Ok(Json::Object(ErrorBody { error })) = read_body(body) else {
         return false;
     };
     let Json::Object(Cause { code: Json::Text(code) }) = error else {
@@ -30,7 +30,7 @@ pub(super) struct Response<'a> {
 }
 
 #[derive(Deserialize)]
-struct Failure<'a> {
+struct ErrorBody<'a> {
     #[serde(borrow, default)]
     error: Json<'a, Cause<'a>>,
 }

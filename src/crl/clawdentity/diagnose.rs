@@ -12,10 +12,10 @@ use crate::format::json::Json;
 use crate::model::event::{Reason, Revocation};
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
-use crate::state::snapshot::{Snapshot, SnapshotBuilder};
+use crate::state::snapshot::{RevocationList, RevocationListBuilder};
 
 /// Reads the claims of a list.
-pub(super) fn read(payload: &str, issuer: &Issuer, now: Timestamp) -> Result<Snapshot, ListError> {
+pub(super) fn read(payload: &str, issuer: &Issuer, now: Timestamp) -> Result<RevocationList, ListError> {
     let mut entries = Entries {
         host: &issuer.host,
         list: check_claims(payload, issuer, now)?,
@@ -30,7 +30,7 @@ pub(super) fn read(payload: &str, issuer: &Issuer, now: Timestamp) -> Result<Sna
 }
 
 /// Checks all claims but the revocations, and starts a list with its times.
-fn check_claims(payload: &str, issuer: &Issuer, now: Timestamp) -> Result<SnapshotBuilder, ListError> {
+fn check_claims(payload: &str, issuer: &Issuer, now: Timestamp) -> Result<RevocationListBuilder, ListError> {
     let claims: Json<'_, Claims<'_>> = serde_json::from_str(payload)
         .map_err(|cause| ListError::invalid("payload", "is not readable").because(cause))?;
     let Json::Object(claims) = claims else {
@@ -64,7 +64,7 @@ fn check_claims(payload: &str, issuer: &Issuer, now: Timestamp) -> Result<Snapsh
     }
     match claims.revocations {
         Json::Array => {
-            Ok(Snapshot::builder(Timestamp::from_unix_secs(iat)).with_expiry(Timestamp::from_unix_secs(exp)))
+            Ok(RevocationList::builder(Timestamp::from_unix_secs(iat)).with_expiry(Timestamp::from_unix_secs(exp)))
         }
         other => Err(ListError::invalid("revocations", other.or("is not an array"))),
     }
@@ -87,7 +87,7 @@ struct Claims<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Entry<'a> {
+struct ListedToken<'a> {
     #[serde(borrow)]
     jti: Json<'a>,
     #[serde(borrow, rename = "agentDid")]
@@ -98,7 +98,7 @@ struct Entry<'a> {
     revoked_at: Json<'a>,
 }
 
-impl Entry<'_> {
+impl ListedToken<'_> {
     /// What the entry says; or which member is at fault, and why.
     fn revocation(&self, host: &str) -> Result<Revocation, (&'static str, &'static str)> {
         let jti = match &self.jti {
@@ -127,14 +127,14 @@ impl Entry<'_> {
             return Err((".revokedAt", self.revoked_at.or(NOT_A_DATE)));
         };
         let at = Timestamp::from_unix_secs(secs);
-        Ok(Revocation::of(Key::token(jti)).at(at).because(reason))
+        Ok(Revocation::block(Key::token(jti)).at(at).because(reason))
     }
 }
 
 /// Streams the entries of a list into a snapshot. Visits first the claims and then, for `revocations`, the array.
 struct Entries<'a> {
     host: &'a str,
-    list: SnapshotBuilder,
+    list: RevocationListBuilder,
     count: usize,
     /// What is wrong with the entry at `count`, if it could be read at all.
     fault: Option<(&'static str, &'static str)>,
@@ -177,7 +177,7 @@ impl<'de> Visitor<'de> for &mut Entries<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        while let Some(entry) = entries.next_element::<Json<'de, Entry<'de>>>()? {
+        while let Some(entry) = entries.next_element::<Json<'de, ListedToken<'de>>>()? {
             let revocation = match entry {
                 Json::Object(entry) => entry.revocation(self.host),
                 _ => Err(("", "is not a JSON object")),

@@ -12,13 +12,13 @@ use crate::format::object::Object;
 use crate::model::event::{Reason, Revocation};
 use crate::model::key::{Key, KeyKind};
 use crate::model::timestamp::Timestamp;
-use crate::state::snapshot::{Snapshot, SnapshotBuilder};
+use crate::state::snapshot::{RevocationList, RevocationListBuilder};
 
 /// Reads the claims of a list in a third of the time that [`diagnose`](super::diagnose) takes: each member is read as the
 /// type that it should have, and texts are borrowed from the payload.
 ///
 /// `None` for anything odd, be it wrong or only unusual (an escape in a text): what it is, `diagnose` finds out.
-pub(super) fn read(payload: &str, issuer: &Issuer, now: Timestamp) -> Option<Snapshot> {
+pub(super) fn read(payload: &str, issuer: &Issuer, now: Timestamp) -> Option<RevocationList> {
     // DIDs are compared with the prefix as a whole, so that it has to be one.
     agent_did(&format!("{}{ZEROS}", issuer.did_prefix)).ok()?;
     let mut claims = Claims {
@@ -28,7 +28,7 @@ pub(super) fn read(payload: &str, issuer: &Issuer, now: Timestamp) -> Option<Sna
         iat: None,
         exp: None,
         entries: 0,
-        list: Snapshot::builder(now).with_capacity(KeyKind::Token, payload.len() / USUAL_ENTRY),
+        list: RevocationList::builder(now).with_capacity(KeyKind::Token, payload.len() / USUAL_ENTRY),
     };
     let mut json = serde_json::Deserializer::from_str(payload);
     json.deserialize_map(&mut claims).ok()?;
@@ -44,12 +44,12 @@ struct Claims<'i> {
     iat: Option<u64>,
     exp: Option<u64>,
     entries: usize,
-    list: SnapshotBuilder,
+    list: RevocationListBuilder,
 }
 
 impl Claims<'_> {
     /// The list, if nothing is missing.
-    fn list(self, now: Timestamp) -> Option<Snapshot> {
+    fn list(self, now: Timestamp) -> Option<RevocationList> {
         let (iat, exp) = (self.iat?, self.exp?);
         let is_whole = self.has_iss && self.has_jti && self.entries > 0;
         let is_valid = exp > iat && exp > now.as_unix_secs();
@@ -61,7 +61,7 @@ impl Claims<'_> {
         })
     }
 
-    fn push(&mut self, entry: &Entry<'_>) -> Option<()> {
+    fn push(&mut self, entry: &ListedToken<'_>) -> Option<()> {
         let id = entry.agent_did.strip_prefix(self.issuer.did_prefix.as_str())?;
         // So many bytes hold no more UTF-16 units.
         let is_good = is_ulid(entry.jti) && is_ulid(id) && entry.reason.is_none_or(|text| text.len() <= LONGEST_REASON);
@@ -73,7 +73,7 @@ impl Claims<'_> {
         self.entries += 1;
         is_good.then(|| {
             self.list
-                .push(&Revocation::of(Key::token(entry.jti)).at(at).because(reason))
+                .push(&Revocation::block(Key::token(entry.jti)).at(at).because(reason))
         })
     }
 }
@@ -122,7 +122,7 @@ impl<'de> Visitor<'de> for Revocations<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        while let Some(Object(entry)) = entries.next_element::<Object<Entry<'de>>>()? {
+        while let Some(Object(entry)) = entries.next_element::<Object<ListedToken<'de>>>()? {
             self.0.push(&entry).ok_or_else(odd)?;
         }
         Ok(())
@@ -131,7 +131,7 @@ impl<'de> Visitor<'de> for Revocations<'_, '_> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry<'a> {
+struct ListedToken<'a> {
     jti: &'a str,
     #[serde(rename = "agentDid")]
     agent_did: &'a str,

@@ -7,16 +7,16 @@ use std::thread;
 use http::StatusCode;
 
 use crate::crl::clawdentity::body::{Response, is_none_yet, read_body};
-use crate::crl::clawdentity::issuer::Issuer;
-use crate::crl::clawdentity::keys::read_keys;
 use crate::crl::clawdentity::diagnose;
 use crate::crl::clawdentity::fast_path;
+use crate::crl::clawdentity::issuer::Issuer;
+use crate::crl::clawdentity::keys::read_keys;
 use crate::crl::jws::Jws;
 use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::format::json::Json;
 use crate::model::timestamp::Timestamp;
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 
 /// Reads the revocation list of a [Clawdentity](https://github.com/vrknetha/clawdentity) registry (`GET /v1/crl`), and
 /// its signing keys (`GET /.well-known/claw-keys.json`).
@@ -56,7 +56,7 @@ impl ClawdentityList {
 }
 
 impl ListFormat for ClawdentityList {
-    fn read_list(&self, body: &[u8], keys: &KeySet, now: Timestamp) -> Result<Snapshot, ListError> {
+    fn read_list(&self, body: &[u8], keys: &KeySet, now: Timestamp) -> Result<RevocationList, ListError> {
         let Some(issuer) = &self.issuer else {
             return Err(ListError::invalid(
                 "iss",
@@ -93,7 +93,7 @@ impl ListFormat for ClawdentityList {
 }
 
 /// Reads the claims of a list, believing them.
-fn index(jws: &Jws<'_>, issuer: &Issuer, now: Timestamp) -> Result<Snapshot, ListError> {
+fn index(jws: &Jws<'_>, issuer: &Issuer, now: Timestamp) -> Result<RevocationList, ListError> {
     let payload = jws.payload()?;
     let payload =
         str::from_utf8(&payload).map_err(|cause| ListError::invalid("payload", "is not UTF-8").because(cause))?;

@@ -3,19 +3,19 @@
 use std::fs::File;
 use std::io::Write;
 
-use crate::journal::database::{Book, INCOMPLETE, KEYS, REFRESHED};
+use crate::journal::database::{INCOMPLETE, JournalDatabase, KEYS, REFRESHED};
 use crate::journal::error::JournalError;
 use crate::journal::request::Item;
 use crate::journal::tests::disk::{Disk, entry};
-use crate::model::key_secrets::Secrets;
+use crate::model::key_secrets::KeySecrets;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
 
 /// All that a book says.
 type Content = (Vec<Entry>, Option<Timestamp>, Option<Timestamp>, Option<Vec<u8>>);
 
-fn read(book: &Book) -> Result<Content, JournalError> {
-    assert_eq!(book.secrets()?, Secrets::in_use().to_bytes());
+fn read(book: &JournalDatabase) -> Result<Content, JournalError> {
+    assert_eq!(book.secrets()?, KeySecrets::in_use().to_bytes());
     Ok((
         book.entries()?,
         book.time(INCOMPLETE)?,
@@ -24,7 +24,7 @@ fn read(book: &Book) -> Result<Content, JournalError> {
     ))
 }
 
-fn put(book: &mut Book, item: &Item) {
+fn put(book: &mut JournalDatabase, item: &Item) {
     book.write(|page| item.put(page)).unwrap();
 }
 

@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use redb::StorageBackend;
 
-use crate::journal::commit_count::Witness;
-use crate::journal::database::Book;
+use crate::journal::commit_count::CommitCount;
+use crate::journal::database::JournalDatabase;
 use crate::journal::error::JournalError;
 use crate::model::event::{Event, Revocation};
 use crate::model::key::Key;
-use crate::model::key_secrets::Secrets;
+use crate::model::key_secrets::KeySecrets;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
-use crate::state::key_state::Mark;
+use crate::state::key_state::KeyState;
 
 /// What lies on a disk. A clone is another handle to the same disk.
 #[derive(Clone, Debug, Default)]
@@ -138,11 +138,11 @@ impl Disk {
     }
 
     /// Opens the book on it as after a failure: all of it is copied to another file, which is returned.
-    pub(super) fn reopen(&self, witness: &File) -> Result<(Self, Book), JournalError> {
+    pub(super) fn reopen(&self, witness: &File) -> Result<(Self, JournalDatabase), JournalError> {
         let old = self.open(witness)?;
         let other = self.another();
-        let witness = Witness::new(Path::new("sequence"), witness.try_clone().unwrap());
-        let mut book = Book::copy(Path::new("journal.redb"), other.clone(), witness, &old)?;
+        let witness = CommitCount::new(Path::new("sequence"), witness.try_clone().unwrap());
+        let mut book = JournalDatabase::copy(Path::new("journal.redb"), other.clone(), witness, &old)?;
         book.bear_first_witness()?;
         Ok((other, book))
     }
@@ -153,16 +153,16 @@ impl Disk {
     }
 
     /// Opens the book on it.
-    pub(super) fn open(&self, witness: &File) -> Result<Book, JournalError> {
-        let witness = Witness::new(Path::new("sequence"), witness.try_clone().unwrap());
-        Book::open(Path::new("journal.redb"), self.clone(), witness)
+    pub(super) fn open(&self, witness: &File) -> Result<JournalDatabase, JournalError> {
+        let witness = CommitCount::new(Path::new("sequence"), witness.try_clone().unwrap());
+        JournalDatabase::open(Path::new("journal.redb"), self.clone(), witness)
     }
 
     /// Begins a book on it.
-    pub(super) fn begin(&self, witness: &File) -> Book {
-        let witness = Witness::new(Path::new("sequence"), witness.try_clone().unwrap());
+    pub(super) fn begin(&self, witness: &File) -> JournalDatabase {
+        let witness = CommitCount::new(Path::new("sequence"), witness.try_clone().unwrap());
         let path = Path::new("journal.redb");
-        let mut book = Book::create(path, self.clone(), witness, Secrets::in_use(), false).unwrap();
+        let mut book = JournalDatabase::create(path, self.clone(), witness, KeySecrets::in_use(), false).unwrap();
         book.bear_first_witness().unwrap();
         book
     }
@@ -246,10 +246,10 @@ impl StorageBackend for Disk {
 
 /// An entry that blocks a token of that number.
 pub(super) fn entry(number: usize, keep_until: Option<Timestamp>) -> Entry {
-    let event = Event::from(Revocation::of(Key::token(&number.to_string())).at(Timestamp::from_unix_secs(5)));
+    let event = Event::from(Revocation::block(Key::token(&number.to_string())).at(Timestamp::from_unix_secs(5)));
     Entry {
         key: *event.key(),
-        mark: Mark::of(&event, Timestamp::default(), 0),
+        mark: KeyState::of(&event, Timestamp::default(), 0),
         keep_until,
     }
 }

@@ -7,13 +7,13 @@ use std::thread::{self, JoinHandle};
 
 use tempfile::NamedTempFile;
 
-use crate::domain::persistence::{Problem, Ticket};
-use crate::domain::trust_domain::Domain;
-use crate::journal::backoff::Patience;
-use crate::journal::expiry::Tidying;
-use crate::journal::request::{Desk, Item, Order, Owes};
+use crate::domain::persistence::{Durable, NotKept};
+use crate::domain::trust_domain::TrustDomain;
+use crate::journal::backoff::DiskBackoff;
+use crate::journal::expiry::Expiry;
+use crate::journal::request::{Item, Owes, RequestQueue, WriteRequest};
 use crate::journal::tests::disk::{Disk, Fault, entry};
-use crate::journal::writer::Clerk;
+use crate::journal::writer::JournalWriter;
 use crate::model::event::Revocation;
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
@@ -24,19 +24,19 @@ struct Office {
     /// The file that is in use.
     disk: Arc<Mutex<Disk>>,
     witness: NamedTempFile,
-    orders: Option<SyncSender<Order>>,
+    orders: Option<SyncSender<WriteRequest>>,
     clerk: Option<JoinHandle<()>>,
     status: Arc<Mutex<JournalStatus>>,
-    domain: Arc<Domain>,
+    domain: Arc<TrustDomain>,
 }
 
 impl Office {
     /// Opens with these orders on the desk.
-    fn open(items: Vec<Item>) -> (Self, Vec<Ticket>) {
+    fn open(items: Vec<Item>) -> (Self, Vec<Durable>) {
         let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
         let status = Arc::new(Mutex::new(JournalStatus::new("state".to_owned(), JournalStart::New)));
         let (orders, inbox) = sync_channel(100);
-        let domain = Arc::new(Domain::new());
+        let domain = Arc::new(TrustDomain::new());
         let book = disk.begin(witness.as_file());
         let disk = Arc::new(Mutex::new(disk));
         let (current, seen) = (Arc::clone(&disk), witness.reopen().unwrap());
@@ -47,15 +47,15 @@ impl Office {
             *current = disk;
             Ok(book)
         };
-        let clerk = Clerk {
+        let clerk = JournalWriter {
             orders: inbox,
             book: Some(book),
             open,
             domain: Arc::downgrade(&domain),
             status: Arc::clone(&status),
             asked_at: Arc::default(),
-            tidying: Tidying::default(),
-            patience: Patience::default(),
+            tidying: Expiry::default(),
+            patience: DiskBackoff::default(),
             owes: Owes::default(),
         };
         let mut office = Self {
@@ -71,13 +71,13 @@ impl Office {
         (office, tickets)
     }
 
-    fn order(&self, item: Item) -> Ticket {
-        let (order, ticket) = Order::new(item);
+    fn order(&self, item: Item) -> Durable {
+        let (order, ticket) = WriteRequest::new(item);
         self.orders.as_ref().unwrap().send(order).unwrap();
         ticket
     }
 
-    fn block(&self, number: usize) -> Result<(), Problem> {
+    fn block(&self, number: usize) -> Result<(), NotKept> {
         self.order(Item::Entries(vec![entry(number, None)])).wait()
     }
 
@@ -165,8 +165,8 @@ fn what_could_not_be_written_goes_along_with_what_is_written_next() {
     let (office, _) = Office::open(Vec::new());
     office.disk().set_fault(Some(Fault::ReadOnly));
     let events = [
-        Revocation::of(Key::subject("a")).into(),
-        Revocation::of(Key::token("a")).into(),
+        Revocation::block(Key::subject("a")).into(),
+        Revocation::block(Key::token("a")).into(),
         Revocation::cut_off(Key::everything()).into(),
     ];
     let (_, entries) = office.domain.store.merge_to_keep(&events, Timestamp::now());
@@ -184,7 +184,7 @@ fn what_could_not_be_written_goes_along_with_what_is_written_next() {
 fn what_finds_no_room_on_the_desk_is_owed() {
     let (orders, _inbox) = sync_channel(1);
     let owes = Owes::default();
-    let desk = Desk {
+    let desk = RequestQueue {
         orders,
         owes: owes.clone(),
     };
@@ -199,7 +199,7 @@ fn what_finds_no_room_on_the_desk_is_owed() {
 /// A consumer that waited for ever would acknowledge nothing, and say nothing.
 #[test]
 fn whoever_is_left_without_an_answer_hears_that() {
-    let (order, ticket) = Order::new(Item::Ready);
+    let (order, ticket) = WriteRequest::new(Item::Ready);
     drop(order);
     assert_eq!(ticket.wait(), Err("the journal's thread has ended".into()));
 }

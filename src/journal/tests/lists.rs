@@ -5,31 +5,31 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
-use crate::domain::persistence::{Fetched, KeepLists, Problem};
+use crate::domain::persistence::{Fetched, NotKept, PersistLists};
 use crate::journal::directory::Directory;
-use crate::journal::list_file::Lists;
+use crate::journal::list_file::ListFile;
 use crate::journal::open::{Damage, Kept};
-use crate::journal::request::{Desk, Order, Owes};
+use crate::journal::request::{Owes, RequestQueue, WriteRequest};
 use crate::model::event::Revocation;
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
-use crate::state::snapshot::Snapshot;
+use crate::state::snapshot::RevocationList;
 use crate::status::{JournalStart, JournalStatus};
 
-fn keep(lists: &Lists, issued_at: u64, document: &str) -> Result<bool, Problem> {
+fn keep(lists: &ListFile, issued_at: u64, document: &str) -> Result<bool, NotKept> {
     keep_naming(lists, issued_at, document, &[])
 }
 
 /// A list that names these tokens.
-fn keep_naming(lists: &Lists, issued_at: u64, document: &str, tokens: &[&str]) -> Result<bool, Problem> {
+fn keep_naming(lists: &ListFile, issued_at: u64, document: &str, tokens: &[&str]) -> Result<bool, NotKept> {
     let issued_at = Timestamp::from_unix_secs(issued_at);
     let fetched = Fetched {
         document: document.into(),
         keys: None,
         accepted_at: issued_at,
     };
-    let list = tokens.iter().fold(Snapshot::builder(issued_at), |list, id| {
-        list.with_entry(&Revocation::of(Key::token(id)).at(issued_at))
+    let list = tokens.iter().fold(RevocationList::builder(issued_at), |list, id| {
+        list.with_entry(&Revocation::block(Key::token(id)).at(issued_at))
     });
     lists.keep(&fetched, &Arc::new(list.build()))
 }
@@ -42,12 +42,12 @@ fn an_older_list_takes_the_place_of_none_and_a_failure_shows() {
     let status = Arc::new(Mutex::new(JournalStatus::new(String::new(), JournalStart::New)));
     let directory = Arc::new(OnceLock::new());
     directory.set(Directory::hold(&path).unwrap()).unwrap();
-    let (orders, inbox) = sync_channel::<Order>(10);
+    let (orders, inbox) = sync_channel::<WriteRequest>(10);
     // A clerk to whom all is well.
     let clerk = thread::spawn(move || inbox.into_iter().for_each(|order| drop(order.answer.send(Ok(())))));
     let newest = Some(Timestamp::from_unix_secs(50));
-    let lists = Lists::new(
-        Desk {
+    let lists = ListFile::new(
+        RequestQueue {
             orders,
             owes: Owes::default(),
         },

@@ -5,29 +5,29 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use crate::domain::trust_domain::Domain;
-use crate::journal::database::Book;
-use crate::journal::expiry::{Judge, Tidying};
+use crate::domain::trust_domain::TrustDomain;
+use crate::journal::database::JournalDatabase;
+use crate::journal::expiry::{Expiry, ExpiryRule};
 use crate::journal::request::Item;
 use crate::journal::tests::disk::{Disk, entry};
 use crate::model::event::{Event, Reinstatement, Revocation};
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
-use crate::state::key_state::Mark;
-use crate::state::snapshot::Snapshot;
+use crate::state::key_state::KeyState;
+use crate::state::snapshot::RevocationList;
 
 fn secs(secs: u64) -> Timestamp {
     Timestamp::from_unix_secs(secs)
 }
 
-fn put(book: &mut Book, entries: Vec<Entry>) {
+fn put(book: &mut JournalDatabase, entries: Vec<Entry>) {
     book.write(|page| Item::Entries(entries).put(page)).unwrap();
 }
 
-fn tidy(book: &mut Book, domain: &Domain, list: Snapshot, now: Timestamp) {
-    let judge = Judge { domain, now };
-    let mut tidying = Tidying::default();
+fn tidy(book: &mut JournalDatabase, domain: &TrustDomain, list: RevocationList, now: Timestamp) {
+    let judge = ExpiryRule { domain, now };
+    let mut tidying = Expiry::default();
     tidying.begin(Arc::new(list));
     while tidying.is_due() {
         tidying.step(book, &judge).unwrap();
@@ -38,7 +38,7 @@ fn tidy(book: &mut Book, domain: &Domain, list: Snapshot, now: Timestamp) {
 fn goes_what_is_over_or_listed_and_in_force_no_more() {
     let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
     let mut book = disk.begin(witness.as_file());
-    let domain = Domain::new();
+    let domain = TrustDomain::new();
     let now = secs(1_000);
     let [over, held, kept] = [0, 1, 2].map(|number| number);
     put(
@@ -49,27 +49,27 @@ fn goes_what_is_over_or_listed_and_in_force_no_more() {
             entry(kept, Some(secs(1_001))),
         ],
     );
-    let revocation = Revocation::of(Key::token(&held.to_string())).at(secs(5));
+    let revocation = Revocation::block(Key::token(&held.to_string())).at(secs(5));
     domain.store.merge(&[revocation.into()], now).unwrap();
 
     let [listed, newer, lifted] = ["listed", "newer", "lifted"].map(Key::subject);
     let say = |event: Event| Entry {
         key: *event.key(),
-        mark: Mark::of(&event, now, 0),
+        mark: KeyState::of(&event, now, 0),
         keep_until: None,
     };
     put(
         &mut book,
         vec![
-            say(Revocation::of(listed).at(secs(10)).into()),
-            say(Revocation::of(newer).at(secs(30)).into()),
+            say(Revocation::block(listed).at(secs(10)).into()),
+            say(Revocation::block(newer).at(secs(30)).into()),
             say(Reinstatement::of(lifted, secs(5)).into()),
         ],
     );
     let list = [listed, newer, lifted]
         .into_iter()
-        .fold(Snapshot::builder(secs(50)), |list, key| {
-            list.with_entry(&Revocation::of(key).at(secs(20)))
+        .fold(RevocationList::builder(secs(50)), |list, key| {
+            list.with_entry(&Revocation::block(key).at(secs(20)))
         });
     tidy(&mut book, &domain, list.build(), now);
     let mut left: Vec<_> = book.entries().unwrap().into_iter().map(|entry| entry.key).collect();
@@ -85,7 +85,7 @@ fn goes_what_is_over_or_listed_and_in_force_no_more() {
 fn the_file_stays_in_proportion() {
     let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
     let mut book = disk.begin(witness.as_file());
-    let domain = Domain::new();
+    let domain = TrustDomain::new();
     let mut sizes = Vec::new();
     for round in 0..30 {
         let until = secs(round + 1);
@@ -94,7 +94,7 @@ fn the_file_stays_in_proportion() {
             put(&mut book, (0..500).map(|at| entry(number(at), Some(until))).collect());
         }
         sizes.push(disk.image().len());
-        let list = Snapshot::builder(secs(50)).build();
+        let list = RevocationList::builder(secs(50)).build();
         tidy(&mut book, &domain, list, until.saturating_add(Duration::from_secs(1)));
         assert_eq!(book.len().unwrap(), 0);
     }

@@ -15,17 +15,17 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::timeout;
 use tower_service::Service;
 
-use crate::common::bounded_body::{BELIEVED, Unread, whole};
+use crate::common::bounded_body::{BELIEVED, Unread, read_bounded};
 use crate::source::cloudflare::wire::{Envelope, Pull, Pulled, Settlement, dead_letter, settlements};
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
 
 /// Any tower HTTP client that is cheap to clone: hyper-util's, or one wrapped in layers of the host's. Implemented for all of
 /// them.
-pub trait HttpClient:
+pub trait ApiClient:
     Service<
         Request<Full<Bytes>>,
-        Response = Response<<Self as HttpClient>::Body>,
+        Response = Response<<Self as ApiClient>::Body>,
         Error: Into<Box<dyn Error + Send + Sync>>,
         Future: Send,
     > + Clone
@@ -36,7 +36,7 @@ pub trait HttpClient:
     type Body: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send;
 }
 
-impl<C, B> HttpClient for C
+impl<C, B> ApiClient for C
 where
     C: Service<Request<Full<Bytes>>, Response = Response<B>, Error: Into<Box<dyn Error + Send + Sync>>, Future: Send>
         + Clone
@@ -78,7 +78,7 @@ impl Place {
     }
 }
 
-impl<C: HttpClient> Api<C> {
+impl<C: ApiClient> Api<C> {
     /// Leases messages of a queue.
     pub(super) fn pull(
         &self,
@@ -158,7 +158,7 @@ impl<C: HttpClient> Api<C> {
     }
 }
 
-async fn exchange<C: HttpClient, T: DeserializeOwned>(
+async fn exchange<C: ApiClient, T: DeserializeOwned>(
     mut client: C,
     request: Request<Full<Bytes>>,
     cap: usize,
@@ -169,7 +169,7 @@ async fn exchange<C: HttpClient, T: DeserializeOwned>(
     poll_fn(|context| client.poll_ready(context)).await.map_err(failed)?;
     let response = client.call(request).await.map_err(failed)?;
     let (head, body) = response.into_parts();
-    let body = whole(body, cap, BELIEVED).await.map_err(|unread| {
+    let body = read_bounded(body, cap, BELIEVED).await.map_err(|unread| {
         Failure::passing(match unread {
             Unread::Broken(cause) => {
                 SourceError::new(format!("{attempt}: the answer cannot be read to its end")).because(cause)

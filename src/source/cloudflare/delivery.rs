@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::source::cloudflare::api::{Api, HttpClient};
+use crate::source::cloudflare::api::{Api, ApiClient};
 use crate::source::cloudflare::outbox::Outbox;
 use crate::source::cloudflare::wire::{Message, Settlement};
 use crate::source::dead_letter::DeadLetter;
@@ -55,7 +55,7 @@ impl<C> CloudflareDelivery<C> {
     }
 }
 
-impl<C: HttpClient> Delivery for CloudflareDelivery<C> {
+impl<C: ApiClient> Delivery for CloudflareDelivery<C> {
     fn payload(&self) -> &[u8] {
         &self.payload
     }
@@ -98,7 +98,7 @@ impl<C: HttpClient> Delivery for CloudflareDelivery<C> {
     }
 }
 
-impl<C: HttpClient> Desk<C> {
+impl<C: ApiClient> Desk<C> {
     /// Publishing, unlike all else, counts against the account's limit of requests: all dead letters keep away when one was
     /// told to.
     async fn publish(&mut self, queue: &str, letter: &DeadLetter) -> Result<(), SourceError> {

@@ -7,7 +7,7 @@
 //! use tower_revocation::source::{self, cloudflare::CloudflareSource};
 //! # use tower_revocation::{DecodeError, Decoded, Key, Revocation, RevocationLayer, identify};
 //! # let (layer, sink) = RevocationLayer::pair(identify::jwt(http::header::AUTHORIZATION, "Bearer"));
-//! # let decode = |message: &[u8]| Ok::<_, DecodeError>(Decoded::from(Revocation::of(Key::subject("agent-7"))));
+//! # let decode = |message: &[u8]| Ok::<_, DecodeError>(Decoded::from(Revocation::block(Key::subject("agent-7"))));
 //!
 //! // With a TLS connector in place of this one.
 //! let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
@@ -47,7 +47,7 @@ mod under_way;
 mod api;
 mod wire;
 
-pub use api::HttpClient;
+pub use api::ApiClient;
 pub use delivery::CloudflareDelivery;
 pub use source::CloudflareSource;
 pub use terms::*;

@@ -11,7 +11,7 @@ use http::Uri;
 use tokio::select;
 use tokio::time::{Instant, sleep_until};
 
-use crate::source::cloudflare::api::{Api, Failure, HttpClient, Place};
+use crate::source::cloudflare::api::{Api, ApiClient, Failure, Place};
 use crate::source::cloudflare::delivery::{CloudflareDelivery, Desk};
 use crate::source::cloudflare::outbox::Outbox;
 use crate::source::cloudflare::teller::{BATCH, Teller};
@@ -147,7 +147,7 @@ impl<C> CloudflareSource<C> {
     }
 }
 
-impl<C: HttpClient> EventSource for CloudflareSource<C> {
+impl<C: ApiClient> EventSource for CloudflareSource<C> {
     type Delivery = CloudflareDelivery<C>;
 
     fn name(&self) -> &str {
@@ -236,7 +236,7 @@ impl<C: HttpClient> EventSource for CloudflareSource<C> {
     }
 }
 
-impl<C: HttpClient> CloudflareSource<C> {
+impl<C: ApiClient> CloudflareSource<C> {
     fn pull(&self) -> impl Future<Output = Result<Pulled, Failure>> + Send + use<C> {
         self.desk
             .api

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::common::error_text::words;
-use crate::source::cloudflare::api::{Failure, HttpClient};
+use crate::common::error_text::error_text;
+use crate::source::cloudflare::api::{ApiClient, Failure};
 use crate::source::cloudflare::delivery::Desk;
 use crate::source::cloudflare::under_way::{UnderWay, over};
 use crate::source::cloudflare::wire::Settlement;
@@ -37,7 +37,7 @@ impl Teller {
     }
 
     /// Begins with the oldest batch, unless one is under way. Whether there is anything to wait for.
-    pub(super) fn begin<C: HttpClient>(&mut self, desk: &Desk<C>) -> bool {
+    pub(super) fn begin<C: ApiClient>(&mut self, desk: &Desk<C>) -> bool {
         if self.under_way.is_some() {
             return true;
         }
@@ -68,7 +68,7 @@ impl Teller {
         };
         self.again_at = Instant::now() + failure.retry_after.unwrap_or(PAUSE);
         if !mem::replace(&mut self.is_mute, true) {
-            tracing::warn!(error = %words(&failure.error), "messages cannot be acknowledged");
+            tracing::warn!(error = %error_text(&failure.error), "messages cannot be acknowledged");
         }
         if !failure.is_final {
             desk.outbox.put_back(settlements);

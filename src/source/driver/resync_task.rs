@@ -8,8 +8,8 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::common::error_text::words;
-use crate::model::policy::Lists;
+use crate::common::error_text::error_text;
+use crate::model::policy::ListPolicy;
 use crate::sink::EventSink;
 use crate::source::driver::resync::Resync;
 use crate::source::driver::settle::Desk;
@@ -57,7 +57,12 @@ impl<R: Resync + 'static> Debt<R> {
 
     fn ask(&mut self) {
         // Without lists nothing ever makes up for it, and there is nothing to wait for.
-        if self.sink.domain().store.look(|state| state.policy.lists != Lists::None) {
+        if self
+            .sink
+            .domain()
+            .store
+            .look(|state| state.policy.lists != ListPolicy::NotUsed)
+        {
             self.is_open = true;
             match self.fetching.is_empty() {
                 true => self.fetch(),
@@ -106,7 +111,7 @@ async fn until_paid(resync: &impl Resync, sink: &EventSink) {
         .without_max_times();
     let mut pauses = backoff.build();
     while let Err(error) = resync.resync(sink).await {
-        tracing::warn!(error = %words(&error), "no fresh list after a gap in the feed");
+        tracing::warn!(error = %error_text(&error), "no fresh list after a gap in the feed");
         sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
     }
 }

@@ -12,7 +12,7 @@ use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use crate::common::error_text::words;
+use crate::common::error_text::error_text;
 use crate::model::decode::Decode;
 use crate::sink::EventSink;
 use crate::source::config::{DRAIN_TIMEOUT, Terms};
@@ -210,7 +210,7 @@ where
 
     /// Notes why the feed has to be opened again.
     fn broke(&self, error: &SourceError) {
-        let error = words(error).into_owned();
+        let error = error_text(error).into_owned();
         tracing::warn!(source = self.desk.source, %error, "event feed is down");
         self.desk.sink.note_feed(FeedState::Down);
         self.desk.health(|feed| {

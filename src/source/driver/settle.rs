@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
 
-use crate::common::error_text::words;
+use crate::common::error_text::error_text;
 use crate::domain::applied::Pending;
 use crate::domain::health::FeedHealth;
 use crate::model::decode::{Decode, Disposition, Ended};
@@ -133,7 +133,7 @@ impl<D: Decode> Desk<D> {
         }
         let mut pauses = pauses(1);
         while let Err(error) = delivery.dead_letter(&letter).await {
-            let error = words(&error).into_owned();
+            let error = error_text(&error).into_owned();
             tracing::warn!(error, "dead letter cannot be stored");
             self.health(|feed| feed.last_error = Some(error));
             sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
@@ -152,7 +152,7 @@ async fn acknowledged(delivery: &mut impl Delivery) -> Settled {
         position: delivery.position(),
         bytes: delivery.payload().len(),
         // It is in force. Should it come again, nothing happens.
-        error: acknowledged.err().map(|error| words(&error).into_owned()),
+        error: acknowledged.err().map(|error| error_text(&error).into_owned()),
     }
 }
 
@@ -194,13 +194,13 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::domain::persistence::{Keep, KeepLists, Ticket};
+    use crate::domain::persistence::{Durable, Persist, PersistLists};
     use crate::middleware::RevocationLayer;
     use crate::model::credential::Credential;
     use crate::model::decode::{DecodeError, Decoded};
     use crate::model::event::Revocation;
     use crate::model::key::Key;
-    use crate::model::policy::Lists;
+    use crate::model::policy::ListPolicy;
     use crate::source::memory::Memory;
     use crate::state::entry::Entry;
     use crate::status::{JournalStart, JournalStatus};
@@ -208,22 +208,22 @@ mod tests {
     /// A journal whose disk fails so many times.
     struct Failing(Arc<AtomicUsize>);
 
-    impl Keep for Failing {
-        fn keep(&self, _: Vec<Entry>) -> Ticket {
+    impl Persist for Failing {
+        fn keep(&self, _: Vec<Entry>) -> Durable {
             let left = self.0.load(Ordering::Relaxed);
             self.0.store(left.saturating_sub(1), Ordering::Relaxed);
-            Ticket::new(ready(if left == 0 { Ok(()) } else { Err("no room".into()) }))
+            Durable::new(ready(if left == 0 { Ok(()) } else { Err("no room".into()) }))
         }
 
-        fn keep_newest(&self, _: Timestamp) -> Ticket {
-            Ticket::new(ready(Ok(())))
+        fn persist_newest(&self, _: Timestamp) -> Durable {
+            Durable::new(ready(Ok(())))
         }
 
-        fn keep_made_good(&self) -> Ticket {
-            Ticket::new(ready(Ok(())))
+        fn persist_resynced(&self) -> Durable {
+            Durable::new(ready(Ok(())))
         }
 
-        fn lists(&self) -> &dyn KeepLists {
+        fn lists(&self) -> &dyn PersistLists {
             unreachable!("no list is kept here")
         }
 
@@ -233,14 +233,14 @@ mod tests {
     }
 
     fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
-        Ok(Revocation::of(Key::subject(&String::from_utf8_lossy(message))).into())
+        Ok(Revocation::block(Key::subject(&String::from_utf8_lossy(message))).into())
     }
 
     /// It used to be given up, and acknowledged, while its broker would have kept it until the disk is well.
     #[tokio::test(start_paused = true)]
     async fn what_is_not_durable_is_tried_for_as_long_as_the_disk_fails() {
         let (layer, sink) = RevocationLayer::pair(|_: &()| Option::<Credential>::None);
-        let _layer = layer.with_lists(Lists::None);
+        let _layer = layer.with_lists(ListPolicy::NotUsed);
         let left = Arc::new(AtomicUsize::new(50));
         assert!(sink.domain().journal.set(Box::new(Failing(Arc::clone(&left)))).is_ok());
         let log = Memory::new("log");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::policy::Lists;
+use crate::model::policy::ListPolicy;
 use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
 
@@ -16,7 +16,7 @@ pub(super) fn since(sink: &EventSink, margin: Duration) -> Timestamp {
         (state.policy, state.snapshot().cloned(), age)
     });
     let start = match (policy.lists, list) {
-        (Lists::None, _) => return Timestamp::default(),
+        (ListPolicy::NotUsed, _) => return Timestamp::default(),
         (_, Some(list)) => list
             .issued_at()
             .unwrap_or_else(|| Timestamp::now().saturating_sub(age.unwrap_or_default())),

@@ -11,7 +11,7 @@ use crate::model::key::Key;
 use crate::model::policy::Policy;
 use crate::model::timestamp::Timestamp;
 use crate::model::verdict::Verdict;
-use crate::state::key_state::Mark;
+use crate::state::key_state::KeyState;
 use crate::state::view::{State, Step};
 
 fn pair() -> Pair {
@@ -19,8 +19,8 @@ fn pair() -> Pair {
 }
 
 fn revocation(id: &str) -> Step {
-    let event = Event::from(Revocation::of(Key::token(id)));
-    Step::Merge(*event.key(), Mark::of(&event, Timestamp::from_unix_secs(100), 99))
+    let event = Event::from(Revocation::block(Key::token(id)));
+    Step::Merge(*event.key(), KeyState::of(&event, Timestamp::from_unix_secs(100), 99))
 }
 
 fn revoke(pair: &Pair, id: &str) {

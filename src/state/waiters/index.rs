@@ -12,8 +12,8 @@ use crate::model::key::Key;
 use crate::state::sync::{Mutex, MutexGuard};
 use crate::state::table::Table;
 use crate::state::terms::Terms;
-use crate::state::waiters::seat::Seat;
-use crate::state::waiters::watchers::Watchers;
+use crate::state::waiters::waiter::Waiter;
+use crate::state::waiters::waiters_of_key::WaitersOfKey;
 
 /// Who waits for which key.
 ///
@@ -26,7 +26,7 @@ use crate::state::waiters::watchers::Watchers;
 /// changes the state calls *afterwards*. If the change's call finds the lock first, then the look that comes after it
 /// sees the change; if not, then the call finds who has entered. `tests/loom` goes through all the ways in
 /// which they can meet.
-pub(crate) struct Live {
+pub(crate) struct WaiterIndex {
     shards: Box<[Shard]>,
     /// How many wakers were woken.
     woken: AtomicU64,
@@ -39,12 +39,12 @@ struct Shard(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    keys: Table<Watchers>,
+    keys: Table<WaitersOfKey>,
     /// How many entered under a key of this shard first.
     seats: usize,
 }
 
-impl Live {
+impl WaiterIndex {
     /// With as many locks as a machine has cores, give or take.
     pub(crate) fn new() -> Self {
         Self::with_shards(SHARDS)
@@ -58,7 +58,7 @@ impl Live {
     }
 
     /// Lets `seat` be called by any of its keys. Look at the state after that.
-    pub(crate) fn enter(&self, seat: &Arc<Seat>) {
+    pub(crate) fn enter(&self, seat: &Arc<Waiter>) {
         for (nth, key) in seat.terms().own().enumerate() {
             let mut shard = lock(self.shard(&key));
             shard.enter(&key, seat);
@@ -70,7 +70,7 @@ impl Live {
     }
 
     /// Takes back what [`enter`](Self::enter) did.
-    pub(crate) fn leave(&self, seat: &Arc<Seat>) {
+    pub(crate) fn leave(&self, seat: &Arc<Waiter>) {
         for (nth, key) in seat.terms().own().enumerate() {
             let mut shard = lock(self.shard(&key));
             shard.leave(&key, seat);
@@ -157,14 +157,16 @@ impl Live {
 }
 
 impl Waiting {
-    fn enter(&mut self, key: &Key, seat: &Arc<Seat>) {
+    fn enter(&mut self, key: &Key, seat: &Arc<Waiter>) {
         match self.keys.get_mut(key.fingerprint()) {
             Some(watchers) => watchers.add(seat),
-            None => self.keys.insert_new(key.fingerprint(), Watchers::One(Arc::clone(seat))),
+            None => self
+                .keys
+                .insert_new(key.fingerprint(), WaitersOfKey::One(Arc::clone(seat))),
         }
     }
 
-    fn leave(&mut self, key: &Key, seat: &Arc<Seat>) {
+    fn leave(&mut self, key: &Key, seat: &Arc<Waiter>) {
         let watchers = self.keys.get_mut(key.fingerprint());
         if watchers.is_some_and(|watchers| watchers.remove(seat)) {
             self.keys.remove(key.fingerprint());
@@ -172,9 +174,9 @@ impl Waiting {
     }
 }
 
-impl fmt::Debug for Live {
+impl fmt::Debug for WaiterIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live").finish_non_exhaustive()
+        f.debug_struct("WaiterIndex").finish_non_exhaustive()
     }
 }
 

@@ -1,10 +1,10 @@
 //! Who waits: the work in flight that an event has to reach, by key.
 
 mod index;
-mod watchers;
-mod seat;
+mod waiters_of_key;
+mod waiter;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use index::Live;
-pub(crate) use seat::Seat;
+pub(crate) use index::WaiterIndex;
+pub(crate) use waiter::Waiter;

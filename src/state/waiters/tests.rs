@@ -21,13 +21,13 @@ impl Wake for Count {
 }
 
 /// Somebody who waits.
-struct Waiter {
-    seat: Arc<Seat>,
+struct TestWaiter {
+    seat: Arc<Waiter>,
     woken: Arc<Count>,
 }
 
-impl Waiter {
-    fn enters(live: &Live, keys: &[Key]) -> Self {
+impl TestWaiter {
+    fn enters(live: &WaiterIndex, keys: &[Key]) -> Self {
         let waiter = Self {
             seat: seat(keys),
             woken: Arc::default(),
@@ -41,7 +41,7 @@ impl Waiter {
         self.seat.wait(&Waker::from(Arc::clone(&self.woken)));
     }
 
-    fn leaves(&self, live: &Live) {
+    fn leaves(&self, live: &WaiterIndex) {
         live.leave(&self.seat);
     }
 
@@ -50,12 +50,12 @@ impl Waiter {
     }
 }
 
-fn seat(keys: &[Key]) -> Arc<Seat> {
+fn seat(keys: &[Key]) -> Arc<Waiter> {
     let mut credential = Credential::new();
     credential.extend(keys.iter().copied());
     let mut terms = Terms::default();
     terms.set(&credential, &Reaches::default());
-    Arc::new(Seat::new(terms))
+    Arc::new(Waiter::new(terms))
 }
 
 fn everyone(_: &Terms) -> bool {
@@ -64,12 +64,12 @@ fn everyone(_: &Terms) -> bool {
 
 #[test]
 fn calls_those_who_wait_for_the_key_and_nobody_else() {
-    let live = Live::new();
+    let live = WaiterIndex::new();
     let (t, s, u) = (Key::token("t"), Key::subject("s"), Key::subject("u"));
     let (one, two, other) = (
-        Waiter::enters(&live, &[t, s]),
-        Waiter::enters(&live, &[s]),
-        Waiter::enters(&live, &[u]),
+        TestWaiter::enters(&live, &[t, s]),
+        TestWaiter::enters(&live, &[s]),
+        TestWaiter::enters(&live, &[u]),
     );
     live.call(&t, || everyone);
     assert_eq!((one.woken(), two.woken(), other.woken()), (1, 0, 0));
@@ -85,11 +85,11 @@ fn calls_those_who_wait_for_the_key_and_nobody_else() {
 /// It is kept in each shard, and no shard may be passed over.
 #[test]
 fn a_key_that_many_share_calls_all_who_present_it() {
-    let live = Live::new();
+    let live = WaiterIndex::new();
     let (tenant, other) = (Key::tenant("all"), Key::tenant("other"));
     let waiters: Vec<_> = (0..500)
         .map(|n: usize| {
-            Waiter::enters(
+            TestWaiter::enters(
                 &live,
                 &[Key::token(&n.to_string()), if n == 0 { other } else { tenant }],
             )
@@ -97,13 +97,13 @@ fn a_key_that_many_share_calls_all_who_present_it() {
         .collect();
     waiters[1].leaves(&live);
     live.call(&tenant, || everyone);
-    let woken: Vec<_> = waiters.iter().map(Waiter::woken).collect();
+    let woken: Vec<_> = waiters.iter().map(TestWaiter::woken).collect();
     assert_eq!(
         (woken[..2].to_vec(), woken[2..].iter().all(|woken| *woken == 1)),
         (vec![0, 0], true)
     );
     // And is not gone through a second time where all are called.
-    waiters[2..].iter().for_each(Waiter::waits);
+    waiters[2..].iter().for_each(TestWaiter::waits);
     live.call_all(everyone);
     assert_eq!(live.woken(), 498 + 499);
     waiters
@@ -117,9 +117,9 @@ fn a_key_that_many_share_calls_all_who_present_it() {
 
 #[test]
 fn wakes_once_for_as_long_as_nobody_waits_again() {
-    let live = Live::new();
+    let live = WaiterIndex::new();
     let keys: Vec<_> = (0..6).map(|n| Key::token(&n.to_string())).collect();
-    let waiter = Waiter::enters(&live, &keys);
+    let waiter = TestWaiter::enters(&live, &keys);
     live.call_all(everyone);
     live.call(&keys[0], || everyone);
     assert_eq!((waiter.woken(), live.woken()), (1, 1), "not once for each key");
@@ -130,10 +130,10 @@ fn wakes_once_for_as_long_as_nobody_waits_again() {
 
 #[test]
 fn a_crowd_comes_and_goes_and_leaves_nothing() {
-    let live = Live::new();
+    let live = WaiterIndex::new();
     let shared = Key::subject("all");
     let mut crowd: Vec<_> = (0..1_000)
-        .map(|n| Waiter::enters(&live, &[shared, Key::token(&n.to_string()), shared]))
+        .map(|n| TestWaiter::enters(&live, &[shared, Key::token(&n.to_string()), shared]))
         .collect();
     assert_eq!(live.waiting(), 1_000);
     let (gone, left) = crowd.split_at(997);
@@ -148,7 +148,7 @@ fn a_crowd_comes_and_goes_and_leaves_nothing() {
 /// What wakes may drop what it wakes, there and then.
 #[test]
 fn no_lock_is_held_while_somebody_is_woken() {
-    struct Leaves(Arc<Live>, std::sync::Mutex<Option<Arc<Seat>>>);
+    struct Leaves(Arc<WaiterIndex>, std::sync::Mutex<Option<Arc<Waiter>>>);
 
     impl Wake for Leaves {
         fn wake(self: Arc<Self>) {
@@ -157,7 +157,7 @@ fn no_lock_is_held_while_somebody_is_woken() {
         }
     }
 
-    let live = Arc::new(Live::with_shards(1));
+    let live = Arc::new(WaiterIndex::with_shards(1));
     for n in 0..2 {
         let seat = seat(&[Key::token(&n.to_string())]);
         let leaves = Leaves(Arc::clone(&live), Some(Arc::clone(&seat)).into());
@@ -170,7 +170,7 @@ fn no_lock_is_held_while_somebody_is_woken() {
 }
 
 /// Has others leave when it is woken.
-struct Dismiss(Arc<Live>, std::sync::Mutex<Vec<Arc<Seat>>>);
+struct Dismiss(Arc<WaiterIndex>, std::sync::Mutex<Vec<Arc<Waiter>>>);
 
 impl Wake for Dismiss {
     fn wake(self: Arc<Self>) {
@@ -182,9 +182,9 @@ impl Wake for Dismiss {
 /// whichever end they are called.
 #[test]
 fn calling_all_misses_nobody_while_others_leave() {
-    let live = Arc::new(Live::with_shards(1));
+    let live = Arc::new(WaiterIndex::with_shards(1));
     let waiters: Vec<_> = (0..2_000)
-        .map(|n: usize| Waiter::enters(&live, &[Key::token(&n.to_string())]))
+        .map(|n: usize| TestWaiter::enters(&live, &[Key::token(&n.to_string())]))
         .collect();
     let leaving = [100..200, 1_200..1_300];
     for (range, dismisser) in leaving.iter().zip([0, 1_999]) {
@@ -211,9 +211,9 @@ fn a_waker_that_panics_keeps_nobody_from_being_woken() {
         }
     }
 
-    let live = Live::new();
+    let live = WaiterIndex::new();
     let key = Key::subject("s");
-    let waiters: Vec<_> = (0..100).map(|_| Waiter::enters(&live, &[key])).collect();
+    let waiters: Vec<_> = (0..100).map(|_| TestWaiter::enters(&live, &[key])).collect();
     let broken = seat(&[key]);
     broken.wait(&Arc::new(Broken).into());
     live.enter(&broken);
@@ -224,15 +224,15 @@ fn a_waker_that_panics_keeps_nobody_from_being_woken() {
 #[test]
 fn a_crowd_gives_back_the_room_of_those_who_left() {
     let seats: Vec<_> = (0..10_000).map(|_| seat(&[])).collect();
-    let mut watchers = watchers::Watchers::One(Arc::clone(&seats[0]));
+    let mut watchers = waiters_of_key::WaitersOfKey::One(Arc::clone(&seats[0]));
     watchers.add(&seats[0]);
     assert!(
-        matches!(watchers, watchers::Watchers::One(_)),
+        matches!(watchers, waiters_of_key::WaitersOfKey::One(_)),
         "nobody is a crowd by himself"
     );
     seats.iter().for_each(|seat| watchers.add(seat));
     assert!(seats[10..].iter().all(|seat| !watchers.remove(seat)));
-    let watchers::Watchers::Crowd(crowd) = &watchers else {
+    let waiters_of_key::WaitersOfKey::Crowd(crowd) = &watchers else {
         panic!("ten are left");
     };
     assert_eq!(crowd.len(), 10);
@@ -241,6 +241,6 @@ fn a_crowd_gives_back_the_room_of_those_who_left() {
 
 #[test]
 fn is_small() {
-    assert_eq!(size_of::<Seat>(), 64);
-    assert_eq!(size_of::<watchers::Watchers>(), 16);
+    assert_eq!(size_of::<Waiter>(), 64);
+    assert_eq!(size_of::<waiters_of_key::WaitersOfKey>(), 16);
 }

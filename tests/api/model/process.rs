@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tower_revocation::{
-    ApplyError, Credential, EventSink, InstallError, Revocation, RevocationLayer, Snapshot, Unknown, Verdict,
+    ApplyError, Credential, EventSink, InstallError, Revocation, RevocationLayer, RevocationList, Unknown, Verdict,
 };
 
 use super::naive::{Decision, Declined, Limits, List, Naive, Refused};
@@ -44,10 +44,10 @@ impl Process {
             return self.sink.install_none().map_err(declined);
         };
         let half_secs = if list.is_expired { 0 } else { AHEAD };
-        let mut snapshot = Snapshot::builder(self.epoch.at(issued_at * 2)).with_expiry(self.epoch.at(half_secs));
+        let mut snapshot = RevocationList::builder(self.epoch.at(issued_at * 2)).with_expiry(self.epoch.at(half_secs));
         for (number, listed) in &list.entries {
             let entry = match listed.is_block {
-                true => Revocation::of(key(*number)),
+                true => Revocation::block(key(*number)),
                 false => Revocation::cut_off(key(*number)),
             };
             snapshot.push(

@@ -98,7 +98,7 @@ impl Epoch {
         let key = key(statement.key);
         let revocation = match statement.said {
             Said::Reinstate => return Reinstatement::of(key, self.at(statement.at)).into(),
-            Said::Block => Revocation::of(key),
+            Said::Block => Revocation::block(key),
             Said::CutOff => Revocation::cut_off(key),
         };
         let revocation = match statement.at {

@@ -8,19 +8,19 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 
 use crate::model::event::{Effect, Reason};
 use crate::model::key::{Key, KeyKind};
-use crate::model::options::Settings;
-use crate::model::verdict::{Revoked, Source};
+use crate::model::options::LayerOptions;
+use crate::model::verdict::{Revoked, RevokedBy};
 use crate::state::terms::Terms;
-use crate::state::waiters::Live;
+use crate::state::waiters::WaiterIndex;
 
 #[derive(Debug)]
-pub(crate) struct Flight {
-    pub(crate) domain: Domain,
-    pub(crate) settings: Settings,
+pub(crate) struct Enforcer {
+    pub(crate) domain: TrustDomain,
+    pub(crate) settings: LayerOptions,
 }
 
 #[derive(Debug)]
-pub(crate) struct Domain {
+pub(crate) struct TrustDomain {
     pub(crate) store: Store,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Store {
     /// The hint.
     version: AtomicU64,
     writer: Mutex<()>,
-    pub(crate) live: Live,
+    pub(crate) live: WaiterIndex,
 }
 
 /// The key that is revoked.
@@ -39,17 +39,17 @@ pub(crate) fn key() -> Key {
     Key::token("t")
 }
 
-impl Flight {
+impl Enforcer {
     pub(crate) fn new() -> Arc<Self> {
         let store = Store {
             state: AtomicU64::new(0),
             version: AtomicU64::new(0),
             writer: Mutex::new(()),
-            live: Live::with_shards(1),
+            live: WaiterIndex::with_shards(1),
         };
         Arc::new(Self {
-            domain: Domain { store },
-            settings: Settings::default(),
+            domain: TrustDomain { store },
+            settings: LayerOptions::default(),
         })
     }
 
@@ -77,7 +77,7 @@ impl Store {
         (state & 1 == 1 && terms.keys().contains(&key())).then_some(Revoked {
             kind: KeyKind::Token,
             effect: Effect::Block,
-            source: Source::Event,
+            source: RevokedBy::Event,
             reason: Reason::Unspecified,
         })
     }

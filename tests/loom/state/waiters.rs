@@ -2,10 +2,10 @@
 
 #[path = "../../../src/state/waiters/index.rs"]
 pub(crate) mod index;
-#[path = "../../../src/state/waiters/seat.rs"]
-pub(crate) mod seat;
-#[path = "../../../src/state/waiters/watchers.rs"]
-pub(crate) mod watchers;
+#[path = "../../../src/state/waiters/waiter.rs"]
+pub(crate) mod waiter;
+#[path = "../../../src/state/waiters/waiters_of_key.rs"]
+pub(crate) mod waiters_of_key;
 
-pub(crate) use index::Live;
-pub(crate) use seat::Seat;
+pub(crate) use index::WaiterIndex;
+pub(crate) use waiter::Waiter;

@@ -2,6 +2,6 @@
 
 use crate::state::store::Store;
 
-pub(crate) struct Domain {
+pub(crate) struct TrustDomain {
     pub(crate) store: Store,
 }

@@ -6,15 +6,15 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use redb::backends::InMemoryBackend;
 
-use crate::domain::trust_domain::Domain;
-use crate::journal::commit_count::Witness;
-use crate::journal::database::{Book, INCOMPLETE, ISSUED, LOST, NEWEST, PRINT};
-use crate::journal::digest::Print;
-use crate::journal::expiry::{Judge, Tidying};
+use crate::domain::trust_domain::TrustDomain;
+use crate::journal::commit_count::CommitCount;
+use crate::journal::database::{INCOMPLETE, ISSUED, JournalDatabase, LOST, NEWEST, PRINT};
+use crate::journal::digest::ListDigest;
+use crate::journal::expiry::{Expiry, ExpiryRule};
 use crate::journal::request::Item;
 use crate::journal::row::to_row;
 use crate::memory::{Held, Memory};
-use crate::model::key_secrets::Secrets;
+use crate::model::key_secrets::KeySecrets;
 use crate::model::timestamp::Timestamp;
 use crate::universe::{KEYS, KEYS_IN_USE, List, NOW, secs};
 
@@ -71,12 +71,12 @@ impl Pages {
         if let Some(known) = KNOWN.lock().unwrap().get(&question) {
             return *known;
         }
-        let mut tidying = Tidying::default();
+        let mut tidying = Expiry::default();
         if let Some(list) = kept {
             tidying.begin(Arc::new(list.snapshot()));
         }
-        let judge = Judge {
-            domain: &Domain { store: memory.store() },
+        let judge = ExpiryRule {
+            domain: &TrustDomain { store: memory.store() },
             now: secs(NOW),
         };
         let mut book = self.book();
@@ -87,10 +87,11 @@ impl Pages {
     }
 
     /// A database that holds this.
-    fn book(&self) -> Book {
+    fn book(&self) -> JournalDatabase {
         let path = Path::new("in memory");
-        let witness = Witness::new(path, tempfile::tempfile().unwrap());
-        let mut book = Book::create(path, InMemoryBackend::new(), witness, Secrets::in_use(), false).unwrap();
+        let witness = CommitCount::new(path, tempfile::tempfile().unwrap());
+        let mut book =
+            JournalDatabase::create(path, InMemoryBackend::new(), witness, KeySecrets::in_use(), false).unwrap();
         let numbers = [
             (NEWEST, self.newest),
             (ISSUED, self.issued),
@@ -118,13 +119,16 @@ impl Pages {
     }
 
     /// What this database holds, of which the print is that of one of these lists.
-    fn of(book: &Book, lists: impl IntoIterator<Item = List>) -> Self {
+    fn of(book: &JournalDatabase, lists: impl IntoIterator<Item = List>) -> Self {
         let entries = book.entries().unwrap();
         let row = |key| entries.iter().find(|entry| entry.key == key).map(Held::of_entry);
         let second = |at: Timestamp| at.as_unix_secs() as u8;
         let time = |name| book.time(name).unwrap().map(second);
         assert_eq!(book.time(LOST).unwrap(), None, "no database is damaged here");
-        let printed = book.text(PRINT).unwrap().and_then(|bytes| Print::from_bytes(&bytes));
+        let printed = book
+            .text(PRINT)
+            .unwrap()
+            .and_then(|bytes| ListDigest::from_bytes(&bytes));
         Self {
             rows: KEYS_IN_USE.map(row),
             newest: time(NEWEST),
@@ -152,6 +156,6 @@ impl Order {
 }
 
 /// As if its document were what it says.
-fn print(list: &List) -> Print {
-    Print::of(format!("{list:?}").as_bytes())
+fn print(list: &List) -> ListDigest {
+    ListDigest::of(format!("{list:?}").as_bytes())
 }

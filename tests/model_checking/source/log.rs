@@ -15,7 +15,7 @@ struct Log {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Reading {
+struct PendingRead {
     lanes: [Lane; LANES],
 }
 
@@ -39,14 +39,14 @@ enum Action {
 }
 
 impl Model for Log {
-    type State = Reading;
+    type State = PendingRead;
     type Action = Action;
 
-    fn init_states(&self) -> Vec<Reading> {
-        vec![Reading::default()]
+    fn init_states(&self) -> Vec<PendingRead> {
+        vec![PendingRead::default()]
     }
 
-    fn actions(&self, reading: &Reading, actions: &mut Vec<Action>) {
+    fn actions(&self, reading: &PendingRead, actions: &mut Vec<Action>) {
         for (at, lane) in reading.lanes.iter().enumerate() {
             if lane.next < MESSAGES {
                 actions.push(Action::Deliver(at));
@@ -57,7 +57,7 @@ impl Model for Log {
         actions.push(Action::Cut);
     }
 
-    fn next_state(&self, reading: &Reading, action: Action) -> Option<Reading> {
+    fn next_state(&self, reading: &PendingRead, action: Action) -> Option<PendingRead> {
         let mut after = reading.clone();
         match action {
             Action::Deliver(lane) => {
@@ -86,27 +86,30 @@ impl Model for Log {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(NONE_IS_SKIPPED, |_, reading: &Reading| {
+            Property::always(NONE_IS_SKIPPED, |_, reading: &PendingRead| {
                 let is_safe = |lane: &Lane, message: usize| lane.settled[message] || lane.in_hand[message];
                 reading
                     .lanes
                     .iter()
                     .all(|lane| (0..lane.next).all(|message| is_safe(lane, message)))
             }),
-            Property::sometimes("what was settled is not read again", |_, reading: &Reading| {
+            Property::sometimes("what was settled is not read again", |_, reading: &PendingRead| {
                 reading.lanes[0].from == 2 && reading.lanes[1].from == 1
             }),
-            Property::sometimes("what was settled out of turn is read again", |_, reading: &Reading| {
-                reading
-                    .lanes
-                    .iter()
-                    .any(|lane| lane.from == 0 && lane.settled == [false, true, true])
-            }),
+            Property::sometimes(
+                "what was settled out of turn is read again",
+                |_, reading: &PendingRead| {
+                    reading
+                        .lanes
+                        .iter()
+                        .any(|lane| lane.from == 0 && lane.settled == [false, true, true])
+                },
+            ),
         ]
     }
 }
 
-impl Reading {
+impl PendingRead {
     /// A watermark that was told all this since the log was opened.
     fn watermark(&self) -> Watermark {
         let mut watermark = Watermark::default();

@@ -79,7 +79,7 @@ pub(crate) fn left() -> &'static [(&'static str, Vec<u8>)] {
             .expect("it is kept in no other");
         let at = Timestamp::from_unix_secs(10);
         for revocation in [
-            Revocation::of(Key::subject("event")).at(at),
+            Revocation::block(Key::subject("event")).at(at),
             Revocation::cut_off(Key::session("cut")).at(at),
             Revocation::cut_off(Key::everything()).at(at),
         ] {

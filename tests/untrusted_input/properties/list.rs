@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tower_revocation::crl::ListFormat;
-use tower_revocation::{InstallError, Key, Snapshot, Timestamp};
+use tower_revocation::{InstallError, Key, RevocationList, Timestamp};
 
 use super::events::{is_agent, is_ulid};
 use super::registry::{ISSUER, NOW, document, format, keys, payload};
@@ -49,14 +49,14 @@ struct Said {
     tokens: BTreeMap<String, u64>,
 }
 
-fn assert_says(list: &Snapshot, expected: &Said) {
+fn assert_says(list: &RevocationList, expected: &Said) {
     assert_eq!(list.entries(), expected.tokens.len());
     assert_eq!(list.issued_at(), Some(Timestamp::from_unix_secs(expected.issued_at)));
     assert_eq!(list.expires_at(), Some(Timestamp::from_unix_secs(expected.expires_at)));
 }
 
 /// What is listed is refused, whatever older list comes after it; whom an event blocked stays so.
-fn install(list: Snapshot, expected: &Said) {
+fn install(list: RevocationList, expected: &Said) {
     let sink = world::without_list();
     match sink.install(list) {
         // It would block its successors.
@@ -66,7 +66,8 @@ fn install(list: Snapshot, expected: &Said) {
         }
         installed => installed.expect("the first list is taken"),
     }
-    let _ = sink.install(Snapshot::builder(Timestamp::from_unix_secs(expected.issued_at.saturating_sub(1))).build());
+    let _ =
+        sink.install(RevocationList::builder(Timestamp::from_unix_secs(expected.issued_at.saturating_sub(1))).build());
     assert!(sink.install_none().is_err(), "an unsigned answer removes nothing");
     for token in expected.tokens.keys() {
         assert!(world::is_blocked(&sink, Key::token(token)), "{token}");

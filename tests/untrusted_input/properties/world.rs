@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tower_revocation::{
-    Credential, Decode, Disposition, EventSink, Key, Revocation, RevocationLayer, Snapshot, Timestamp, Verdict,
+    Credential, Decode, Disposition, EventSink, Key, Revocation, RevocationLayer, RevocationList, Timestamp, Verdict,
 };
 
 /// A trust domain with an empty list of a long time ago, in which [`MALLORY`] is blocked. It takes lists of any time.
 pub(crate) fn domain() -> EventSink {
     let sink = without_list();
-    sink.install(Snapshot::builder(Timestamp::from_unix_secs(0)).build())
+    sink.install(RevocationList::builder(Timestamp::from_unix_secs(0)).build())
         .expect("the first list is taken");
     sink
 }
@@ -21,7 +21,7 @@ pub(crate) fn domain() -> EventSink {
 pub(crate) fn without_list() -> EventSink {
     let (layer, sink) = RevocationLayer::pair(());
     drop(layer.with_leeway(Duration::from_secs(1_000 * 365 * 24 * 60 * 60)));
-    sink.apply(Revocation::of(mallory())).expect("there is room");
+    sink.apply(Revocation::block(mallory())).expect("there is room");
     sink
 }
 

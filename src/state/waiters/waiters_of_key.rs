@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::state::waiters::seat::Seat;
+use crate::state::waiters::waiter::Waiter;
 
 /// Who waits for one key: nearly always one, but all of an agent's streams may.
 #[derive(Debug)]
@@ -12,13 +12,13 @@ use crate::state::waiters::seat::Seat;
     clippy::box_collection,
     reason = "one of these stands for each key that is waited for: it has to be small"
 )]
-pub(crate) enum Watchers {
+pub(crate) enum WaitersOfKey {
     Crowd(Box<HashSet<ByAddress>>),
-    One(Arc<Seat>),
+    One(Arc<Waiter>),
 }
 
-impl Watchers {
-    pub(crate) fn add(&mut self, seat: &Arc<Seat>) {
+impl WaitersOfKey {
+    pub(crate) fn add(&mut self, seat: &Arc<Waiter>) {
         match self {
             Self::One(first) if Arc::ptr_eq(first, seat) => {}
             Self::One(first) => {
@@ -32,7 +32,7 @@ impl Watchers {
     }
 
     /// Takes `seat` out. Says whether nobody is left.
-    pub(crate) fn remove(&mut self, seat: &Arc<Seat>) -> bool {
+    pub(crate) fn remove(&mut self, seat: &Arc<Waiter>) -> bool {
         match self {
             Self::One(only) => Arc::ptr_eq(only, seat),
             Self::Crowd(crowd) => {
@@ -45,7 +45,7 @@ impl Watchers {
         }
     }
 
-    pub(crate) fn each(&self, mut visit: impl FnMut(&Seat)) {
+    pub(crate) fn each(&self, mut visit: impl FnMut(&Waiter)) {
         match self {
             Self::One(only) => visit(only),
             Self::Crowd(crowd) => crowd.iter().for_each(|seat| visit(&seat.0)),
@@ -55,7 +55,7 @@ impl Watchers {
 
 /// A seat that is told from others by where it lies.
 #[derive(Debug)]
-pub(crate) struct ByAddress(Arc<Seat>);
+pub(crate) struct ByAddress(Arc<Waiter>);
 
 impl PartialEq for ByAddress {
     fn eq(&self, other: &Self) -> bool {

@@ -7,12 +7,12 @@ use crate::state::sync::AtomicWaker;
 use crate::state::terms::Terms;
 
 /// Where one piece of work waits to be called.
-pub(crate) struct Seat {
+pub(crate) struct Waiter {
     waker: AtomicWaker,
     terms: Terms,
 }
 
-impl Seat {
+impl Waiter {
     pub(crate) fn new(terms: Terms) -> Self {
         Self {
             waker: AtomicWaker::new(),
@@ -38,9 +38,9 @@ impl Seat {
     }
 }
 
-impl fmt::Debug for Seat {
+impl fmt::Debug for Waiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seat")
+        f.debug_struct("Waiter")
             .field("terms", &self.terms)
             .finish_non_exhaustive()
     }
