@@ -50,7 +50,7 @@ impl EventSink {
     /// With a journal (feature `journal`) it returns when the event is durable as well: it blocks for a write to disk, so
     /// tasks use [`apply_async`](Self::apply_async). The event is in force before that, and stays so if the write fails.
     ///
-    /// Costs some hundred nanoseconds, whatever the size of the overlay, and a wake for each piece of work in enforcer that it
+    /// Costs some hundred nanoseconds, whatever the size of the overlay, and a wake for each piece of work in flight that it
     /// ends, on this thread; an event for everything looks at all work that waits. Every ten minutes, and every second
     /// where room is short, one call looks through all of the overlay for what may be forgotten.
     ///
@@ -150,7 +150,7 @@ impl EventSink {
     /// Events keep their say: an overlay entry yields only where the list carries the same key. A list of the same
     /// second as the installed one is joined with it, since nobody can tell which is newer.
     ///
-    /// Takes time proportional to the overlay and, unless the list is empty, to the work in enforcer that waits; with a list of
+    /// Takes time proportional to the overlay and, unless the list is empty, to the work in flight that waits; with a list of
     /// the same second also to both lists. The replaced list is freed before this returns.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ use crate::model::timestamp::Timestamp;
 /// the agent. In any other shape it is an error. (The proxy ignores some of these; a message that says `revoked` and
 /// cannot be understood should be seen by somebody.)
 ///
-/// The agent is revoked by DID ([`Key::subject`]), as of `timestampUtc`. ReadMembers that do not matter may be missing or
+/// The agent is revoked by DID ([`Key::subject`]), as of `timestampUtc`. Members that do not matter may be missing or
 /// malformed, `timestampUtc` too: the revocation then takes effect upon arrival. Blanks around a DID are cut off. Where
 /// a member is stated twice, the last counts, as to the JavaScript that reads the same queue.
 ///

@@ -23,12 +23,12 @@ impl Enforcer {
         match self.settings.enforcement {
             Enforcement::Enforce => {
                 self.domain.counters.cut();
-                tracing::debug!(%kind, effect, source, "work in enforcer ended");
+                tracing::debug!(%kind, effect, source, "work in flight ended");
                 Some(why)
             }
             Enforcement::Observe => {
                 self.domain.counters.would_cut();
-                tracing::info!(%kind, effect, source, "work in enforcer would be ended");
+                tracing::info!(%kind, effect, source, "work in flight would be ended");
                 None
             }
         }

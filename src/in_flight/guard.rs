@@ -50,7 +50,7 @@ use crate::model::verdict::Revoked;
 ///
 /// A cheap clone. Which revocations count is the layer's to say
 /// ([`RevocationLayer::with_reach`](crate::RevocationLayer::with_reach)). All clones together count as one piece of work in
-/// enforcer.
+/// flight.
 #[derive(Clone, Debug)]
 pub struct RevocationGuard(Option<Arc<Guarded>>);
 

@@ -154,7 +154,7 @@ impl<I, R> RevocationLayer<I, R> {
         self
     }
 
-    /// Which revocations of a kind of key reach work in enforcer. Defaults to [`Reach::UnlessSuperseded`] for each kind: a
+    /// Which revocations of a kind of key reach work in flight. Defaults to [`Reach::UnlessSuperseded`] for each kind: a
     /// rotation cuts nothing.
     #[must_use]
     pub const fn with_reach(mut self, kind: KeyKind, reach: Reach) -> Self {

@@ -83,7 +83,7 @@ pub fn revocation(at: Timestamp) -> Revocation {
     Revocation::cut_off(key()).at(at)
 }
 
-/// The key. KeySecrets of the process go into it, so that it is not made before a journal could bring them.
+/// The key. Secrets of the process go into it, so that it is not made before a journal could bring them.
 pub(crate) fn key() -> Key {
     Key::named("tower-revocation", "canary")
 }

@@ -1,4 +1,4 @@
-//! ListPolicy and key sets that no registry signs.
+//! Lists and key sets that no registry signs.
 
 use std::time::Duration;
 

@@ -157,5 +157,5 @@ impl Fault {
     }
 }
 
-/// ListPolicy are fetched every second.
+/// Lists are fetched every second.
 const NO_LIST: Duration = Duration::from_millis(2_500);

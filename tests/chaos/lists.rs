@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::wall_clock;
 
-/// ListPolicy that the registry signed and the gateway may have got.
+/// Lists that the registry signed and the gateway may have got.
 #[derive(Default)]
 pub(crate) struct ListPolicy {
     /// Which tokens all lists of one second carry.
@@ -113,7 +113,7 @@ const AHEAD: i64 = 5;
 /// How long a list is served from the cache: long enough that events matter.
 const CACHED: Duration = Duration::from_secs(6);
 
-/// ListPolicy expire after 390 s.
+/// Lists expire after 390 s.
 const UNEXPIRED: Duration = Duration::from_secs(200);
 
 /// Of how many seconds it is remembered what their lists carried.

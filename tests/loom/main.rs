@@ -2,7 +2,7 @@
 //! view that is mixed or of yesterday, and no stream is left open.
 //!
 //! The files under test are the crate's own, compiled once more with loom's lock, waker and a pointer of loom's in place of the
-//! real ones ([`sync`]; the waker is loom's own model of one) and, for streams, a small stand-in for the store ([`enforcer`]). loom then runs each model in every order that the memory
+//! real ones ([`sync`]; the waker is loom's own model of one) and, for streams, a small stand-in for the store ([`in_flight::enforcer`]). loom then runs each model in every order that the memory
 //! model allows, up to a bound on preemptions. A wake-up that gets lost leaves a model's thread waiting for ever, which loom
 //! reports as a deadlock. (The files' unit tests come along, and run twice.)
 

@@ -11,11 +11,11 @@
 //! Whatever decides something is the crate's own code, compiled once more into this program. The model calls it and looks at what
 //! came of it; since that is always the same, it is called once for each thing that can be asked:
 //!
-//! - [`memory`] is what is in force, as a value. A real `Store` is made of it, with overlay, marks, list and what is known of earlier
-//!   lists, and does what is to be done: `merge_to_keep`, `install` (by `admission::admit`), `install_kept`, `lose`, `decide`;
+//! - [`memory`] is what is in force, as a value. A real `Store` is made of it, with overlay, states of keys, list and what is known of earlier
+//!   lists, and does what is to be done: `merge_to_keep`, `install` (by `accept::accept_list`), `install_kept`, `set_needs_list`, `decide`;
 //!   `Step::Forget` is run by a real `State`.
 //! - [`journal::disk`] is what the database holds, as a value. A real database in memory is made of it, and written by
-//!   `order::Item::put` in one commit of a `JournalDatabase`; what may go is told by the `ExpiryRule` and the `Expiry` of `sweep.rs`.
+//!   `request::Item::put` in one commit of a `JournalDatabase`; what may go is told by the `ExpiryRule` and the `Expiry` of `expiry.rs`.
 //!
 //! # What is modelled
 //!
@@ -44,7 +44,7 @@
 //!   over happens at any moment, by the wall clock and the monotonic one at once.
 //! - A journal that is lost, damage to anything but the kept list, keys that nobody knows, reasons other than the default one, several events in one message,
 //!   hosts that install lists by themselves, confirmations (`304`), and more than one replica.
-//! - From where a log is read after a restart (`source/since.rs`): by time, so that the list has to say what came before. After a cut
+//! - From where a log is read after a restart (`source/driver/since.rs`): by time, so that the list has to say what came before. After a cut
 //!   it is read from a position, which has a [model of its own](source).
 //! - Threads: two calls to one store are one after the other, as its lock has it. `tests/loom` has the rest.
 

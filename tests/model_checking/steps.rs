@@ -15,7 +15,7 @@ impl Handover {
             Action::Deliver(message) => self.deliver(world, message),
             Action::Tell(message) => self.tell(world, message),
             Action::TellInVain(message) => world.messages[message].hand = InHand::Nothing,
-            // `RequestQueue::judged` of `source/settle.rs`. A feed that is told so goes for a list; the model fetches any at any time.
+            // `RequestQueue::judged` of `source/driver/settle.rs`. A feed that is told so goes for a list; the model fetches any at any time.
             Action::GiveUp(message) => {
                 let may = self.universe.gives_up;
                 world.messages[message].hand = if may {
@@ -91,7 +91,7 @@ impl Handover {
         changed.looked_at().after(Deed::Hear(saying))
     }
 
-    /// `acknowledged` and `put_aside` of `source/settle.rs`. A dead letter is stored before the broker is told.
+    /// `acknowledged` and `put_aside` of `source/driver/settle.rs`. A dead letter is stored before the broker is told.
     fn tell(&self, world: &mut World, message: usize) {
         let letter = &mut world.messages[message];
         world.ledger.is_early |= letter.hand == InHand::Waits;
@@ -105,7 +105,7 @@ impl Handover {
         }
     }
 
-    /// `JournalWriter::write` of `journal/clerk.rs`: all orders in one commit, and with them when the installed list was issued.
+    /// `JournalWriter::write` of `journal/writer.rs`: all orders in one commit, and with them when the installed list was issued.
     fn write(&self, world: &mut World) {
         let process = &world.process;
         let mut orders = Vec::new();
@@ -140,7 +140,7 @@ impl Handover {
         }
     }
 
-    /// The rest of `JournalWriter::write`, and what those do who waited: `ListPolicy::keep` of `journal/lists.rs`, `RequestQueue::settle`.
+    /// The rest of `JournalWriter::write`, and what those do who waited: `ListFile::keep` of `journal/list_file.rs`, `RequestQueue::settle`.
     fn answer(&self, world: &mut World, is_durable: bool) {
         for letter in &mut world.messages {
             if letter.hand == InHand::Waits {
@@ -173,7 +173,7 @@ impl Handover {
         }
     }
 
-    /// `Poller::install` of `crl/poll.rs`, `Poller::keep` of `crl/keeping.rs`, and how `ListPolicy::keep` begins.
+    /// `Poller::install` of `crl/poller.rs`, `Poller::keep` of `crl/persist.rs`, and how `ListFile::keep` begins.
     fn fetch(&self, world: &mut World, list: Option<usize>) {
         let process = &mut world.process;
         let offered = list.map_or(List::UNSIGNED, |list| self.universe.lists[list]);
@@ -189,7 +189,7 @@ impl Handover {
         };
         world.ledger.installed(self.universe, list, &memory);
         if !is_as_offered {
-            // `ListPolicy::persist_incomplete`: what is kept may say it all.
+            // `ListFile::persist_incomplete`: what is kept may say it all.
             let kept = world.disk.file.map(|file| self.universe.lists[file]);
             if kept != process.memory.list {
                 process.incomplete = offered.issued_at;
@@ -237,7 +237,7 @@ impl Handover {
         changed.looked_at().after(Deed::Install(offered))
     }
 
-    /// `ListPolicy::write` of `journal/lists.rs`: the file first, by a rename.
+    /// `ListFile::write` of `journal/list_file.rs`: the file first, by a rename.
     fn write_file(&self, world: &mut World) {
         let Keeping::ToFile(list) = world.process.keeping else {
             unreachable!("nothing is to be written");
@@ -251,7 +251,7 @@ impl Handover {
         ledger.newest_in_file = ledger.newest_in_file.max(issued_at);
     }
 
-    /// `JournalWriter::tidy` of `journal/clerk.rs`: as a list is kept, and now and then.
+    /// `JournalWriter::tidy` of `journal/writer.rs`: as a list is kept, and now and then.
     fn sweep(&self, world: &mut World) {
         let process = &world.process;
         let kept = match self.has(Bug::SweepsByInstalled) {
@@ -331,7 +331,7 @@ impl Handover {
         world.ledger.settle(self.universe, &world.process.memory, None);
     }
 
-    /// `ListPolicy::kept` of `journal/lists.rs` finds out. One of which its file alone told is known by nobody any more.
+    /// `ListFile::kept` of `journal/list_file.rs` finds out. One of which its file alone told is known by nobody any more.
     fn lose_list(&self, world: &mut World) {
         world.disk.file = None;
         let newest = world.disk.pages.newest.unwrap_or_default();
@@ -339,7 +339,7 @@ impl Handover {
         (ledger.newest, ledger.newest_on_disk, ledger.newest_in_file) = (newest, newest, newest);
     }
 
-    /// `restore` and `put_in_force` of `crl/restore.rs`, and `ListPolicy::restored`.
+    /// `restore` and `put_in_force` of `crl/restore.rs`, and `ListFile::restored`.
     fn restore(&self, world: &mut World) {
         let process = &mut world.process;
         process.is_restored = true;

@@ -39,7 +39,7 @@ pub(crate) enum Ending {
     Ignored,
 }
 
-/// `source/settle.rs`: what becomes of a delivery.
+/// `source/driver/settle.rs`: what becomes of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum InHand {
     Nothing,
@@ -58,21 +58,21 @@ pub(crate) struct Process {
     /// Whether the poller has looked for what an earlier process kept (`Poller::restore`). It fetches nothing before.
     pub(crate) is_restored: bool,
     pub(crate) keeping: Keeping,
-    /// The order that the restored list gave of which the database knew nothing (`ListPolicy::restored`), until it is written.
+    /// The order that the restored list gave of which the database knew nothing (`ListFile::restored`), until it is written.
     pub(crate) relisting: Option<usize>,
     /// The order of `persist_incomplete`, until it is written.
     pub(crate) incomplete: Option<u8>,
-    /// `Known` of `journal/lists.rs`: when the kept list was issued, or any other that was installed; and which it is.
+    /// `Known` of `journal/list_file.rs`: when the kept list was issued, or any other that was installed; and which it is.
     pub(crate) known_issued_at: Option<u8>,
     pub(crate) known_list: Option<usize>,
     /// And: the list that an earlier process kept and this one has not restored; and whether all is known with it.
     pub(crate) missed: Option<(u8, Option<List>)>,
     pub(crate) is_all: bool,
-    /// `Expiry` of `journal/sweep.rs`: the list that is kept.
+    /// `Expiry` of `journal/expiry.rs`: the list that is kept.
     pub(crate) tidies_by: Option<List>,
 }
 
-/// `ListPolicy::keep` of `journal/lists.rs`. One at a time.
+/// `ListFile::keep` of `journal/list_file.rs`. One at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Keeping {
     Nothing,

@@ -9,7 +9,7 @@
 //! | a heartbeat | neither: it is none |
 //! | an answer of Cloudflare's | neither: it makes no sense |
 //!
-//! ListPolicy and tokens are also tested where their readers are, in `tests/api`.
+//! Lists and tokens are also tested where their readers are, in `tests/api`.
 
 use std::convert::Infallible;
 

@@ -102,7 +102,7 @@ fn limits() -> impl Strategy<Value = Limits> {
     })
 }
 
-/// ListPolicy of a few seconds: older ones, newer ones, of the same second, shrunk ones, one from the future.
+/// Lists of a few seconds: older ones, newer ones, of the same second, shrunk ones, one from the future.
 pub(crate) fn lists() -> impl Strategy<Value = List> {
     let entry = (any::<bool>(), 0..7_u64, any::<bool>()).prop_map(|(is_block, at_secs, withdraws)| Listed {
         is_block,

@@ -46,7 +46,7 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// ListPolicy as the registry signs them: tokens that were revoked a second before.
+/// Lists as the registry signs them: tokens that were revoked a second before.
 fn lists() -> impl Strategy<Value = List> {
     let tokens = proptest::sample::subsequence(vec![2, 3], 0..=2);
     (1..7_u64, tokens).prop_map(|(issued_at, tokens)| {

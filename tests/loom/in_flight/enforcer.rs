@@ -1,5 +1,5 @@
 //! Stands in for the store: one key is revoked at some time, for good, and its event concerns whoever waits for it. It publishes
-//! and calls in the order that `src/store.rs` does.
+//! and calls in the order that `src/state/store.rs` does.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! A log in two lanes that is read from a position: whatever is not settled when it is cut is read again.
 //!
-//! The crate's own `Watermark` says from where. The order in which it is told is that of `source/feed.rs`: told of what is
+//! The crate's own `Watermark` says from where. The order in which it is told is that of `source/driver/run.rs`: told of what is
 //! delivered, lane by lane in the order of the log, and of what is settled, in any order; asked when the log is opened again, which
 //! drops all that was in hand. How a log is opened after a restart, by time, is not in the model.
 
