@@ -50,7 +50,7 @@ fn batch(criterion: &mut Criterion) {
                 growing::<Ours>(overlay, WARM_UP, batches as usize, BATCH, |peer, from| {
                     let batch = new[from..from + BATCH].iter();
                     let batch = batch.map(|subject| Revocation::block(Key::subject(subject)));
-                    peer.0.apply_all(batch).expect("there is room");
+                    let _ = peer.0.apply_all(batch).expect("there is room");
                 })
             });
         });

@@ -64,8 +64,8 @@ impl Ours {
     fn new() -> Self {
         let directory = directory();
         let journal = Journal::open(directory.path()).expect("a journal");
-        let (layer, sink) = RevocationLayer::pair(|_: &()| None::<Credential>);
-        drop(layer.with_lists(ListPolicy::NotUsed));
+        let (_layer, sink) = RevocationLayer::pair(|_: &()| None::<Credential>);
+        sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
         sink.keep_in(journal).expect("it is kept");
         Self {
             sink,
@@ -77,7 +77,11 @@ impl Ours {
         let from = self.held();
         let took = spread(events, callers, |number| {
             let key = Key::token(&format!("{}", from + number));
-            self.sink.apply(Revocation::block(key)).expect("it is kept");
+            self.sink
+                .apply(Revocation::block(key))
+                .expect("it is kept")
+                .wait()
+                .expect("it is kept");
         });
         self.check(from, events);
         took
@@ -92,7 +96,12 @@ impl Ours {
         let caller = async |caller: u64| {
             for number in (caller..events).step_by(usize::try_from(callers).expect("few")) {
                 let key = Key::token(&format!("{}", from + number));
-                self.sink.apply_async(Revocation::block(key)).await.expect("it is kept");
+                self.sink
+                    .apply(Revocation::block(key))
+                    .expect("there is room")
+                    .durable()
+                    .await
+                    .expect("it is kept");
             }
         };
         let started = Instant::now();

@@ -13,7 +13,7 @@ use http::Request;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::{Layer, Service};
 use tower_revocation::metrics::Exporter;
-use tower_revocation::{Credential, Key, Revocation, RevocationLayer, RevocationList, Timestamp, identify};
+use tower_revocation::{Applied, Credential, Key, Revocation, RevocationLayer, RevocationList, Timestamp, identify};
 
 /// A request: counted as ever; the same with an exporter and a recorder; and what one would hand-roll, the facade's macro in a
 /// layer around it.
@@ -85,7 +85,8 @@ fn event(criterion: &mut Criterion) {
             bencher.iter(|| {
                 at = (at + 1) % ids.len();
                 let event = Revocation::block(Key::subject(&ids[at])).at(Timestamp::now());
-                metrics::with_local_recorder(&recorder, || sink.apply(event)).expect("there is room");
+                metrics::with_local_recorder(&recorder, || sink.apply(event).and_then(Applied::wait))
+                    .expect("there is room");
             });
         });
     };

@@ -19,15 +19,16 @@ use tower_revocation::{Credential, Key, Revocation, RevocationLayer, RevocationL
 #[expect(clippy::print_stdout, reason = "figures are what it is for")]
 fn main() -> Result<(), Box<dyn Error>> {
     let entries: usize = std::env::args().nth(1).map_or(Ok(1_000_000), |count| count.parse())?;
-    let (layer, sink) = RevocationLayer::pair(|_: &()| Credential::new());
+    let (_layer, sink) = RevocationLayer::pair(|_: &()| Credential::new());
     let capacity = std::num::NonZeroUsize::new(entries + 2).ok_or("too many")?;
-    let _layer = layer.with_capacity(capacity);
+    sink.configure(|config| config.with_capacity(capacity));
 
     let before = resident("VmRSS")?;
-    sink.apply_all((0..entries).map(|i| Revocation::block(Key::subject(&format!("agent {i}")))))?;
+    sink.apply_all((0..entries).map(|i| Revocation::block(Key::subject(&format!("agent {i}")))))?
+        .wait()?;
     // Another event, so that the state that readers do not see has caught up as well.
-    sink.apply(Revocation::block(Key::subject("another")))?;
-    sink.apply(Revocation::block(Key::subject("and another")))?;
+    sink.apply(Revocation::block(Key::subject("another")))?.wait()?;
+    sink.apply(Revocation::block(Key::subject("and another")))?.wait()?;
     let overlay = resident("VmRSS")? - before;
     println!(
         "overlay   {:>6.1} bytes an entry, resident",

@@ -28,7 +28,7 @@ use tower::service_fn;
 use tower_revocation::crl::Poller;
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::journal::Journal;
-use tower_revocation::{Credential, EventSink, Key, Revocation, RevocationLayer, Verdict};
+use tower_revocation::{Credential, DomainConfig, EventSink, Key, Revocation, RevocationLayer, Verdict};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -74,7 +74,8 @@ async fn fill(directory: &Path, entries: usize) -> Result<(), Failure> {
     let sink = sink(Journal::open(directory)?, entries)?;
     for batch in 0..entries.div_ceil(BATCH) {
         let numbers = batch * BATCH..((batch + 1) * BATCH).min(entries);
-        sink.apply_all(numbers.map(|number| Revocation::block(subject(number))))?;
+        sink.apply_all(numbers.map(|number| Revocation::block(subject(number))))?
+            .wait()?;
     }
     let told = started.elapsed();
     let poller = poller(
@@ -125,8 +126,9 @@ fn start(directory: &Path, entries: usize) -> Result<(), Failure> {
 }
 
 fn sink(journal: Journal, entries: usize) -> Result<EventSink, Failure> {
-    let (layer, sink) = RevocationLayer::pair(|_: &()| None::<Credential>);
-    drop(layer.with_capacity(NonZeroUsize::new(entries).ok_or("at least one entry")?));
+    let capacity = NonZeroUsize::new(entries).ok_or("at least one entry")?;
+    let config = DomainConfig::new().with_capacity(capacity);
+    let (_, sink) = RevocationLayer::pair_with(config, |_: &()| None::<Credential>);
     sink.keep_in(journal)?;
     Ok(sink)
 }

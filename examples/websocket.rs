@@ -23,17 +23,17 @@ use tokio::net::TcpListener;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tower_revocation::{
-    Credential, EventSink, GuardExtension, Key, ListPolicy, Revocation, RevocationGuard, RevocationLayer, identify,
+    Applied, Credential, DomainConfig, EventSink, GuardExtension, Key, ListPolicy, Revocation, RevocationGuard,
+    RevocationLayer, identify,
 };
 
 /// The application: `GET /chat` with a header `session`, and `POST /logout/{session}`.
 pub fn app() -> Router {
     let by_session = identify::extension_with(|session: &Session| Credential::from(Key::session(&session.0)));
-    let (revocation, sink) = RevocationLayer::pair(by_session);
     // Sessions live and end within this process: there is no list of those that ended elsewhere.
-    let revocation = revocation
-        .with_lists(ListPolicy::NotUsed)
-        .with_guard_extension(GuardExtension::Insert);
+    let config = DomainConfig::new().with_lists(ListPolicy::NotUsed);
+    let (revocation, sink) = RevocationLayer::pair_with(config, by_session);
+    let revocation = revocation.with_guard_extension(GuardExtension::Insert);
     Router::new()
         .route("/chat", any(chat))
         .layer(revocation)
@@ -56,7 +56,10 @@ async fn authenticate(mut request: Request, next: Next) -> Result<Response, Stat
 }
 
 async fn log_out(State(sink): State<EventSink>, Path(session): Path<String>) -> StatusCode {
-    match sink.apply(Revocation::block(Key::session(&session))) {
+    match sink
+        .apply(Revocation::block(Key::session(&session)))
+        .and_then(Applied::wait)
+    {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
     }

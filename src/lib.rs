@@ -31,12 +31,15 @@ mod state;
 mod model;
 mod common;
 
+pub use domain::applied::Applied;
+pub use domain::ingested::Ingested;
 pub use identify::Identify;
 pub use in_flight::guard::RevocationGuard;
 pub use middleware::{ResponseFuture, RevocationLayer, RevocationService};
 pub use model::canary::{self, Canary};
 pub use model::credential::{Credential, Identity};
 pub use model::decode::{Decode, DecodeError, Decoded, Disposition};
+pub use model::domain_config::*;
 pub use model::event::{Effect, Event, Reason, Reinstatement, Revocation};
 pub use model::key::{Key, KeyKind};
 pub use model::options::{Anonymous, Cut, Enforcement, GuardExtension, Running, StatusExtension, Unreadable};

@@ -69,15 +69,17 @@ fn did(random: &mut Rng) -> String {
 
 /// A sink with a list of `snapshot` tokens under an overlay of `overlay` subjects.
 pub fn sink(snapshot: usize, overlay: usize) -> EventSink {
-    let (layer, sink) = RevocationLayer::pair(|_: &()| Credential::new());
+    let (_layer, sink) = RevocationLayer::pair(|_: &()| Credential::new());
     let capacity = std::num::NonZeroUsize::new(100_000_000).expect("not zero");
-    drop(layer.with_capacity(capacity));
+    sink.configure(|config| config.with_capacity(capacity));
     let mut list = RevocationList::builder(Timestamp::now()).with_capacity(tower_revocation::KeyKind::Token, snapshot);
     for token in tokens(LIST, snapshot) {
         list.push(&Revocation::block(Key::token(&token)));
     }
     sink.install(list.build()).expect("the first list");
     sink.apply_all(subjects(EVENTS, overlay).map(|subject| Revocation::block(Key::subject(&subject))))
+        .expect("there is room")
+        .wait()
         .expect("there is room");
     sink
 }

@@ -42,7 +42,7 @@ impl Peer for Ours {
 
     fn revoke(&self, id: String) {
         let revocation = tower_revocation::Revocation::block(tower_revocation::Key::subject(&id));
-        self.0.apply(revocation).expect("there is room");
+        let _ = self.0.apply(revocation).expect("there is room");
     }
 }
 

@@ -71,7 +71,7 @@ async fn take_in(
         Ok(message) => message,
         Err(rejection) => return (rejection.status(), Json(json!({ "error": rejection.body_text() }))).into_response(),
     };
-    let disposition = sink.ingest_async(&events, &message).await;
+    let disposition = sink.ingest(&events, &message).durable().await;
     let status = match disposition {
         Disposition::Applied | Disposition::Ignored(_) => StatusCode::OK,
         Disposition::Retry(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -48,7 +48,9 @@ use tower_revocation::format::canary;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::journal::Journal;
 use tower_revocation::probe::Need;
-use tower_revocation::{Anonymous, Canary, EventSink, FeedState, GuardExtension, RevocationLayer, identify};
+use tower_revocation::{
+    Anonymous, Canary, DomainConfig, EventSink, FeedState, GuardExtension, RevocationLayer, identify,
+};
 
 use crate::auth::{Agent, Authenticator};
 use crate::base::Base;
@@ -135,19 +137,19 @@ async fn run(config: Config) -> Result<(), Failure> {
     };
 
     let (record, to_time) = Record::new(embedded.clone());
-    let (layer, sink) = RevocationLayer::pair(identify::extension::<Agent>());
-    let layer = layer
+    let mut domain = DomainConfig::new()
         .with_stale_policy(config.stale.into())
-        .with_max_age(config.max_age)
+        .with_max_age(config.max_age);
+    if let Some(every) = config.canary() {
+        domain = domain.with_canary(Canary::every(every));
+    }
+    let (layer, sink) = RevocationLayer::pair_with(domain, identify::extension::<Agent>());
+    let layer = layer
         .with_response(AsUpstream(record.clone()))
         // Authentication comes first. Should somebody ever turn the two around, everybody notices.
         .with_anonymous(Anonymous::Challenge)
         // For tunnels, which outlive the response that opens them.
         .with_guard_extension(GuardExtension::Insert);
-    let layer = match config.canary() {
-        Some(every) => layer.with_canary(Canary::every(every)),
-        None => layer,
-    };
     // Before anything is counted.
     let metrics = Metrics::install(&sink)?;
     if let Some(journal) = journal {

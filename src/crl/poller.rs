@@ -255,7 +255,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             }
         }
         // An expired list can't be confirmed: the whole of the newest is wanted then.
-        let is_current = self.sink.may_confirm();
+        let is_current = self.sink.domain().store.may_confirm(Timestamp::now());
         let validator = self.validator.as_ref().filter(|_| is_current);
         let is_conditional = validator.is_some();
         match get(&mut self.client, &self.list_uri, validator, self.limits).await? {
@@ -329,7 +329,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             let outcome = format
                 .read_list(&body, &keys, now)
                 .map_err(PollProblem::List)
-                .and_then(|list| sink.admit(list).map_err(PollProblem::Install));
+                .and_then(|list| sink.domain().accept_list(list).map_err(PollProblem::Install));
             (body, outcome)
         };
         spawn_blocking(read_and_install)

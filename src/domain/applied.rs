@@ -1,18 +1,26 @@
 //! Events on their way to becoming durable.
 
+use std::fmt;
+
 use crate::domain::persistence::{Durable, NotKept};
 use crate::state::accept::ApplyError;
 
-/// Events that are in force as far as they were not refused, and have to become durable if there is a journal.
-#[must_use]
-pub(crate) struct Pending {
+/// Stands for events that are in force, and that become durable if there is a journal. Made by
+/// [`EventSink::apply`](crate::EventSink::apply).
+///
+/// Without a journal there is nothing to wait for, and both ways of waiting return at once. With one, an event that was not
+/// waited for is in force and may be forgotten by a restart: do not acknowledge its message before that.
+///
+/// Dropping it withdraws nothing.
+#[must_use = "with a journal, events may be forgotten by a restart until `durable` or `wait` has returned"]
+pub struct Applied {
     merged: Result<(), ApplyError>,
-    ticket: Option<Durable>,
+    durable: Option<Durable>,
 }
 
-impl Pending {
-    pub(crate) const fn new(merged: Result<(), ApplyError>, ticket: Option<Durable>) -> Self {
-        Self { merged, ticket }
+impl Applied {
+    pub(crate) const fn new(merged: Result<(), ApplyError>, durable: Option<Durable>) -> Self {
+        Self { merged, durable }
     }
 
     /// There is nothing to wait for.
@@ -21,18 +29,53 @@ impl Pending {
         Self::new(Ok(()), None)
     }
 
-    /// Waits on this thread.
-    pub(crate) fn wait(self) -> Result<(), ApplyError> {
-        and(self.merged, self.ticket.map_or(Ok(()), Durable::wait))
+    /// Fails at once if some of the events are not in force.
+    pub(crate) fn in_force(self) -> Result<Self, ApplyError> {
+        match self.merged {
+            Ok(()) => Ok(self),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Waits as a task.
-    pub(crate) async fn durable(self) -> Result<(), ApplyError> {
-        let kept = match self.ticket {
-            Some(ticket) => ticket.answer().await,
+    /// Waits on this thread until the events are durable, or until the disk is taken to hang (10 seconds).
+    ///
+    /// Blocks for a write to disk if there is a journal: tasks use [`durable`](Self::durable).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ApplyError::NotDurable`] if the journal could not keep them. They are in force all the same.
+    pub fn wait(self) -> Result<(), ApplyError> {
+        and(self.merged, self.durable.map_or(Ok(()), Durable::wait))
+    }
+
+    /// Waits as a task until the events are durable, or until the disk is taken to hang (10 seconds). Those that wait at the
+    /// same time share one write.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ApplyError::NotDurable`] if the journal could not keep them. They are in force all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws nothing.
+    ///
+    /// # Panics
+    ///
+    /// Panics with a journal outside a tokio runtime with its clock enabled.
+    pub async fn durable(self) -> Result<(), ApplyError> {
+        let kept = match self.durable {
+            Some(durable) => durable.answer().await,
             None => Ok(()),
         };
         and(self.merged, kept)
+    }
+}
+
+impl fmt::Debug for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Applied")
+            .field("is_waiting", &self.durable.is_some())
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use crate::model::policy::{Policy, StalePolicy};
+use crate::model::domain_config::DomainConfig;
+use crate::model::policy::StalePolicy;
 use crate::model::verdict::Freshness;
 use crate::status::{Concern, ConcernCode, FeedState, PollStatus, Status};
 
 /// What is not as it should be, the gravest first. Pure: everything it tells of is in the status.
-pub(crate) fn concerns(status: &Status, policy: &Policy, needs_list: bool) -> Vec<Concern> {
+pub(crate) fn concerns(status: &Status, policy: &DomainConfig, needs_list: bool) -> Vec<Concern> {
     let all = [
         list(status, policy, needs_list),
         signing_keys(status),
@@ -22,7 +23,7 @@ pub(crate) fn concerns(status: &Status, policy: &Policy, needs_list: bool) -> Ve
     concerns
 }
 
-fn list(status: &Status, policy: &Policy, needs_list: bool) -> Option<Concern> {
+fn list(status: &Status, policy: &DomainConfig, needs_list: bool) -> Option<Concern> {
     let (poll, consequence) = (Failing(&status.poll), consequence(policy.stale));
     if needs_list {
         return concern(

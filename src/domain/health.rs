@@ -70,8 +70,6 @@ impl PollHealth {
 /// What came of canaries.
 #[derive(Debug, Default)]
 pub(crate) struct CanaryHealth {
-    /// What the host expects, if it expects any.
-    pub(crate) terms: Option<Canary>,
     /// With when the issuer revoked it, by its clock.
     newest: Option<(Timestamp, Dated)>,
 }
@@ -99,17 +97,17 @@ impl CanaryHealth {
         self.newest.map(|(stated, _)| stated)
     }
 
-    /// How proofs are, if any are expected; `is_refused` says whether the newest canary is, just now.
-    pub(crate) fn status(&self, is_refused: bool, now: Instant) -> Option<CanaryStatus> {
-        let terms = self.terms?;
+    /// How proofs are, if any are `expected`; `is_refused` says whether the newest canary is, just now.
+    pub(crate) fn status(&self, expected: Option<Canary>, is_refused: bool, now: Instant) -> Option<CanaryStatus> {
+        let expected = expected?;
         let proof = self.newest.filter(|_| is_refused).map(|(_, proof)| proof);
         let age = proof.map(|proof| proof.age_at(now));
         Some(CanaryStatus {
-            every_ms: millis(terms.period()),
-            within_ms: millis(terms.bound()),
+            every_ms: millis(expected.period()),
+            within_ms: millis(expected.bound()),
             last_proof_ms_ago: age.map(millis),
             last_delay_ms: proof.map(|proof| millis(proof.age)),
-            is_overdue: age.is_none_or(|age| age > terms.oldest_proof()),
+            is_overdue: age.is_none_or(|age| age > expected.oldest_proof()),
         })
     }
 }
@@ -190,12 +188,12 @@ mod tests {
         let start = Instant::now();
         let (wall, second) = (Timestamp::from_unix_secs(1_000), Duration::from_secs(1));
         let mut canary = CanaryHealth::default();
-        assert!(canary.status(true, start).is_none(), "none is expected");
-        canary.terms = Some(Canary::every(10 * second).within(2 * second));
-        let is_overdue = |canary: &CanaryHealth, at| canary.status(true, at).unwrap().is_overdue;
+        assert!(canary.status(None, true, start).is_none(), "none is expected");
+        let expected = Some(Canary::every(10 * second).within(2 * second));
+        let is_overdue = |canary: &CanaryHealth, at| canary.status(expected, true, at).unwrap().is_overdue;
         assert!(is_overdue(&canary, start), "none has come");
         canary.arrived(Timestamp::from_unix_secs(999), wall, start);
-        let status = canary.status(true, start + 11 * second).unwrap();
+        let status = canary.status(expected, true, start + 11 * second).unwrap();
         assert_eq!(
             (status.last_proof_ms_ago, status.last_delay_ms),
             (Some(12_000), Some(1_000))
@@ -221,7 +219,7 @@ mod tests {
         // Nor is an older one that comes later.
         assert!(!arrives(&mut canary, 1_001));
         // In force is what counts.
-        assert!(canary.status(false, late).unwrap().is_overdue);
+        assert!(canary.status(expected, false, late).unwrap().is_overdue);
     }
 
     #[test]

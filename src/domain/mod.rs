@@ -1,8 +1,12 @@
 //! One trust domain: what it decides, what it takes in, and what it knows about itself.
 
+mod decide;
+pub(crate) mod ingested;
+pub(crate) mod ingest;
+mod report;
 pub(crate) mod trust_domain;
+mod concerns;
 pub(crate) mod applied;
-pub(crate) mod concerns;
 pub(crate) mod health;
 pub(crate) mod counters;
 pub(crate) mod observer;

@@ -10,7 +10,7 @@ use crate::model::verdict::Revoked;
 /// What all the work that one service admitted has in common: who may revoke it, and what is done then.
 pub(crate) struct Enforcer {
     pub(crate) domain: Arc<TrustDomain>,
-    pub(crate) settings: LayerOptions,
+    pub(crate) options: LayerOptions,
 }
 
 impl Enforcer {
@@ -20,7 +20,7 @@ impl Enforcer {
             kind, effect, source, ..
         } = why;
         let (effect, source) = (effect.as_str(), source.as_str());
-        match self.settings.enforcement {
+        match self.options.enforcement {
             Enforcement::Enforce => {
                 self.domain.counters.cut();
                 tracing::debug!(%kind, effect, source, "work in flight ended");
@@ -38,7 +38,7 @@ impl Enforcer {
 impl fmt::Debug for Enforcer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Enforcer")
-            .field("settings", &self.settings)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }

@@ -97,10 +97,10 @@ impl RevocationGuard {
 
 impl Guarded {
     fn is_revoked(&self) -> bool {
-        let Enforcer { domain, settings } = &*self.enforcer;
+        let Enforcer { domain, options } = &*self.enforcer;
         let mut seen = UNSEEN;
-        let terms = || PooledTerms::terms(&self.credential, &settings.reaches);
-        settings.enforcement == Enforcement::Enforce && domain.store.ending(&terms(), &mut seen).is_some()
+        let terms = || PooledTerms::terms(&self.credential, &options.reaches);
+        options.enforcement == Enforcement::Enforce && domain.store.ending(&terms(), &mut seen).is_some()
     }
 
     async fn revoked(&self) -> Revoked {
@@ -110,7 +110,7 @@ impl Guarded {
         if self.counted.set(()).is_ok() {
             self.enforcer.end(why);
         }
-        match self.enforcer.settings.enforcement {
+        match self.enforcer.options.enforcement {
             Enforcement::Enforce => why,
             Enforcement::Observe => pending().await,
         }

@@ -51,7 +51,7 @@ impl Watch {
         Self(Some(WatchedWork {
             enforcer: Arc::clone(enforcer),
             seen,
-            place: WaitPlace::Moving(PooledTerms::terms(credential, &enforcer.settings.reaches)),
+            place: WaitPlace::Moving(PooledTerms::terms(credential, &enforcer.options.reaches)),
         }))
     }
 
@@ -91,13 +91,13 @@ impl Watch {
     #[inline]
     #[must_use]
     pub fn cut(&self) -> Cut {
-        let settings = self.0.as_ref().map(|watched| watched.enforcer.settings.cut);
+        let settings = self.0.as_ref().map(|watched| watched.enforcer.options.cut);
         settings.unwrap_or_default()
     }
 
     /// What the host wants with a handler that has to wait.
     pub(crate) fn running(&self) -> Running {
-        let settings = self.0.as_ref().map(|watched| watched.enforcer.settings.running);
+        let settings = self.0.as_ref().map(|watched| watched.enforcer.options.running);
         settings.unwrap_or_default()
     }
 

@@ -70,24 +70,24 @@ where
         } = &*self.gate;
         let identity = identify.identify(&request);
         let memo = respond.remember(&request);
-        let ruling = enforcer.domain.rule(&identity);
+        let decision = enforcer.domain.decide(&identity);
         // What is only observed to be revoked was counted here, and is not to be counted again.
         let mut is_watched = true;
-        if let Some(refusal) = &ruling.refusal {
+        if let Some(refusal) = &decision.refusal {
             if self.gate.stands(refusal, &identity) {
                 return ResponseFuture::refused(respond.refuse(memo, refusal));
             }
             is_watched = !matches!(refusal, Refusal::Revoked(_));
         }
-        if enforcer.settings.status_extension == StatusExtension::Insert {
-            respond.insert(&mut request, ruling.status);
+        if enforcer.options.status_extension == StatusExtension::Insert {
+            respond.insert(&mut request, decision.list);
         }
         let watched = identity.credential().filter(|_| is_watched);
-        if enforcer.settings.guard_extension == GuardExtension::Insert {
+        if enforcer.options.guard_extension == GuardExtension::Insert {
             respond.insert(&mut request, RevocationGuard::new(enforcer, watched));
         }
         let watch = watched.map_or_else(Watch::none, |credential| {
-            Watch::new(enforcer, credential, ruling.version)
+            Watch::new(enforcer, credential, decision.version)
         });
         let respond = respond.clone();
         // Last, so that the handler comes about where it stays.
@@ -116,15 +116,15 @@ impl<I, R> Gate<I, R> {
     /// Whether a refusal is carried out: what the domain knows is one thing, what this layer does about it another.
     pub(crate) fn stands(&self, refusal: &Refusal, identity: &Identity) -> bool {
         let passes = match refusal {
-            Refusal::Missing => self.enforcer.settings.anonymous == Anonymous::Pass,
-            Refusal::Unreadable { .. } => self.enforcer.settings.unreadable == Unreadable::Pass,
+            Refusal::Missing => self.enforcer.options.anonymous == Anonymous::Pass,
+            Refusal::Unreadable { .. } => self.enforcer.options.unreadable == Unreadable::Pass,
             Refusal::Revoked(_) | Refusal::Unavailable { .. } => false,
         };
         if passes {
             return false;
         }
         let keys = identity.credential().map_or(0, Credential::len);
-        match self.enforcer.settings.enforcement {
+        match self.enforcer.options.enforcement {
             Enforcement::Enforce => {
                 tracing::debug!(?refusal, keys, "request refused");
                 true

@@ -22,11 +22,11 @@ use crate::model::timestamp::Timestamp;
 /// use tower_revocation::{Canary, RevocationLayer, Timestamp, canary, identify};
 ///
 /// let (layer, sink) = RevocationLayer::pair(identify::jwt(http::header::AUTHORIZATION, "Bearer"));
-/// let layer = layer.with_canary(Canary::every(Duration::from_secs(15)).within(Duration::from_secs(2)));
+/// sink.configure(|config| config.with_canary(Canary::every(Duration::from_secs(15)).within(Duration::from_secs(2))));
 /// assert!(sink.status().canary.unwrap().is_overdue);
 ///
 /// // What the issuer's event comes to:
-/// sink.apply(canary::revocation(Timestamp::now()))?;
+/// sink.apply(canary::revocation(Timestamp::now()))?.wait()?;
 /// assert!(!sink.status().canary.unwrap().is_overdue);
 /// # drop(layer);
 /// # Ok::<(), tower_revocation::ApplyError>(())

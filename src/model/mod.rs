@@ -1,6 +1,7 @@
 //! The vocabulary: keys, credentials, events, verdicts, and what a host chooses. Values alone; nothing here holds a state.
 
 pub(crate) mod options;
+pub(crate) mod domain_config;
 pub(crate) mod policy;
 pub(crate) mod reach;
 pub(crate) mod decode;

@@ -19,13 +19,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
 use crate::common::bounded_body::{BELIEVED, Unread, read_bounded};
+use crate::domain::ingest::ended;
 use crate::domain::persistence::LONGEST_WAIT;
 use crate::model::decode::{Decode, Disposition, Ended};
 use crate::push::answer::{self, Form, Rejection};
 use crate::push::batch::Messages;
 use crate::push::config::PushConfig;
 use crate::push::secret::{ClaimedSecret, Secret};
-use crate::sink::{EventSink, ended};
+use crate::sink::EventSink;
 use crate::state::accept::ApplyError;
 
 /// Takes in events that are pushed over HTTP. A cheap clone; see the [module](super) for what it asks and answers.
@@ -151,7 +152,7 @@ impl<D: Decode> Push<D> {
             }
             taken_in.extend(
                 some.iter()
-                    .map(|message| (message, self.sink.take_in(&*self.decode, message))),
+                    .map(|message| (message, self.sink.domain().take_in(&*self.decode, message))),
             );
         }
         // A disk that hangs keeps the sender waiting once, not once for each of them.
@@ -172,7 +173,7 @@ impl<D: Decode> Push<D> {
 
     /// Notes what became of a message.
     fn disposed(&self, ended: Ended, message: &[u8]) -> Disposition {
-        let disposition = self.sink.disposed(ended, message);
+        let disposition = self.sink.domain().disposed(ended, message.len());
         if let (Some(hook), Disposition::DeadLetter(reason)) = (&self.terms.hook, &disposition) {
             hook(message, reason);
         }
@@ -292,6 +293,7 @@ mod tests {
     use crate::domain::persistence::{Durable, Persist, PersistLists};
     use crate::domain::trust_domain::TrustDomain;
     use crate::model::decode::{DecodeError, Decoded};
+    use crate::model::domain_config::DomainConfig;
     use crate::model::event::Revocation;
     use crate::model::key::Key;
     use crate::model::timestamp::Timestamp;
@@ -358,7 +360,7 @@ mod tests {
     }
 
     fn with_disk(syncs_at: usize) -> Arc<TrustDomain> {
-        let domain = Arc::new(TrustDomain::new());
+        let domain = Arc::new(TrustDomain::new(DomainConfig::new()));
         let disk = Disk {
             syncs_at,
             asked: Mutex::default(),
@@ -369,7 +371,7 @@ mod tests {
 
     #[tokio::test]
     async fn other_tasks_have_their_turn_during_a_large_batch() {
-        let domain = Arc::new(TrustDomain::new());
+        let domain = Arc::new(TrustDomain::new(DomainConfig::new()));
         let batch = (0..10_000).map(|number| format!("\"{number}\"")).collect::<Vec<_>>();
         let batch = format!("[{}]", batch.join(",")).leak();
         let turns = async {
@@ -406,7 +408,7 @@ mod tests {
 
     #[tokio::test]
     async fn has_a_list_fetched_for_what_may_be_a_missed_revocation() {
-        let domain = Arc::new(TrustDomain::new());
+        let domain = Arc::new(TrustDomain::new(DomainConfig::new()));
         assert_eq!(push(&domain, r#"["a"]"#).await.0, 200);
         assert_eq!(*domain.requested.borrow(), 0);
         assert_eq!(push(&domain, r#"[7,"a",7]"#).await.0, 422);

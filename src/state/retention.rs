@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::model::domain_config::DomainConfig;
 use crate::model::event::Event;
-use crate::model::policy::Policy;
 use crate::model::timestamp::Timestamp;
 
 /// Whole seconds since the store began, on the monotonic clock, in 32 bits: all of them is never.
@@ -24,7 +24,7 @@ impl Clock {
     }
 
     /// When an event's effect may be forgotten.
-    pub(crate) fn forget_at(&self, event: &Event, arrival: Timestamp, policy: &Policy) -> u32 {
+    pub(crate) fn forget_at(&self, event: &Event, arrival: Timestamp, policy: &DomainConfig) -> u32 {
         let stated = match event {
             Event::Reinstate(_) => None,
             Event::Revoke(revocation) => revocation.forgotten_at(),
@@ -74,9 +74,9 @@ mod tests {
         let (clock, now) = (Clock::new(), secs(1_000_000));
         tokio::time::advance(Duration::from_secs(500)).await;
         let event = Revocation::block(Key::token("t")).forget_at(secs(1_010_000)).into();
-        let forget_at = clock.forget_at(&event, now, &Policy::default());
+        let forget_at = clock.forget_at(&event, now, &DomainConfig::default());
         let until = clock.keep_until(forget_at, now).unwrap();
-        let leeway = Policy::default().leeway;
+        let leeway = DomainConfig::default().leeway;
         assert_eq!(until, secs(1_010_001).saturating_add(leeway));
 
         let later = Clock::new();
@@ -98,9 +98,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn never_is_never() {
         let clock = Clock::new();
-        let policy = Policy {
+        let policy = DomainConfig {
             retention: Duration::MAX,
-            ..Policy::default()
+            ..DomainConfig::default()
         };
         let forget_at = clock.forget_at(&Revocation::block(Key::token("t")).into(), secs(5), &policy);
         assert_eq!(clock.keep_until(forget_at, secs(5)), None);

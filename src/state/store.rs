@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::credential::Credential;
+use crate::model::domain_config::DomainConfig;
 use crate::model::event::Event;
 use crate::model::key::{Key, KeyKind};
-use crate::model::policy::Policy;
 use crate::model::timestamp::Timestamp;
-use crate::model::verdict::Revoked;
+use crate::model::verdict::{Revoked, Verdict};
 use crate::state::accept::{self, AcceptedList, ApplyError, InstallError};
 use crate::state::entry::Entry;
 use crate::state::key_state::KeyState;
@@ -54,7 +54,7 @@ pub(crate) struct SeenLists {
 }
 
 impl Store {
-    pub(crate) fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policy: DomainConfig) -> Self {
         Self {
             states: Pair::new(State::new(policy)),
             seen: Mutex::default(),
@@ -64,10 +64,16 @@ impl Store {
         }
     }
 
-    /// What is known of `credential`, and how fresh that is.
+    /// Decides whether to refuse `credential`.
     pub(crate) fn decide(&self, credential: &Credential) -> Decision {
         let now = Instant::now();
         self.look(|state| state.decide(credential, now))
+    }
+
+    /// Says what is known of `credential`.
+    pub(crate) fn verdict(&self, credential: &Credential) -> Verdict {
+        let now = Instant::now();
+        self.look(|state| state.verdict(credential, now))
     }
 
     /// Whether anything was published since the state of version `seen`.
@@ -90,10 +96,9 @@ impl Store {
         self.states.look(look)
     }
 
-    pub(crate) fn configure(&self, change: impl FnOnce(&mut Policy)) {
+    pub(crate) fn configure(&self, change: impl FnOnce(DomainConfig) -> DomainConfig) {
         let mut writing = self.states.write();
-        let mut policy = self.look(|state| state.policy);
-        change(&mut policy);
+        let policy = change(self.look(|state| state.policy));
         // Only a merge can be refused.
         let _ = writing.publish(vec![Step::Configure(policy)]);
         writing.settle();
@@ -356,12 +361,12 @@ mod tests {
     }
 
     fn is_revoked(store: &Store, id: &str) -> bool {
-        matches!(store.decide(&Key::token(id).into()).verdict, Verdict::Revoked(_))
+        matches!(store.verdict(&Key::token(id).into()), Verdict::Revoked(_))
     }
 
     #[test]
     fn a_replaced_list_is_freed_before_install_returns() {
-        let store = Store::new(Policy::default());
+        let store = Store::new(DomainConfig::default());
         let list = |secs| RevocationList::builder(Timestamp::from_unix_secs(secs)).build();
         store.install(list(90), AT).unwrap();
         let first = store.look(|state| state.snapshot().map(Arc::downgrade).unwrap());
@@ -371,7 +376,7 @@ mod tests {
 
     #[test]
     fn only_a_list_that_has_not_expired_can_be_confirmed() {
-        let store = Store::new(Policy::default());
+        let store = Store::new(DomainConfig::default());
         assert_eq!(store.confirm(AT), Err(InstallError::NothingToConfirm));
         let list = RevocationList::builder(Timestamp::from_unix_secs(90)).with_expiry(AT);
         store.install(list.build(), Timestamp::from_unix_secs(91)).unwrap();
@@ -381,11 +386,8 @@ mod tests {
 
     /// With room for one key alone, every event looks for what may be forgotten, once a second.
     fn narrow(retention: Duration) -> Store {
-        let store = Store::new(Policy::default());
-        store.configure(|policy| {
-            policy.capacity = NonZeroUsize::MIN;
-            policy.retention = retention;
-        });
+        let store = Store::new(DomainConfig::default());
+        store.configure(|config| config.with_capacity(NonZeroUsize::MIN).with_retention(retention));
         store
     }
 
@@ -406,8 +408,8 @@ mod tests {
     /// It takes time proportional to the overlay.
     #[tokio::test(start_paused = true)]
     async fn what_is_due_is_looked_for_now_and_then() {
-        let store = Store::new(Policy::default());
-        store.configure(|policy| policy.retention = Duration::from_secs(60));
+        let store = Store::new(DomainConfig::default());
+        store.configure(|config| config.with_retention(Duration::from_secs(60)));
         revoke(&store, "t");
         let held = || store.look(|state| state.overlay.len());
         for (secs, expected) in [(599, 1), (1, 0)] {
@@ -441,16 +443,17 @@ mod tests {
         tokio::time::advance(Duration::from_secs(59)).await;
         let other = Revocation::block(Key::token("other")).into();
         assert_eq!(store.merge(&[other], AT), Err(ApplyError::AtCapacity { refused: 1 }));
-        assert_eq!(store.decide(&newer).verdict, Verdict::Admit);
+        assert_eq!(store.verdict(&newer), Verdict::Admit);
     }
 
     /// What found no room at first was once published after the rest of its batch.
     #[tokio::test(start_paused = true)]
     async fn a_batch_that_needs_room_made_is_one_publication() {
-        let store = Store::new(Policy::default());
-        store.configure(|policy| {
-            policy.capacity = NonZeroUsize::new(2).unwrap();
-            policy.retention = Duration::from_secs(60);
+        let store = Store::new(DomainConfig::default());
+        store.configure(|config| {
+            config
+                .with_capacity(NonZeroUsize::new(2).unwrap())
+                .with_retention(Duration::from_secs(60))
         });
         revoke(&store, "old");
         tokio::time::advance(Duration::from_secs(62)).await;

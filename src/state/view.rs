@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::credential::Credential;
+use crate::model::domain_config::DomainConfig;
 use crate::model::event::Effect;
 use crate::model::key::{Key, KeyKind};
-use crate::model::policy::{ListPolicy, Policy, StalePolicy};
+use crate::model::policy::{ListPolicy, StalePolicy};
+use crate::model::refusal::{DEFAULT_RETRY_AFTER, Refusal};
 use crate::model::verdict::{Freshness, ListFreshness, Revoked, RevokedBy, Verdict};
 use crate::state::key_state::KeyState;
 use crate::state::overlay::{Full, Overlay};
@@ -22,7 +24,7 @@ use crate::state::terms::Terms;
 /// these equal by running the same steps on both.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    pub(crate) policy: Policy,
+    pub(crate) policy: DomainConfig,
     pub(crate) overlay: Overlay,
     /// How many states were published before this one.
     pub(crate) version: u64,
@@ -44,7 +46,7 @@ pub(crate) struct Refreshed {
 /// One change of the state.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Configure(Policy),
+    Configure(DomainConfig),
     /// Forgets marks due by then, in seconds on the store's clock.
     Forget(u32),
     Install(Arc<RevocationList>, Refreshed),
@@ -60,27 +62,45 @@ pub(crate) enum Step {
 
 impl State {
     /// Nothing is known yet.
-    pub(crate) fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policy: DomainConfig) -> Self {
         Self {
             policy,
             ..Self::default()
         }
     }
 
-    /// What is known of `credential`, and how fresh that is.
+    /// Decides whether to refuse `credential`, by what is known of it and by the policy.
     pub(crate) fn decide(&self, credential: &Credential, now: Instant) -> Decision {
-        let status = self.status(now);
-        let verdict = match (self.revoked(credential), status.unknown()) {
+        let list = self.freshness(now);
+        let refusal = match self.verdict_by(credential, &list) {
+            Verdict::Admit => None,
+            Verdict::Revoked(why) => Some(Refusal::Revoked(why)),
+            Verdict::Unknown(why) => match self.stale() {
+                StalePolicy::FailOpen => None,
+                StalePolicy::FailClosed => Some(Refusal::Unavailable {
+                    why,
+                    retry_after: DEFAULT_RETRY_AFTER,
+                }),
+            },
+        };
+        Decision {
+            refusal,
+            list,
+            version: self.version,
+        }
+    }
+
+    /// Says what is known of `credential`, whatever the policy makes of it.
+    pub(crate) fn verdict(&self, credential: &Credential, now: Instant) -> Verdict {
+        self.verdict_by(credential, &self.freshness(now))
+    }
+
+    fn verdict_by(&self, credential: &Credential, list: &ListFreshness) -> Verdict {
+        match (self.revoked(credential), list.unknown()) {
             // What is known to be revoked stays so, however old the list.
             (Some(why), _) => Verdict::Revoked(why),
             (None, Some(why)) => Verdict::Unknown(why),
             (None, None) => Verdict::Admit,
-        };
-        Decision {
-            verdict,
-            status,
-            stale: self.stale(),
-            version: self.version,
         }
     }
 
@@ -104,7 +124,7 @@ impl State {
     }
 
     /// How fresh decisions are.
-    pub(crate) fn status(&self, now: Instant) -> ListFreshness {
+    pub(crate) fn freshness(&self, now: Instant) -> ListFreshness {
         let snapshot_age = self.age(now);
         let freshness = match (self.policy.lists, snapshot_age) {
             _ if self.needs_list => Freshness::NoSnapshot,
@@ -196,10 +216,9 @@ impl State {
 /// What was decided, from one view of the state.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decision {
-    pub(crate) verdict: Verdict,
-    pub(crate) status: ListFreshness,
-    /// What an unknown verdict means.
-    pub(crate) stale: StalePolicy,
+    /// Why the request is refused, if it is.
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) list: ListFreshness,
     /// Which state decided.
     pub(crate) version: u64,
 }
@@ -207,13 +226,13 @@ pub(crate) struct Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::domain_config::DEFAULT_MAX_AGE;
     use crate::model::event::{Event, Reason, Reinstatement, Revocation};
-    use crate::model::policy::DEFAULT_MAX_AGE;
     use crate::model::timestamp::Timestamp;
     use crate::model::verdict::Unknown;
 
     fn verdict(state: &State, credential: &Credential, now: Instant) -> Verdict {
-        state.decide(credential, now).verdict
+        state.verdict(credential, now)
     }
 
     fn secs(secs: u64) -> Timestamp {
@@ -270,10 +289,10 @@ mod tests {
         let mut state = State::default();
         let refreshed = Refreshed { at: now, age: hour };
         state.run(&Step::Install(Arc::new(list(10, &[])), refreshed)).unwrap();
-        assert_eq!(state.status(now).snapshot_age, Some(hour));
+        assert_eq!(state.freshness(now).snapshot_age, Some(hour));
         let second = Duration::from_secs(1);
-        assert_eq!(state.status(now + second).snapshot_age, Some(hour + second));
-        assert_eq!(state.status(now + second).freshness, Freshness::Stale);
+        assert_eq!(state.freshness(now + second).snapshot_age, Some(hour + second));
+        assert_eq!(state.freshness(now + second).freshness, Freshness::Stale);
     }
 
     #[test]
@@ -281,22 +300,26 @@ mod tests {
         let now = Instant::now();
         for lists in [ListPolicy::Expected, ListPolicy::NotUsed] {
             let mut state = State::default();
-            let policy = Policy {
+            let policy = DomainConfig {
                 lists,
                 stale: StalePolicy::FailOpen,
-                ..Policy::default()
+                ..DomainConfig::default()
             };
             state.run(&Step::Configure(policy)).unwrap();
             state.run(&Step::NeedsList(true)).unwrap();
             install(&mut state, list(10, &["t"]), now);
-            let decide = |state: &State, id| state.decide(&Key::token(id).into(), now);
-            let unknown = decide(&state, "u");
-            assert_eq!(unknown.verdict, Verdict::Unknown(Unknown::NoSnapshot));
-            assert_eq!(unknown.stale, StalePolicy::FailClosed);
-            assert!(matches!(decide(&state, "t").verdict, Verdict::Revoked(_)));
+            let decide = |state: &State, id| state.decide(&Key::token(id).into(), now).refusal;
+            let unknown = Some(Refusal::Unavailable {
+                why: Unknown::NoSnapshot,
+                retry_after: DEFAULT_RETRY_AFTER,
+            });
+            assert_eq!(decide(&state, "u"), unknown);
+            assert_eq!(state.stale(), StalePolicy::FailClosed);
+            assert!(matches!(decide(&state, "t"), Some(Refusal::Revoked(_))));
             state.run(&Step::NeedsList(false)).unwrap();
-            assert_eq!(decide(&state, "u").verdict, Verdict::Admit);
-            assert_eq!(decide(&state, "u").stale, StalePolicy::FailOpen);
+            assert_eq!(decide(&state, "u"), None);
+            assert_eq!(verdict(&state, &Key::token("u").into(), now), Verdict::Admit);
+            assert_eq!(state.stale(), StalePolicy::FailOpen);
         }
     }
 
@@ -370,9 +393,9 @@ mod tests {
     #[test]
     fn without_lists_nothing_is_stale() {
         let mut state = State::default();
-        let policy = Policy {
+        let policy = DomainConfig {
             lists: ListPolicy::NotUsed,
-            ..Policy::default()
+            ..DomainConfig::default()
         };
         state.run(&Step::Configure(policy)).unwrap();
         assert_eq!(verdict(&state, &Key::token("t").into(), Instant::now()), Verdict::Admit);

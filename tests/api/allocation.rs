@@ -48,6 +48,8 @@ where
     let (layer, sink) = RevocationLayer::pair(identify);
     sink.install(list_of_now()).unwrap();
     sink.apply_all((0..1_000).map(|i| Revocation::block(Key::subject(&i.to_string()))))
+        .unwrap()
+        .wait()
         .unwrap();
     let mut service = layer.layer(Ok200);
     let mut context = Context::from_waker(Waker::noop());
@@ -134,6 +136,8 @@ fn readers_neither_allocate_nor_free_while_states_are_replaced() {
                 break;
             }
             sink.apply_all((0..100).map(|i| Revocation::block(Key::subject(&format!("{round} {i}")))))
+                .unwrap()
+                .wait()
                 .unwrap();
             let mut list = RevocationList::builder(Timestamp::from_unix_secs(newest + round / 100));
             for i in 0..100 {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::{Request, StatusCode};
 use serde_json::Value;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
-use tower_revocation::{Disposition, EventSink, Identity, Key, ListPolicy, RevocationLayer};
+use tower_revocation::{Disposition, DomainConfig, EventSink, Identity, Key, ListPolicy, RevocationLayer};
 
 use crate::clawdentity_vectors::{Index, ask, read};
 
@@ -55,8 +55,8 @@ fn by_agent(request: &Request<()>) -> Identity {
 type Layer = RevocationLayer<fn(&Request<()>) -> Identity>;
 
 fn pair() -> (Layer, EventSink) {
-    let (layer, sink) = RevocationLayer::pair(by_agent as fn(&Request<()>) -> Identity);
-    (layer.with_lists(ListPolicy::NotUsed), sink)
+    let config = DomainConfig::new().with_lists(ListPolicy::NotUsed);
+    RevocationLayer::pair_with(config, by_agent as fn(&Request<()>) -> Identity)
 }
 
 async fn is_refused(layer: &Layer, agent: &str) -> bool {
@@ -76,7 +76,7 @@ async fn disposes_of_every_message_as_clawdentity_does() {
     for entry in index.of_kind("queue_message", 75) {
         let (layer, sink) = pair();
         let file = entry.file.as_str();
-        let disposition = sink.ingest(&ClawdentityEvents::new(), &read(file));
+        let disposition = sink.ingest(&ClawdentityEvents::new(), &read(file)).wait();
 
         // What binds nobody but Clawdentity's own transport: a fault that was injected into its storage, and bodies
         // that a Cloudflare queue carried as something else than text. Here they are revocations like any other.
@@ -119,7 +119,9 @@ async fn disposes_of_every_message_as_clawdentity_does() {
 #[tokio::test]
 async fn revokes_by_did_and_nothing_else() {
     let (layer, sink) = pair();
-    let disposition = sink.ingest(&ClawdentityEvents::new(), &read("world/queue-revoked-agent-c.msg"));
+    let disposition = sink
+        .ingest(&ClawdentityEvents::new(), &read("world/queue-revoked-agent-c.msg"))
+        .wait();
     assert_eq!(disposition, Disposition::Applied);
     assert!(is_refused(&layer, "did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN").await);
     for other in [
@@ -141,7 +143,7 @@ async fn revokes_an_agent_whose_did_came_amid_blanks() {
     let padded = message.replace(did, &format!(r" {did}\n\ufeff"));
     assert_ne!(padded, message);
     assert_eq!(
-        sink.ingest(&ClawdentityEvents::new(), padded.as_bytes()),
+        sink.ingest(&ClawdentityEvents::new(), padded.as_bytes()).wait(),
         Disposition::Applied
     );
     assert!(is_refused(&layer, did).await);

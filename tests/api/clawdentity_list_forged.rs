@@ -418,8 +418,8 @@ fn refuses_payloads_that_are_not_utf_8() {
 
 #[test]
 fn a_list_from_the_future_is_read_but_not_installed() {
-    let (layer, sink) = RevocationLayer::pair(());
-    let _ = layer.with_leeway(Duration::from_secs(60));
+    let (_layer, sink) = RevocationLayer::pair(());
+    sink.configure(|config| config.with_leeway(Duration::from_secs(60)));
     let iat = Timestamp::now().as_unix_secs() + 3_600;
     let future = with(|claims| {
         claims["iat"] = iat.into();

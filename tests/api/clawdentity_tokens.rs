@@ -9,16 +9,16 @@ use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeySet, ListFormat, verify_jws};
 use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::identify::{self, Jwt};
-use tower_revocation::{Disposition, EventSink, ListPolicy, RevocationLayer, Timestamp};
+use tower_revocation::{Disposition, DomainConfig, EventSink, ListPolicy, RevocationLayer, Timestamp};
 
 use crate::clawdentity_vectors::{Index, ask, read};
 
 const WORLD: [&str; 2] = ["world/queue-revoked-agent-c.msg", "world/queue-revoked-agent-f.msg"];
 
 fn pair() -> (RevocationLayer<Jwt>, EventSink) {
-    let (layer, sink) = RevocationLayer::pair(identify::jwt(AUTHORIZATION, "Claw"));
     // The lists' times are fixed, the machine's is not.
-    (layer.with_leeway(Duration::from_secs(100 * 365 * 24 * 60 * 60)), sink)
+    let config = DomainConfig::new().with_leeway(Duration::from_secs(100 * 365 * 24 * 60 * 60));
+    RevocationLayer::pair_with(config, identify::jwt(AUTHORIZATION, "Claw"))
 }
 
 fn format() -> ClawdentityList {
@@ -96,10 +96,10 @@ async fn each_token_is_refused_by_the_lists_that_list_it_and_by_events_about_its
             asked += 1;
         }
         let (layer, sink) = pair();
-        let layer = layer.with_lists(ListPolicy::NotUsed);
+        sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
         for event in WORLD {
             assert_eq!(
-                sink.ingest(&ClawdentityEvents::new(), &read(event)),
+                sink.ingest(&ClawdentityEvents::new(), &read(event)).wait(),
                 Disposition::Applied
             );
         }
@@ -124,7 +124,7 @@ async fn what_an_event_revoked_stays_so_under_a_newer_list_without_the_token() {
         "a newer signed list may un-revoke"
     );
     assert_eq!(
-        sink.ingest(&ClawdentityEvents::new(), &read(WORLD[0])),
+        sink.ingest(&ClawdentityEvents::new(), &read(WORLD[0])).wait(),
         Disposition::Applied
     );
     install(&sink, "crl/crl-2-newer-drops-agent-c.json", 1_795_406_460);
@@ -158,7 +158,7 @@ async fn a_registrys_day_of_reissues_and_revocations() {
     assert_eq!(refused().await, ["zeta-before-reissue"]);
     for entry in Index::read().of_kind("queue_message", 75) {
         if entry.file.starts_with("live/") {
-            let disposition = sink.ingest(&ClawdentityEvents::new(), &read(&entry.file));
+            let disposition = sink.ingest(&ClawdentityEvents::new(), &read(&entry.file)).wait();
             assert!(
                 matches!(disposition, Disposition::Applied | Disposition::Ignored(_)),
                 "{}",
@@ -208,14 +208,14 @@ async fn no_token_slips_by_however_odd() {
         }
 
         let (layer, sink) = pair();
-        let layer = layer.with_lists(ListPolicy::NotUsed);
+        sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
         assert!(!is_refused(&layer, file).await, "{file}");
         let event = format!(
             r#"{{"type":"agent.auth.revoked","data":{{"agentId":"{}"}}}}"#,
             entry.agent_did
         );
         assert_eq!(
-            sink.ingest(&ClawdentityEvents::new(), event.as_bytes()),
+            sink.ingest(&ClawdentityEvents::new(), event.as_bytes()).wait(),
             Disposition::Applied
         );
         assert_eq!(

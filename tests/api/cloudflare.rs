@@ -293,7 +293,7 @@ async fn a_message_is_given_back_with_a_delay_until_it_would_be_thrown_away() {
 async fn a_revocation_that_finds_no_room_is_not_lost_though_cloudflare_gives_up_on_it() {
     let api = one_queue();
     let (layer, sink) = fresh_pair();
-    let layer = layer.with_capacity(NonZeroUsize::new(1).unwrap());
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(1).unwrap()));
     run(source(&api, "q"), &sink);
     api.send("q", "text", "+alice");
     until_entries(&sink, 1).await;
@@ -302,7 +302,7 @@ async fn a_revocation_that_finds_no_room_is_not_lost_though_cloudflare_gives_up_
     sleep(Duration::from_secs(60)).await;
     assert_eq!(api.thrown_away("q"), 1);
     assert_eq!(status_of(&layer, "bob").await, 200);
-    let layer = layer.with_capacity(NonZeroUsize::new(2).unwrap());
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(2).unwrap()));
     until_entries(&sink, 2).await;
     assert_eq!(status_of(&layer, "bob").await, 401);
     assert_eq!(sink.status().dispositions.dead_letter, 0);
@@ -315,8 +315,8 @@ async fn with_more_retries_cloudflare_delivers_again_and_nothing_is_thrown_away(
         dead_letter_queue: None,
     };
     let api = CloudflareApi::default().with_queue("q", consumer);
-    let (layer, sink) = fresh_pair();
-    let layer = layer.with_capacity(NonZeroUsize::new(1).unwrap());
+    let (_layer, sink) = fresh_pair();
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(1).unwrap()));
     run(source(&api, "q").with_max_retries(100), &sink);
     api.send("q", "text", "+alice");
     until_entries(&sink, 1).await;
@@ -328,7 +328,7 @@ async fn with_more_retries_cloudflare_delivers_again_and_nothing_is_thrown_away(
         .filter(|call| call.body["retries"][0].is_object())
         .count();
     assert!((5..=9).contains(&retries), "{retries}");
-    let _layer = layer.with_capacity(NonZeroUsize::new(2).unwrap());
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(2).unwrap()));
     until_entries(&sink, 2).await;
     until("acknowledged", || api.backlog("q") == 0).await;
     assert_eq!(api.thrown_away("q"), 0);

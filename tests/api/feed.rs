@@ -125,8 +125,8 @@ async fn reads_from_when_the_list_was_issued_less_a_margin() {
 #[tokio::test(start_paused = true)]
 async fn where_there_are_no_lists_everything_is_read() {
     let log = Starts::default();
-    let (layer, sink) = fresh_pair();
-    let _layer = layer.with_lists(ListPolicy::NotUsed);
+    let (_layer, sink) = fresh_pair();
+    sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
     tokio::spawn(source::drive(log.clone(), plain as Plain, sink.clone()).run());
     until(&sink, |feed| feed.opened == 1).await;
     assert_eq!(log.0.lock().unwrap()[0].time(), Timestamp::default());
@@ -137,8 +137,8 @@ async fn where_there_are_no_lists_nobody_waits_for_one() {
     let log = Memory::with_room("revocations", 1);
     log.publish("+lost");
     log.publish("+kept");
-    let (layer, sink) = fresh_pair();
-    let _layer = layer.with_lists(ListPolicy::NotUsed);
+    let (_layer, sink) = fresh_pair();
+    sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
     let started = Instant::now();
     tokio::spawn(source::drive(log.source(), plain as Plain, sink.clone()).run());
     let status = until_live(&sink).await;
@@ -545,15 +545,15 @@ async fn a_dead_letter_need_not_count_as_a_gap() {
 #[tokio::test(start_paused = true)]
 async fn what_finds_no_room_is_tried_again_and_holds_up_nobody() {
     let log = Memory::new("revocations");
-    let (layer, sink) = fresh_pair();
-    let layer = layer.with_capacity(NonZeroUsize::new(1).unwrap());
+    let (_layer, sink) = fresh_pair();
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(1).unwrap()));
     tokio::spawn(feed(&log, &sink).run());
     log.publish("+first");
     log.publish("+no room");
     log.publish("+first");
     until(&sink, |_| sink.status().dispositions.applied == 2).await;
     until(&sink, |feed| feed.unacknowledged == 1).await;
-    let _layer = layer.with_capacity(NonZeroUsize::new(2).unwrap());
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(2).unwrap()));
     until_entries(&sink, 2).await;
     let feed = until(&sink, |feed| feed.unacknowledged == 0).await;
     assert_eq!((feed.gaps, log.dead_letters().len()), (0, 0));
@@ -562,8 +562,8 @@ async fn what_finds_no_room_is_tried_again_and_holds_up_nobody() {
 #[tokio::test(start_paused = true)]
 async fn what_was_tried_often_enough_is_put_aside() {
     let log = Memory::new("revocations");
-    let (layer, sink) = fresh_pair();
-    let _layer = layer.with_capacity(NonZeroUsize::new(1).unwrap());
+    let (_layer, sink) = fresh_pair();
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(1).unwrap()));
     tokio::spawn(feed(&log, &sink).with_attempts(NonZeroU32::new(3).unwrap()).run());
     log.publish("+first");
     log.publish("+no room");
@@ -578,8 +578,8 @@ async fn what_was_tried_often_enough_is_put_aside() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_settled_comes_again_after_a_cut() {
     let log = Memory::new("revocations");
-    let (layer, sink) = fresh_pair();
-    let layer = layer.with_capacity(NonZeroUsize::new(1).unwrap());
+    let (_layer, sink) = fresh_pair();
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(1).unwrap()));
     tokio::spawn(feed(&log, &sink).run());
     for message in ["+first", "+no room", "+first"] {
         log.publish(message);
@@ -587,7 +587,7 @@ async fn what_is_not_settled_comes_again_after_a_cut() {
     until(&sink, |_| sink.status().dispositions.applied == 2).await;
     log.set_away(true);
     until(&sink, |feed| feed.state == FeedState::Down).await;
-    let _layer = layer.with_capacity(NonZeroUsize::new(2).unwrap());
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(2).unwrap()));
     assert_eq!(settles(&sink).await, 1, "it was let go of");
     log.set_away(false);
     until_entries(&sink, 2).await;

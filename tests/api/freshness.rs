@@ -23,7 +23,10 @@ async fn refuses_with_retry_after_before_the_first_list() {
 #[tokio::test(start_paused = true)]
 async fn nobody_is_refused_before_max_age_and_everybody_after_but_by_policy() {
     let (layer, sink) = fresh_pair();
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     tokio::time::advance(DEFAULT_MAX_AGE).await;
     assert_eq!(status_of(&layer, "alice").await, 200);
     tokio::time::advance(Duration::from_millis(1)).await;
@@ -35,7 +38,7 @@ async fn nobody_is_refused_before_max_age_and_everybody_after_but_by_policy() {
     );
     assert_eq!(sink.status().freshness, Freshness::Stale);
 
-    let layer = layer.with_stale_policy(StalePolicy::FailOpen);
+    sink.configure(|config| config.with_stale_policy(StalePolicy::FailOpen));
     assert_eq!(status_of(&layer, "alice").await, 200);
     assert_eq!(
         status_of(&layer, "mallory").await,
@@ -74,7 +77,7 @@ async fn failing_open_is_loud_once_per_transition() {
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let (layer, sink) = fresh_pair();
-    let layer = layer.with_stale_policy(StalePolicy::FailOpen);
+    sink.configure(|config| config.with_stale_policy(StalePolicy::FailOpen));
     log.lines();
     assert_eq!(status_of(&layer, "alice").await, 200);
     assert_eq!(log.lines(), Vec::<String>::new());
@@ -109,18 +112,21 @@ async fn a_confirmed_list_is_fresh_again() {
 #[tokio::test(start_paused = true)]
 async fn a_domain_without_lists_is_never_stale() {
     let (layer, sink) = RevocationLayer::pair(by_header);
-    let layer = layer.with_lists(ListPolicy::NotUsed);
+    sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
     tokio::time::advance(DEFAULT_MAX_AGE * 2).await;
     assert_eq!(status_of(&layer, "alice").await, 200);
-    sink.apply(Revocation::block(Key::subject("alice"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("alice")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert_eq!(status_of(&layer, "alice").await, 401);
 }
 
 #[tokio::test(start_paused = true)]
 async fn max_age_reaches_clones_made_before() {
-    let (layer, _sink) = fresh_pair();
+    let (layer, sink) = fresh_pair();
     let early = layer.clone();
-    let _late = layer.with_max_age(Duration::from_secs(1));
+    sink.configure(|config| config.with_max_age(Duration::from_secs(1)));
     tokio::time::advance(Duration::from_secs(2)).await;
     assert_eq!(status_of(&early, "alice").await, 503);
 }

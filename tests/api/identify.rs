@@ -102,7 +102,10 @@ fn reads_other_claims_when_told_to() {
 #[tokio::test]
 async fn a_revoked_token_does_not_slip_by_in_any_disguise() {
     let (layer, sink) = jwt_pair();
-    sink.apply(Revocation::block(Key::token("bad"))).unwrap();
+    sink.apply(Revocation::block(Key::token("bad")))
+        .unwrap()
+        .wait()
+        .unwrap();
     let bad = token(json!({"jti": "bad", "iat": 1}));
     let good = token(json!({"jti": "good", "iat": 1}));
     let claw = |token: &str| format!("Claw {token}").into_bytes();
@@ -198,7 +201,10 @@ async fn to_let_unreadable_tokens_pass_is_not_to_let_stale_ones() {
 #[tokio::test]
 async fn rubbish_beside_a_revoked_token_does_not_let_it_pass() {
     let (layer, sink) = jwt_pair();
-    sink.apply(Revocation::block(Key::token("bad"))).unwrap();
+    sink.apply(Revocation::block(Key::token("bad")))
+        .unwrap()
+        .wait()
+        .unwrap();
     let lenient = layer.clone().with_unreadable(Unreadable::Pass);
     let bad = format!("Claw {}", token(json!({"jti": "bad"})));
     let good = format!("Claw {}", token(json!({"jti": "good"})));
@@ -220,7 +226,10 @@ async fn rubbish_beside_a_revoked_token_does_not_let_it_pass() {
 #[tokio::test]
 async fn a_request_without_our_credential_passes_or_is_challenged() {
     let (layer, sink) = jwt_pair();
-    sink.apply(Revocation::block(Key::everything())).unwrap();
+    sink.apply(Revocation::block(Key::everything()))
+        .unwrap()
+        .wait()
+        .unwrap();
     let strict = layer.clone().with_anonymous(Anonymous::Challenge);
     let none: [&[&str]; 5] = [&[], &["Basic dXNlcjpwYXNz"], &["Claw"], &[""], &["Clawx e30.e30.e30"]];
     for values in none {

@@ -18,9 +18,9 @@ use tower::{Service, service_fn};
 use tower_layer::Layer;
 use tower_revocation::status::InFlightStatus;
 use tower_revocation::{
-    Credential, Cut, Effect, Enforcement, EventSink, GuardExtension, Key, KeyKind, Reach, Reason, Reinstatement,
-    ResponseBody, Revocation, RevocationGuard, RevocationLayer, RevocationList, RevokedBy, Running, StreamCut,
-    Timestamp,
+    Applied, Credential, Cut, Effect, Enforcement, EventSink, GuardExtension, Key, KeyKind, Reach, Reason,
+    Reinstatement, ResponseBody, Revocation, RevocationGuard, RevocationLayer, RevocationList, RevokedBy, Running,
+    StreamCut, Timestamp,
 };
 
 use crate::support::{ByHeader, fresh_pair, presenting};
@@ -137,6 +137,8 @@ fn an_event_ends_the_streams_of_its_key_and_wakes_no_other() {
     assert_eq!(in_flight(&sink).waiting, 2);
 
     sink.apply(Revocation::block(Key::subject("mallory")).because(Reason::KeyCompromise))
+        .unwrap()
+        .wait()
         .unwrap();
     assert!(to_mallory.is_woken() && !to_alice.is_woken());
     let cut = next(&mut to_mallory).unwrap_err();
@@ -168,9 +170,15 @@ fn a_busy_stream_ends_before_its_next_piece_and_is_in_no_index() {
         feeder.say(piece);
     }
     assert_eq!(next(&mut body).unwrap(), "one");
-    sink.apply(Revocation::block(Key::subject("another"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("another")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert_eq!(next(&mut body).unwrap(), "two");
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(next(&mut body).is_err(), "what is ready is not given away any more");
     let status = in_flight(&sink);
     assert_eq!((status.waiting, status.woken, status.cut), (0, 0, 1));
@@ -181,7 +189,10 @@ fn ends_like_any_other_if_the_host_says_so() {
     let (layer, sink) = fresh_pair();
     let (_feeder, mut body) = open(&layer.with_cut(Cut::End), "mallory", 0);
     assert_pending!(poll(&mut body));
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(assert_ready!(poll(&mut body)).is_none());
     assert_eq!(in_flight(&sink).cut, 1);
 }
@@ -217,6 +228,8 @@ fn a_cut_off_ends_what_was_issued_before_it() {
         assert_pending!(poll(body));
     }
     sink.apply(Revocation::cut_off(Key::subject("alice")).at(Timestamp::from_unix_secs(100)))
+        .unwrap()
+        .wait()
         .unwrap();
     assert!(old.is_woken() && !new.is_woken() && undated.is_woken());
     assert_eq!(next(&mut old).unwrap_err().why.effect, Effect::CutOff);
@@ -235,6 +248,8 @@ fn an_issuer_wide_cut_off_ends_what_it_concerns() {
         assert_pending!(poll(body));
     }
     sink.apply(Revocation::cut_off(Key::everything()).at(Timestamp::from_unix_secs(150)))
+        .unwrap()
+        .wait()
         .unwrap();
     assert!(old.is_woken() && !new.is_woken() && bare.is_woken());
     assert!(next(&mut old).is_err() && next(&mut bare).is_err());
@@ -247,6 +262,8 @@ fn an_ancestors_revocation_ends_it_and_wakes_once() {
     let (_feeder, mut body) = open(&layer, "agent parent grandparent", 0);
     assert_pending!(poll(&mut body));
     sink.apply_all(["parent", "grandparent"].map(|key| Revocation::block(Key::subject(key))))
+        .unwrap()
+        .wait()
         .unwrap();
     assert!(next(&mut body).is_err());
     assert_eq!(in_flight(&sink).woken, 1);
@@ -255,10 +272,11 @@ fn an_ancestors_revocation_ends_it_and_wakes_once() {
 #[test]
 fn a_batch_and_an_event_that_finds_no_room_end_what_they_revoke_and_nothing_else() {
     let (layer, sink) = fresh_pair();
-    let layer = layer.with_capacity(std::num::NonZeroUsize::new(2).unwrap());
+    sink.configure(|config| config.with_capacity(std::num::NonZeroUsize::new(2).unwrap()));
     let mut bodies = ["a", "b", "c"].map(|subject| open(&layer, subject, 0));
     bodies.iter_mut().for_each(|(_, body)| assert_pending!(poll(body)));
     sink.apply_all(["a", "b", "c"].map(|key| Revocation::block(Key::subject(key))))
+        .and_then(Applied::wait)
         .unwrap_err();
     let woken = bodies.each_ref().map(|(_, body)| body.is_woken());
     assert_eq!(woken, [true, true, false]);
@@ -270,11 +288,19 @@ fn what_does_not_refuse_ends_nothing() {
     let (_feeder, mut body) = open(&layer, "alice", 300);
     assert_pending!(poll(&mut body));
     let at = Timestamp::from_unix_secs;
-    sink.apply(Reinstatement::of(Key::subject("alice"), at(200))).unwrap();
+    sink.apply(Reinstatement::of(Key::subject("alice"), at(200)))
+        .unwrap()
+        .wait()
+        .unwrap();
     // Late, and lifted already.
     sink.apply(Revocation::block(Key::subject("alice")).at(at(150)))
+        .unwrap()
+        .wait()
         .unwrap();
-    sink.apply(Revocation::block(Key::token("alice"))).unwrap();
+    sink.apply(Revocation::block(Key::token("alice")))
+        .unwrap()
+        .wait()
+        .unwrap();
     sink.confirm().unwrap();
     assert!(!body.is_woken());
     assert_pending!(poll(&mut body));
@@ -288,7 +314,10 @@ async fn a_list_that_becomes_stale_ends_nothing() {
     assert_pending!(poll(&mut body));
     tokio::time::advance(2 * tower_revocation::DEFAULT_MAX_AGE).await;
     assert!(!sink.is_ready());
-    sink.apply(Revocation::block(Key::subject("another"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("another")))
+        .unwrap()
+        .wait()
+        .unwrap();
     feeder.say("still here");
     assert_eq!(next(&mut body).unwrap(), "still here");
 }
@@ -311,13 +340,15 @@ fn a_rotation_cuts_nothing_unless_the_host_says_so() {
     // The list says so, as Clawdentity's does; and an event, later, the same.
     sink.install(listing(soon(), &[rotation])).unwrap();
     assert_eq!(in_flight(&sink).woken, 1);
-    sink.apply(rotation).unwrap();
+    sink.apply(rotation).unwrap().wait().unwrap();
     assert_eq!(
         poll_all("going on"),
         [Poll::Ready(true), Poll::Ready(false), Poll::Ready(true)]
     );
     // Revoked in earnest: one goes, and the other was told not to.
     sink.apply(Revocation::block(Key::subject("old")).because(Reason::PrivilegeWithdrawn))
+        .unwrap()
+        .wait()
         .unwrap();
     assert_eq!(
         poll_all("going on"),
@@ -332,14 +363,17 @@ fn a_rotation_after_a_logout_is_still_a_rotation() {
     let (layer, sink) = fresh_pair();
     let at = Timestamp::from_unix_secs;
     let cut_off = |secs| Revocation::cut_off(Key::subject("alice")).at(at(secs));
-    sink.apply(cut_off(100)).unwrap();
+    sink.apply(cut_off(100)).unwrap().wait().unwrap();
     let (feeder, mut body) = open(&layer, "alice", 150);
     assert_pending!(poll(&mut body));
-    sink.apply(cut_off(200).because(Reason::Superseded)).unwrap();
+    sink.apply(cut_off(200).because(Reason::Superseded))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(!body.is_woken());
     feeder.say("going on");
     assert_eq!(next(&mut body).unwrap(), "going on");
-    sink.apply(cut_off(150)).unwrap();
+    sink.apply(cut_off(150)).unwrap().wait().unwrap();
     assert!(next(&mut body).is_err());
 }
 
@@ -353,7 +387,10 @@ fn an_event_for_a_key_that_many_share_ends_the_streams_that_present_it() {
     for body in [&mut a, &mut b, &mut c] {
         assert_pending!(poll(body));
     }
-    sink.apply(Revocation::block(Key::tenant("one"))).unwrap();
+    sink.apply(Revocation::block(Key::tenant("one")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(a.is_woken() && b.is_woken() && !c.is_woken());
     assert_eq!(next(&mut a).unwrap_err().why.kind, KeyKind::Tenant);
     sink.install(listing(soon(), &[Revocation::block(Key::tenant("other"))]))
@@ -372,16 +409,22 @@ fn by_tenant(request: &Request<String>) -> Option<Credential> {
 #[tokio::test(start_paused = true)]
 async fn a_reinstatement_that_is_forgotten_ends_what_it_let_in() {
     let (layer, sink) = fresh_pair();
-    let layer = layer.with_retention(std::time::Duration::from_secs(60));
+    sink.configure(|config| config.with_retention(std::time::Duration::from_secs(60)));
     let at = Timestamp::from_unix_secs;
     sink.install(listing(soon(), &[Revocation::block(Key::subject("alice")).at(at(100))]))
         .unwrap();
-    sink.apply(Reinstatement::of(Key::subject("alice"), at(200))).unwrap();
+    sink.apply(Reinstatement::of(Key::subject("alice"), at(200)))
+        .unwrap()
+        .wait()
+        .unwrap();
     let (_feeder, mut body) = open(&layer, "alice", 300);
     assert_pending!(poll(&mut body));
     tokio::time::advance(std::time::Duration::from_secs(700)).await;
     sink.confirm().unwrap();
-    sink.apply(Revocation::block(Key::subject("another"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("another")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(body.is_woken());
     assert_eq!(next(&mut body).unwrap_err().why.source, RevokedBy::List);
 }
@@ -394,7 +437,10 @@ fn a_body_that_came_whole_is_not_cut() {
     drop(feeder);
     assert!(assert_ready!(poll(&mut body)).is_none());
     assert_eq!(in_flight(&sink).waiting, 0);
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(assert_ready!(poll(&mut body)).is_none());
     assert_eq!(in_flight(&sink).cut, 0);
 }
@@ -416,7 +462,10 @@ async fn a_body_that_said_its_last_is_not_cut() {
         let mut body = task::spawn(response.into_body());
         let mut poll = || body.enter(|context, body| body.poll_frame(context));
         assert_eq!(assert_ready!(poll()).unwrap().is_err(), is_error);
-        sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+        sink.apply(Revocation::block(Key::subject("mallory")))
+            .unwrap()
+            .wait()
+            .unwrap();
         assert!(assert_ready!(poll()).is_none());
         assert_eq!(in_flight(&sink).cut, 0);
     }
@@ -432,7 +481,8 @@ fn whoever_is_woken_may_feed_the_sink() {
             let nth = self.1.fetch_add(1, Ordering::Relaxed) as u64;
             let mallory = Revocation::block(Key::subject("mallory"));
             self.0.install(listing(soon() + 10 + nth, &[mallory])).unwrap();
-            self.0.apply(Revocation::block(Key::subject("another"))).unwrap();
+            let another = self.0.apply(Revocation::block(Key::subject("another")));
+            another.unwrap().wait().unwrap();
         }
     }
 
@@ -455,6 +505,8 @@ fn an_observer_cuts_nothing_and_counts_what_it_would_have_cut() {
     assert_pending!(poll(&mut body));
     for reason in [Reason::KeyCompromise, Reason::PrivilegeWithdrawn] {
         sink.apply(Revocation::block(Key::subject("mallory")).because(reason))
+            .unwrap()
+            .wait()
             .unwrap();
         assert_pending!(poll(&mut body));
         feeder.say("still here");
@@ -462,7 +514,10 @@ fn an_observer_cuts_nothing_and_counts_what_it_would_have_cut() {
     }
     // One that was only observed to be revoked already is not counted twice.
     let (_feeder, mut body) = open(&layer, "mallory", 0);
-    sink.apply(Revocation::block(Key::subject("another"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("another")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert_pending!(poll(&mut body));
     let status = sink.status();
     assert_eq!((status.in_flight.cut, status.in_flight.would_cut), (0, 1));
@@ -479,7 +534,10 @@ fn anonymous_requests_are_not_watched() {
     let response = assert_ready!(call.poll()).unwrap();
     let mut body = task::spawn(response.into_body());
     assert!(assert_ready!(poll(&mut body)).is_none(), "its feeder is gone");
-    sink.apply(Revocation::block(Key::everything())).unwrap();
+    sink.apply(Revocation::block(Key::everything()))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert_eq!(in_flight(&sink).cut, 0);
 }
 
@@ -505,7 +563,10 @@ fn the_response_of_a_running_handler_is_withheld() {
     let (done, handle) = handler();
     let mut call = task::spawn(layer.layer(service_fn(handle)).call(presenting("mallory")));
     assert_pending!(call.poll());
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(!call.is_woken() && !done.is_closed(), "it may finish");
     assert_pending!(call.poll());
     done.send(Response::new(fed().1)).unwrap();
@@ -523,7 +584,10 @@ fn a_running_handler_is_dropped_at_once_if_the_host_says_so() {
     let (done, handle) = handler();
     let mut call = task::spawn(layer.layer(service_fn(handle)).call(presenting("mallory")));
     assert_pending!(call.poll());
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(call.is_woken());
     let response = assert_ready!(call.poll()).unwrap();
     assert_eq!(response.status(), 401);
@@ -547,7 +611,10 @@ fn a_handler_that_waited_hands_its_place_to_its_body() {
     assert_eq!(next(&mut body).unwrap(), "hello");
     assert_pending!(poll(&mut body));
     assert_eq!(in_flight(&sink).waiting, 1);
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(body.is_woken() && next(&mut body).is_err());
 }
 
@@ -557,7 +624,10 @@ fn an_error_of_the_handler_passes_as_it_is() {
     let (done, handle) = handler();
     let mut call = task::spawn(layer.layer(service_fn(handle)).call(presenting("mallory")));
     assert_pending!(call.poll());
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     drop(done);
     assert_eq!(assert_ready!(call.poll()).unwrap_err(), "broken");
 }
@@ -588,7 +658,10 @@ fn a_guard_outlives_the_response() {
     // Cancelled, and nothing is lost.
     let cancelled = task::spawn(guarding.revoked());
     drop(cancelled);
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(guarding.is_revoked());
     for mut wait in waits {
         assert!(wait.is_woken());
@@ -608,7 +681,10 @@ fn a_guard_without_a_credential_and_an_observers_tell_nothing() {
     let observing = guard(&observer, presenting("mallory")).unwrap();
     let mut waits = [task::spawn(anonymous.revoked()), task::spawn(observing.revoked())];
     waits.iter_mut().for_each(|wait| assert_pending!(wait.poll()));
-    sink.apply(Revocation::block(Key::everything())).unwrap();
+    sink.apply(Revocation::block(Key::everything()))
+        .unwrap()
+        .wait()
+        .unwrap();
     waits.iter_mut().for_each(|wait| assert_pending!(wait.poll()));
     assert!(!anonymous.is_revoked() && !observing.is_revoked());
     // However often it is asked: one piece of work.
@@ -623,7 +699,10 @@ fn a_sink_makes_guards_for_what_is_no_request() {
     let job = sink.guard(Credential::from([Key::subject("mallory"), Key::session("s")]));
     let mut wait = task::spawn(job.revoked());
     assert_pending!(wait.poll());
-    sink.apply(Revocation::block(Key::session("s"))).unwrap();
+    sink.apply(Revocation::block(Key::session("s")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert_eq!(assert_ready!(wait.poll()).kind, KeyKind::Session);
 }
 
@@ -695,8 +774,10 @@ async fn in_a_storm_no_stream_is_left_open() {
                     0 => sink.install(listing(second, &[revocation])).unwrap(),
                     1 => sink
                         .apply(Revocation::block(Key::subject(&format!("family-{}", n % 50))))
+                        .unwrap()
+                        .wait()
                         .unwrap(),
-                    _ => sink.apply(revocation).unwrap(),
+                    _ => sink.apply(revocation).unwrap().wait().unwrap(),
                 }
             }
         }

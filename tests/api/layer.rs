@@ -55,7 +55,10 @@ fn text_pair() -> (RevocationLayer<ByName, Text>, EventSink) {
 async fn forwards_readiness_and_wraps_any_protocol() {
     let (layer, sink) = text_pair();
     let (mut service, mut handle) = mock::spawn_layer::<&'static str, &'static str, _>(layer);
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
 
     handle.allow(0);
     assert_pending!(service.poll_ready());
@@ -91,7 +94,10 @@ async fn decides_at_the_call_and_not_before() {
     let (mut service, mut handle) = mock::spawn_layer::<&'static str, &'static str, _>(layer);
     handle.allow(1);
     assert_ready_ok!(service.poll_ready());
-    sink.apply(Revocation::block(Key::subject("alice"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("alice")))
+        .unwrap()
+        .wait()
+        .unwrap();
     let mut refused = tokio_test::task::spawn(service.call("alice"));
     assert_eq!(assert_ready_ok!(refused.poll()), "alice: revoked");
 }
@@ -100,7 +106,11 @@ async fn decides_at_the_call_and_not_before() {
 async fn clones_and_services_share_one_truth() {
     let (layer, sink) = fresh_pair();
     let early = layer.clone();
-    sink.clone().apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.clone()
+        .apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert_eq!(status_of(&early, "mallory").await, 401);
     assert_eq!(status_of(&layer, "mallory").await, 401);
 }
@@ -109,7 +119,10 @@ async fn clones_and_services_share_one_truth() {
 async fn pairs_do_not_share_anything() {
     let (one, sink) = fresh_pair();
     let (other, _other_sink) = fresh_pair();
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert_eq!(status_of(&one, "mallory").await, 401);
     assert_eq!(status_of(&other, "mallory").await, 200);
 }
@@ -120,7 +133,10 @@ async fn observing_admits_and_counts_what_it_would_refuse() {
     let observing = layer.clone().with_enforcement(Enforcement::Observe);
     assert_eq!(status_of(&observing, "alice").await, 200, "no list yet");
     sink.install(list_of_now()).unwrap();
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert_eq!(status_of(&observing, "mallory").await, 200);
     assert_eq!(status_of(&observing, "alice").await, 200);
     assert_eq!(
@@ -139,7 +155,10 @@ async fn observing_admits_and_counts_what_it_would_refuse() {
 #[tokio::test]
 async fn refuses_as_the_standards_say() {
     let (layer, sink) = fresh_pair();
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     let response = send(&layer, presenting("mallory")).await;
     assert_eq!(response.status(), 401);
     assert_eq!(
@@ -158,7 +177,10 @@ async fn refuses_as_the_standards_say() {
 #[tokio::test]
 async fn the_host_may_write_refusals_itself() {
     let (layer, sink) = fresh_pair();
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     let teapot = |refusal: &Refusal| {
         let text = refusal.as_str();
         Response::builder().status(StatusCode::IM_A_TEAPOT).body(text).unwrap()
@@ -214,7 +236,7 @@ async fn tells_the_inner_service_how_fresh_the_answer_is_if_asked_to() {
         let response = service.ready().await.unwrap().call(presenting("alice")).await.unwrap();
         *response.extensions().get::<Option<Freshness>>().unwrap()
     };
-    let layer = layer.with_stale_policy(tower_revocation::StalePolicy::FailOpen);
+    sink.configure(|config| config.with_stale_policy(tower_revocation::StalePolicy::FailOpen));
     assert_eq!(freshness(layer.clone()).await, None, "only if asked to");
     let layer = layer.with_status_extension(StatusExtension::Insert);
     assert_eq!(freshness(layer.clone()).await, Some(Freshness::NoSnapshot));

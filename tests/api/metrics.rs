@@ -7,8 +7,8 @@ use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tower_revocation::metrics::Exporter;
 use tower_revocation::{
-    Canary, DecodeError, Decoded, Disposition, Enforcement, FeedState, Key, Revocation, RevocationList, Timestamp,
-    canary as the_canary,
+    Applied, Canary, DecodeError, Decoded, Disposition, Enforcement, FeedState, Key, Revocation, RevocationList,
+    Timestamp, canary as the_canary,
 };
 
 use crate::support::{fresh_pair, presenting, send, status_of, until};
@@ -104,7 +104,10 @@ async fn requests_are_counted_by_verdict_and_source() {
     let listed = RevocationList::builder(Timestamp::now().saturating_add(Duration::from_secs(1)))
         .with_entry(&Revocation::block(Key::subject("listed")));
     sink.install(listed.build()).unwrap();
-    sink.apply(Revocation::block(Key::subject("told"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("told")))
+        .unwrap()
+        .wait()
+        .unwrap();
     for (subject, times) in [("alice", 4), ("listed", 3), ("told", 2)] {
         for _ in 0..times {
             status_of(&layer, subject).await;
@@ -144,7 +147,7 @@ async fn requests_are_counted_by_verdict_and_source() {
 async fn messages_are_counted_by_reasons_that_no_message_makes_up() {
     let told = Told::new();
     let (layer, sink) = fresh_pair();
-    let layer = layer.with_capacity(std::num::NonZeroUsize::MIN);
+    sink.configure(|config| config.with_capacity(std::num::NonZeroUsize::MIN));
     let exporter = told.by(|| Exporter::new(sink.clone()));
     let messages: [&[u8]; 9] = [
         b"alice",
@@ -158,7 +161,7 @@ async fn messages_are_counted_by_reasons_that_no_message_makes_up() {
         b"alice",
     ];
     for message in messages {
-        let _: Disposition = sink.ingest(&decode, message);
+        let _: Disposition = sink.ingest(&decode, message).wait();
     }
     told.by(|| exporter.export());
     let values = told.values();
@@ -188,7 +191,7 @@ fn no_decoder_makes_labels_without_end() {
         Err(DecodeError::new(Box::leak(field.into_boxed_str()), "is made up"))
     };
     for number in 0..200 {
-        let _: Disposition = sink.ingest(&decode, format!("field-{number}").as_bytes());
+        let _: Disposition = sink.ingest(&decode, format!("field-{number}").as_bytes()).wait();
     }
     told.by(|| exporter.export());
     let Values(values) = told.values();
@@ -205,8 +208,11 @@ fn the_time_from_the_issuer_to_here_is_recorded_as_it_happens_and_apart_while_ca
     let _exporter = told.by(|| Exporter::new(sink.clone()));
     let ago = |secs| Timestamp::now().saturating_sub(Duration::from_secs(secs));
     let apply = |id: &str, secs| {
-        told.by(|| sink.apply(Revocation::block(Key::subject(id)).at(ago(secs))))
-            .unwrap()
+        told.by(|| {
+            sink.apply(Revocation::block(Key::subject(id)).at(ago(secs)))
+                .and_then(Applied::wait)
+        })
+        .unwrap()
     };
     let times = |phase: &str| {
         told.values()
@@ -218,6 +224,7 @@ fn the_time_from_the_issuer_to_here_is_recorded_as_it_happens_and_apart_while_ca
     // From a clock that is ahead.
     told.by(|| {
         sink.apply(Revocation::block(Key::subject("b")).at(Timestamp::now().saturating_add(Duration::from_secs(9))))
+            .and_then(Applied::wait)
     })
     .unwrap();
     assert_eq!(times("live"), [0.0]);
@@ -227,17 +234,21 @@ fn the_time_from_the_issuer_to_here_is_recorded_as_it_happens_and_apart_while_ca
         assert_eq!(times("catch-up").len(), 1, "{state:?}");
     }
     sink.set_feed(FeedState::Live);
-    told.by(|| sink.apply_all(["d", "e"].map(|id| Revocation::block(Key::subject(id)).at(ago(1)))))
-        .unwrap();
+    told.by(|| {
+        sink.apply_all(["d", "e"].map(|id| Revocation::block(Key::subject(id)).at(ago(1))))
+            .and_then(Applied::wait)
+    })
+    .unwrap();
     // One that does not say when it happened.
-    told.by(|| sink.apply(Revocation::block(Key::subject("f")))).unwrap();
+    told.by(|| sink.apply(Revocation::block(Key::subject("f"))).and_then(Applied::wait))
+        .unwrap();
     assert_eq!(times("live").len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_so_is_one_and_what_is_not_is_zero() {
     let told = Told::new();
-    let (layer, sink) = fresh_pair();
+    let (_layer, sink) = fresh_pair();
     let exporter = told.by(|| Exporter::new(sink.clone()));
     let export = || {
         told.by(|| exporter.export());
@@ -271,7 +282,7 @@ async fn what_is_so_is_one_and_what_is_not_is_zero() {
         (values.gauge("revocation_ready{}"), values.gauge("revocation_fresh{}")),
         (0.0, 0.0)
     );
-    let _layer = layer.with_stale_policy(tower_revocation::StalePolicy::FailOpen);
+    sink.configure(|config| config.with_stale_policy(tower_revocation::StalePolicy::FailOpen));
     let values = export();
     assert_eq!(
         (values.gauge("revocation_ready{}"), values.gauge("revocation_fresh{}")),
@@ -283,10 +294,13 @@ async fn what_is_so_is_one_and_what_is_not_is_zero() {
 #[tokio::test(start_paused = true)]
 async fn ages_are_times_that_stand_still_while_nothing_happens() {
     let told = Told::new();
-    let (layer, sink) = fresh_pair();
-    let _layer = layer.with_canary(Canary::every(Duration::from_secs(10)));
+    let (_layer, sink) = fresh_pair();
+    sink.configure(|config| config.with_canary(Canary::every(Duration::from_secs(10))));
     let exporter = told.by(|| Exporter::new(sink.clone()));
-    sink.apply(the_canary::revocation(Timestamp::now())).unwrap();
+    sink.apply(the_canary::revocation(Timestamp::now()))
+        .unwrap()
+        .wait()
+        .unwrap();
     let export = || told.by(|| exporter.export());
     let names = [
         "revocation_snapshot_refreshed_timestamp_seconds{}",
@@ -430,7 +444,7 @@ async fn full_domain(told: &Told) -> BTreeMap<String, DebugValue> {
     use tower_revocation::source::{self, Memory};
 
     let (layer, sink) = fresh_pair();
-    let layer = layer.with_canary(Canary::every(Duration::from_secs(10)));
+    sink.configure(|config| config.with_canary(Canary::every(Duration::from_secs(10))));
     let exporter = told.by(|| Exporter::labelled(sink.clone(), "issuer", "one"));
     let _guard = metrics::set_default_local_recorder(&told.recorder);
     let log = Memory::new("revocations");
@@ -456,11 +470,16 @@ async fn full_domain(told: &Told) -> BTreeMap<String, DebugValue> {
     let uri = |path: &str| format!("http://{ID}.example{path}").parse::<Uri>();
     let at = |path| uri(path).unwrap_or_else(|_| Uri::try_from(format!("http://example.com{path}?{ID}")).unwrap());
     tokio::spawn(Poller::new(client, format, at("/list"), at("/keys"), sink.clone()).run());
-    sink.apply(the_canary::revocation(Timestamp::now())).unwrap();
-    sink.apply(Revocation::block(Key::subject(ID)).at(Timestamp::now()))
+    sink.apply(the_canary::revocation(Timestamp::now()))
+        .unwrap()
+        .wait()
         .unwrap();
-    let _: Disposition = sink.ingest(&decode, format!("?{ID}").as_bytes());
-    let _: Disposition = sink.ingest(&decode, format!("!{ID}").as_bytes());
+    sink.apply(Revocation::block(Key::subject(ID)).at(Timestamp::now()))
+        .unwrap()
+        .wait()
+        .unwrap();
+    let _: Disposition = sink.ingest(&decode, format!("?{ID}").as_bytes()).wait();
+    let _: Disposition = sink.ingest(&decode, format!("!{ID}").as_bytes()).wait();
     assert_eq!(status_of(&layer, ID).await, 401);
     send(&layer, presenting(ID)).await;
     until("everything is told of", || {
@@ -494,7 +513,10 @@ async fn it_writes_so_often_by_itself() {
     let running = tokio::spawn(exporter.run());
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(told.values().gauge("revocation_ready{}"), 1.0);
-    sink.apply(Revocation::block(Key::subject("alice"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("alice")))
+        .unwrap()
+        .wait()
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(2_900)).await;
     assert_eq!(told.values().gauge("revocation_overlay_entries{}"), 0.0);
     tokio::time::sleep(Duration::from_millis(200)).await;

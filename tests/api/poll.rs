@@ -274,7 +274,7 @@ async fn a_message_may_ask_for_a_fetch() {
     poller(&server, &sink);
     sink.refreshed().await;
     let before = server.fetches("/list", start).len();
-    let disposition = sink.ingest(&|_: &[u8]| Ok(Decoded::Refresh), b"newer list");
+    let disposition = sink.ingest(&|_: &[u8]| Ok(Decoded::Refresh), b"newer list").wait();
     assert_eq!(disposition, Disposition::Applied);
     tokio::time::sleep(FETCH_GAP * 2).await;
     assert_eq!(server.fetches("/list", start).len(), before + 1);
@@ -413,7 +413,10 @@ async fn many_requests_are_one_fetch_and_fetches_are_apart() {
 #[tokio::test(start_paused = true)]
 async fn a_hanging_server_costs_a_timeout_and_changes_nothing() {
     let (layer, sink) = fresh_pair();
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     let server = Server::new("k1").will(Answer::Hang);
     let start = Instant::now();
     poller(&server, &sink);

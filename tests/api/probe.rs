@@ -63,7 +63,7 @@ async fn alive_is_whoever_answers_and_only_questions_are_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn ready_is_as_the_policy_has_it_and_says_why_not() {
-    let (layer, sink) = RevocationLayer::pair(by_header);
+    let (_layer, sink) = RevocationLayer::pair(by_header);
     let probe = Readyz::new(sink.clone());
     let (code, text) = readyz(&probe).await;
     assert_eq!(
@@ -88,7 +88,7 @@ async fn ready_is_as_the_policy_has_it_and_says_why_not() {
         "{text}"
     );
 
-    let layer = layer.with_stale_policy(StalePolicy::FailOpen);
+    sink.configure(|config| config.with_stale_policy(StalePolicy::FailOpen));
     let (code, text) = readyz(&probe).await;
     assert_eq!(code, 200);
     assert!(
@@ -100,7 +100,7 @@ async fn ready_is_as_the_policy_has_it_and_says_why_not() {
         "{text}"
     );
 
-    let _layer = layer.with_lists(ListPolicy::NotUsed);
+    sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
     assert_eq!(codes(&sink), []);
 }
 
@@ -151,10 +151,12 @@ async fn a_feed_says_since_when_it_is_as_it_is() {
 
 #[tokio::test]
 async fn room_that_runs_out_is_told_of_at_nine_tenths() {
-    let (layer, sink) = fresh_pair();
-    let _layer = layer.with_capacity(NonZeroUsize::new(10).unwrap());
+    let (_layer, sink) = fresh_pair();
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(10).unwrap()));
     for entries in 1..=10 {
         sink.apply(Revocation::block(Key::subject(&entries.to_string())))
+            .unwrap()
+            .wait()
             .unwrap();
         let expected: &[_] = if entries < 9 { &[] } else { &[ConcernCode::OverlayFull] };
         assert_eq!(codes(&sink), expected, "{entries}");
@@ -204,7 +206,7 @@ async fn memory_is_told_in_bytes() {
     let (_layer, sink) = fresh_pair();
     let before = sink.status();
     let events = (0..10_000).map(|id| Revocation::block(Key::subject(&id.to_string())));
-    sink.apply_all(events.clone()).unwrap();
+    sink.apply_all(events.clone()).unwrap().wait().unwrap();
     let overlay = sink.status().overlay;
     assert_eq!((overlay.entries, overlay.applied), (10_000, 10_000));
     // Some 140 bytes a key, as the layer's documentation has it, with what is kept free.

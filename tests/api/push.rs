@@ -431,8 +431,8 @@ async fn ten_thousand_are_one_batch() {
 
 #[tokio::test]
 async fn what_finds_no_room_is_to_be_sent_again() {
-    let (layer, _sink, push) = by_token();
-    let layer = layer.with_capacity(NonZeroUsize::new(2).unwrap());
+    let (layer, sink, push) = by_token();
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(2).unwrap()));
     // What can be repeated goes before what cannot.
     let response = send(&push, with_token(r#"["a",7,"b","c"]"#)).await;
     assert_eq!(response.status(), 503);
@@ -455,7 +455,7 @@ async fn what_finds_no_room_is_to_be_sent_again() {
     );
     assert_eq!(status_of(&layer, "b").await, 401);
     // Once there is room, the whole batch is done.
-    let _layer = layer.with_capacity(NonZeroUsize::new(3).unwrap());
+    sink.configure(|config| config.with_capacity(NonZeroUsize::new(3).unwrap()));
     assert_eq!(status(&push, with_token(r#"["a","b","c"]"#)).await, 200);
 }
 

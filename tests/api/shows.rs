@@ -31,7 +31,7 @@ fn no_credential_and_nothing_that_holds_one_shows_its_ids() {
     let credential = Credential::from(key).with_issued_at(Timestamp::from_unix_secs(5));
     assert!(format!("{credential:?}").contains("Key(subject)"), "{credential:?}");
     let (layer, sink) = fresh_pair();
-    sink.apply(Revocation::block(key)).unwrap();
+    sink.apply(Revocation::block(key)).unwrap().wait().unwrap();
     let list = RevocationList::builder(Timestamp::now()).with_entry(&Revocation::block(key));
     let ok = |_: Request<String>| -> Ready<Result<_, Infallible>> {
         std::future::ready(Ok(Response::new(Full::from("ok"))))
@@ -59,7 +59,7 @@ fn no_credential_and_nothing_that_holds_one_shows_its_ids() {
 async fn no_refusal_shows_whom_it_refuses() {
     let (layer, sink) = RevocationLayer::pair(by_header);
     let unavailable = send(&layer, presenting(ID)).await;
-    sink.apply(Revocation::block(Key::subject(ID))).unwrap();
+    sink.apply(Revocation::block(Key::subject(ID))).unwrap().wait().unwrap();
     let revoked = send(&layer, presenting(ID)).await;
     assert_eq!((unavailable.status().as_u16(), revoked.status().as_u16()), (503, 401));
     assert_hidden(&[format!("{unavailable:?}"), format!("{revoked:?}")]);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 use tower_revocation::status::FeedState;
 use tower_revocation::{
-    ApplyError, DEFAULT_LEEWAY, DEFAULT_RETENTION, DecodeError, Decoded, Disposition, Event, InstallError, Key,
-    Reinstatement, Revocation, RevocationList, Timestamp,
+    Applied, ApplyError, DEFAULT_LEEWAY, DEFAULT_RETENTION, DecodeError, Decoded, Disposition, Event, InstallError,
+    Key, Reinstatement, Revocation, RevocationList, Timestamp,
 };
 
 use crate::support::{fresh_pair, presenting, send, status_of};
@@ -27,9 +27,14 @@ async fn refuses_after_a_block_and_admits_newer_tokens_after_reinstatement() {
     };
     assert_eq!(status_of(&layer, "alice").await, 200);
     sink.apply(Revocation::block(Key::subject("alice")).at(ago(10)))
+        .unwrap()
+        .wait()
         .unwrap();
     assert_eq!(send(&layer, issued(ago(0))).await.status(), 401);
-    sink.apply(Reinstatement::of(Key::subject("alice"), ago(5))).unwrap();
+    sink.apply(Reinstatement::of(Key::subject("alice"), ago(5)))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert_eq!(send(&layer, issued(ago(0))).await.status(), 200);
     assert_eq!(
         send(&layer, issued(ago(10))).await.status(),
@@ -43,10 +48,17 @@ async fn refuses_after_a_block_and_admits_newer_tokens_after_reinstatement() {
 async fn a_reinstated_subject_leaves_its_other_keys_revoked() {
     let (layer, sink) = fresh_pair();
     sink.apply(Revocation::block(Key::subject("session")).at(ago(10)))
+        .unwrap()
+        .wait()
         .unwrap();
     sink.apply(Revocation::block(Key::subject("alice")).at(ago(10)))
+        .unwrap()
+        .wait()
         .unwrap();
-    sink.apply(Reinstatement::of(Key::subject("alice"), ago(5))).unwrap();
+    sink.apply(Reinstatement::of(Key::subject("alice"), ago(5)))
+        .unwrap()
+        .wait()
+        .unwrap();
     let mut request = presenting("alice session");
     request
         .headers_mut()
@@ -58,39 +70,43 @@ async fn a_reinstated_subject_leaves_its_other_keys_revoked() {
 async fn a_batch_is_one_publication_and_works_for_any_iterator() {
     let (layer, sink) = fresh_pair();
     sink.apply_all((0..1_000).map(|i| Revocation::block(Key::subject(&i.to_string()))))
+        .unwrap()
+        .wait()
         .unwrap();
     assert_eq!(sink.status().overlay.entries, 1_000);
     assert_eq!(status_of(&layer, "999").await, 401);
     assert_eq!(status_of(&layer, "1000").await, 200);
-    sink.apply_all(Vec::<Event>::new()).unwrap();
+    sink.apply_all(Vec::<Event>::new()).unwrap().wait().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn at_capacity_new_keys_are_to_be_retried_and_nothing_is_evicted() {
     let (layer, sink) = fresh_pair();
-    let layer = layer
-        .with_capacity(NonZeroUsize::new(2).unwrap())
-        .with_retention(Duration::from_secs(60));
+    sink.configure(|config| {
+        config
+            .with_capacity(NonZeroUsize::new(2).unwrap())
+            .with_retention(Duration::from_secs(60))
+    });
     let block = |subject| Revocation::block(Key::subject(subject));
     assert_eq!(
-        sink.apply_all(["a", "b", "c", "d"].map(block)),
+        sink.apply_all(["a", "b", "c", "d"].map(block)).and_then(Applied::wait),
         Err(ApplyError::AtCapacity { refused: 2 })
     );
     tokio::time::advance(Duration::from_secs(1)).await;
-    let retry = sink.ingest(&|_: &[u8]| Ok(Decoded::from(block("c"))), b"");
+    let retry = sink.ingest(&|_: &[u8]| Ok(Decoded::from(block("c"))), b"").wait();
     assert_eq!(
         retry,
         Disposition::Retry("overlay is at capacity: no room for 1 events".into())
     );
     assert_eq!(sink.status().feed.last_event_ms_ago, Some(1_000));
-    sink.apply(block("a")).unwrap();
+    sink.apply(block("a")).unwrap().wait().unwrap();
     assert_eq!(sink.status().feed.last_event_ms_ago, Some(0));
     for (subject, status) in [("a", 401), ("b", 401), ("c", 200)] {
         assert_eq!(status_of(&layer, subject).await, status);
     }
     // Room is made by what may be forgotten.
     tokio::time::advance(Duration::from_secs(62)).await;
-    sink.apply(block("c")).unwrap();
+    sink.apply(block("c")).unwrap().wait().unwrap();
     assert_eq!(status_of(&layer, "c").await, 401);
     assert_eq!(sink.status().overlay.entries, 1);
     assert_eq!(sink.status().dispositions.retry, 1);
@@ -99,13 +115,22 @@ async fn at_capacity_new_keys_are_to_be_retried_and_nothing_is_evicted() {
 #[tokio::test(start_paused = true)]
 async fn entries_outlive_tokens() {
     let (layer, sink) = fresh_pair();
-    let layer = layer.with_max_age(DEFAULT_RETENTION * 2);
+    sink.configure(|config| config.with_max_age(DEFAULT_RETENTION * 2));
     let soon = Timestamp::now().saturating_add(Duration::from_secs(3_600));
     sink.apply(Revocation::block(Key::subject("default")).at(ago(86_400 * 365)))
+        .unwrap()
+        .wait()
         .unwrap();
     sink.apply(Revocation::block(Key::subject("soon")).forget_at(soon))
+        .unwrap()
+        .wait()
         .unwrap();
-    let stir = || sink.apply(Revocation::block(Key::subject("stir"))).unwrap();
+    let stir = || {
+        sink.apply(Revocation::block(Key::subject("stir")))
+            .unwrap()
+            .wait()
+            .unwrap()
+    };
 
     tokio::time::advance(Duration::from_secs(3_598) + DEFAULT_LEEWAY).await;
     stir();
@@ -131,10 +156,13 @@ async fn every_message_ends_in_exactly_one_way() {
         b"other" => Ok(Decoded::Ignored("not ours".into())),
         _ => Err(DecodeError::new("type", "is missing").because("line 1, column 7")),
     };
-    assert_eq!(sink.ingest(&decode, b"revoke"), Disposition::Applied);
-    assert_eq!(sink.ingest(&decode, b"refresh"), Disposition::Applied);
-    assert_eq!(sink.ingest(&decode, b"other"), Disposition::Ignored("not ours".into()));
-    let dead = sink.ingest(&decode, b"?");
+    assert_eq!(sink.ingest(&decode, b"revoke").wait(), Disposition::Applied);
+    assert_eq!(sink.ingest(&decode, b"refresh").wait(), Disposition::Applied);
+    assert_eq!(
+        sink.ingest(&decode, b"other").wait(),
+        Disposition::Ignored("not ours".into())
+    );
+    let dead = sink.ingest(&decode, b"?").wait();
     assert_eq!(
         dead,
         Disposition::DeadLetter("type is missing: line 1, column 7".into())
@@ -156,7 +184,7 @@ async fn every_message_ends_in_exactly_one_way() {
 async fn a_dead_letter_has_its_reason_in_few_words() {
     let (_layer, sink) = fresh_pair();
     let decode = |message: &[u8]| Err(DecodeError::new("type", String::from_utf8_lossy(message).into_owned()));
-    let Disposition::DeadLetter(reason) = sink.ingest(&decode, "ü".repeat(10_000).as_bytes()) else {
+    let Disposition::DeadLetter(reason) = sink.ingest(&decode, "ü".repeat(10_000).as_bytes()).wait() else {
         panic!("it cannot be read");
     };
     assert_eq!(reason.chars().count(), 501);
@@ -168,7 +196,10 @@ async fn a_dead_letter_has_its_reason_in_few_words() {
 async fn status_has_the_shape_that_operators_rely_on() {
     let (layer, sink) = fresh_pair();
     sink.set_feed(FeedState::CatchingUp);
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     status_of(&layer, "alice").await;
     tokio::time::advance(Duration::from_millis(1_500)).await;
     let mut status = serde_json::to_value(sink.status()).unwrap();
@@ -233,13 +264,13 @@ async fn no_list_rolls_another_back() {
     ));
     assert!(matches!(sink.install_none(), Err(InstallError::Unsigned { .. })));
     assert_eq!(status_of(&layer, "mallory").await, 200);
-    let layer = layer.with_leeway(Duration::ZERO);
+    sink.configure(|config| config.with_leeway(Duration::ZERO));
     let soon = || Timestamp::now().saturating_add(Duration::from_secs(5));
     assert!(matches!(
         sink.install(list(soon())),
         Err(InstallError::FromFuture { .. })
     ));
-    let layer = layer.with_leeway(DEFAULT_LEEWAY);
+    sink.configure(|config| config.with_leeway(DEFAULT_LEEWAY));
     sink.install(list(soon())).unwrap();
     assert_eq!(status_of(&layer, "mallory").await, 401);
 }
@@ -256,17 +287,17 @@ async fn a_reinstatement_from_the_future_is_a_dead_letter_and_lifts_nothing() {
         ];
         Ok(Decoded::Events(events))
     };
-    let disposition = sink.ingest(&decode, b"");
+    let disposition = sink.ingest(&decode, b"").wait();
     assert!(
         matches!(&disposition, Disposition::DeadLetter(why) if why.contains("future")),
         "{disposition:?}"
     );
     assert_eq!(status_of(&layer, "bob").await, 401, "the rest of it is in force");
     assert!(matches!(
-        sink.apply(Reinstatement::of(alice, ahead)),
+        sink.apply(Reinstatement::of(alice, ahead)).and_then(Applied::wait),
         Err(ApplyError::FromFuture { refused: 1, .. })
     ));
-    sink.apply(Revocation::block(alice)).unwrap();
+    sink.apply(Revocation::block(alice)).unwrap().wait().unwrap();
     let mut request = presenting("alice");
     let iat = ahead.as_unix_secs().to_string().parse().unwrap();
     request.headers_mut().insert("x-iat", iat);

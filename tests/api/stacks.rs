@@ -28,7 +28,10 @@ const ALICE: &str = "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.x";
 fn pair() -> (RevocationLayer<Jwt>, EventSink) {
     let (layer, sink) = RevocationLayer::pair(identify::jwt(AUTHORIZATION, "Bearer"));
     sink.install(list_of_now()).unwrap();
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
     (layer, sink)
 }
 

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Service, service_fn};
 use tower_layer::Layer;
-use tower_revocation::{Credential, Key, Revocation, RevocationLayer, RevocationList, Timestamp, Verdict};
+use tower_revocation::{Applied, Credential, Key, Revocation, RevocationLayer, RevocationList, Timestamp, Verdict};
 
 /// How long each storm lasts: long enough for what is looked for once a second.
 fn length() -> Duration {
@@ -58,10 +58,10 @@ fn a_decision_that_starts_after_apply_has_returned_sees_it() {
                 n += 1;
                 if n % 10 == 0 {
                     let batch = (0..5).map(|i| Revocation::block(key(n + i)));
-                    sink.apply_all(batch).unwrap();
+                    sink.apply_all(batch).unwrap().wait().unwrap();
                     n += 4;
                 } else {
-                    sink.apply(Revocation::block(key(n))).unwrap();
+                    sink.apply(Revocation::block(key(n))).unwrap().wait().unwrap();
                 }
                 applied.store(n, Ordering::Release);
             }
@@ -134,6 +134,8 @@ fn a_batch_is_seen_as_a_whole() {
                 }
                 started.store(n, Ordering::Release);
                 sink.apply_all(["a", "b"].map(|part| Revocation::block(key(n, part))))
+                    .unwrap()
+                    .wait()
                     .unwrap();
             }
         });
@@ -157,9 +159,11 @@ fn a_batch_is_seen_as_a_whole() {
 #[test]
 fn nobody_is_let_in_while_something_is_forgotten_or_taken_over() {
     let (layer, sink) = RevocationLayer::pair(by_body);
-    let layer = layer
-        .with_leeway(Duration::ZERO)
-        .with_capacity(NonZeroUsize::new(500).unwrap());
+    sink.configure(|config| {
+        config
+            .with_leeway(Duration::ZERO)
+            .with_capacity(NonZeroUsize::new(500).unwrap())
+    });
     let epoch = Timestamp::now().as_unix_secs() - 1_000_000;
     let (listed, kept) = (Key::subject("listed"), Key::subject("kept"));
     let install = |nth: u64| {
@@ -170,7 +174,7 @@ fn nobody_is_let_in_while_something_is_forgotten_or_taken_over() {
             .unwrap();
     };
     install(0);
-    sink.apply(Revocation::block(kept)).unwrap();
+    sink.apply(Revocation::block(kept)).unwrap().wait().unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
@@ -180,10 +184,15 @@ fn nobody_is_let_in_while_something_is_forgotten_or_taken_over() {
                 let now = Timestamp::now();
                 let brief = Key::subject(&events.to_string());
                 // Those for which there is no room yet are to be repeated.
-                if sink.apply(Revocation::block(brief).forget_at(now)).is_ok() {
+                if sink
+                    .apply(Revocation::block(brief).forget_at(now))
+                    .and_then(Applied::wait)
+                    .is_ok()
+                {
                     assert!(matches!(sink.decide(&brief.into()), Verdict::Revoked(_)), "{events}");
                 }
                 sink.apply(Revocation::block(listed).at(now).forget_at(now))
+                    .and_then(Applied::wait)
                     .unwrap_or_default();
                 let holds = sink.status().overlay.entries;
                 forgotten += u64::from(holds + 100 < held);

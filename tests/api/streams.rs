@@ -46,7 +46,10 @@ fn pair() -> (RevocationLayer<Jwt>, EventSink) {
 }
 
 fn revoke_mallory(sink: &EventSink) {
-    sink.apply(Revocation::block(Key::subject("mallory"))).unwrap();
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
 }
 
 /// What a test says on every stream at once.

@@ -18,14 +18,13 @@ pub(crate) struct Replica {
     pub(crate) sink: EventSink,
     /// How many keys events had revoked, each time a list was asked for after a gap.
     pub(crate) resyncs: Arc<Mutex<Vec<usize>>>,
-    layer: RevocationLayer<fn(&()) -> Credential>,
     reading: JoinHandle<()>,
 }
 
 impl Replica {
     /// Starts to read, with a fresh and empty list.
     pub(crate) fn start(source: impl EventSource + 'static, name: &str) -> Self {
-        let (layer, sink) = RevocationLayer::pair((|_: &()| Credential::new()) as fn(&()) -> Credential);
+        let (_, sink) = RevocationLayer::pair(|_: &()| Credential::new());
         sink.install(RevocationList::builder(Timestamp::now()).build()).unwrap();
         let resyncs = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&resyncs);
@@ -42,7 +41,6 @@ impl Replica {
             reading: tokio::spawn(feed.run()),
             sink,
             resyncs,
-            layer,
         }
     }
 
@@ -53,8 +51,8 @@ impl Replica {
     }
 
     pub(crate) fn set_capacity(&mut self, keys: usize) {
-        let layer = self.layer.clone().with_capacity(NonZeroUsize::new(keys).unwrap());
-        self.layer = layer;
+        let keys = NonZeroUsize::new(keys).unwrap();
+        self.sink.configure(|config| config.with_capacity(keys));
     }
 
     /// Waits until the status is as wanted.

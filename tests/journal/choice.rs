@@ -10,7 +10,8 @@ use tower_revocation::journal::{Journal, JournalError};
 use tower_revocation::source::{self, Memory};
 use tower_revocation::status::{FeedState, JournalStart};
 use tower_revocation::{
-    ApplyError, DecodeError, EventSink, Key, ListPolicy, Revocation, RevocationList, StalePolicy, Timestamp, Verdict,
+    Applied, ApplyError, DecodeError, DomainConfig, EventSink, Key, ListPolicy, Revocation, RevocationList,
+    StalePolicy, Timestamp, Verdict,
 };
 
 use crate::registry::{A, Registry, list};
@@ -20,7 +21,12 @@ use crate::support::{Process, ago, eventually, new_directory, open, until_closed
 fn revoked() -> tempfile::TempDir {
     let directory = new_directory();
     let process = Process::start_without_lists(directory.path());
-    process.sink.apply(Revocation::block(Key::token("t"))).unwrap();
+    process
+        .sink
+        .apply(Revocation::block(Key::token("t")))
+        .unwrap()
+        .wait()
+        .unwrap();
     drop(process);
     until_closed(directory.path());
     directory
@@ -86,10 +92,15 @@ fn starts_empty_and_admits_nobody_until_a_list_is_signed() {
         lose(directory.path());
         let journal = Journal::open_or_start_empty(directory.path()).unwrap();
         assert_eq!((journal.start(), journal.entries()), (JournalStart::Lost, 0), "{loss}");
-        let process = Process::with(journal, |layer| layer.with_stale_policy(StalePolicy::FailOpen));
+        let process = Process::with(journal, |config| config.with_stale_policy(StalePolicy::FailOpen));
         assert!(matches!(process.decide(Key::token("t")), Verdict::Unknown(_)), "{loss}");
         assert!(!process.sink.is_ready(), "{loss}");
-        process.sink.apply(Revocation::block(Key::token("new"))).unwrap();
+        process
+            .sink
+            .apply(Revocation::block(Key::token("new")))
+            .unwrap()
+            .wait()
+            .unwrap();
         process.sink.install_none().unwrap();
         assert!(!process.sink.is_ready(), "{loss}: anybody may have said so");
         process.sink.install(RevocationList::builder(ago(5)).build()).unwrap();
@@ -109,10 +120,15 @@ fn where_there_are_no_lists_the_feed_makes_up_for_it() {
     let directory = revoked();
     truncate(directory.path(), "journal.redb", 0);
     let journal = Journal::open_or_start_empty(directory.path()).unwrap();
-    let process = Process::with(journal, |layer| layer.with_lists(ListPolicy::NotUsed));
+    let process = Process::with(journal, |config| config.with_lists(ListPolicy::NotUsed));
     process.sink.set_feed(FeedState::CatchingUp);
     assert!(!process.sink.is_ready());
-    process.sink.apply(Revocation::block(Key::token("t"))).unwrap();
+    process
+        .sink
+        .apply(Revocation::block(Key::token("t")))
+        .unwrap()
+        .wait()
+        .unwrap();
     process.sink.set_feed(FeedState::Live);
     assert!(process.sink.is_ready() && process.is_revoked(Key::token("t")));
     assert_eq!(process.decide(Key::token("other")), Verdict::Admit);
@@ -124,7 +140,7 @@ async fn a_feed_that_lost_messages_makes_up_for_nothing() {
     let directory = revoked();
     truncate(directory.path(), "journal.redb", 0);
     let journal = Journal::open_or_start_empty(directory.path()).unwrap();
-    let process = Process::with(journal, |layer| layer.with_lists(ListPolicy::NotUsed));
+    let process = Process::with(journal, |config| config.with_lists(ListPolicy::NotUsed));
     let decode =
         |message: &[u8]| Ok::<_, DecodeError>(Revocation::block(Key::token(str::from_utf8(message).unwrap())).into());
     let live = async |sink: &EventSink, opened: u64| {
@@ -178,7 +194,7 @@ async fn a_list_is_looked_for_at_the_fast_pace_until_the_loss_is_made_up_for() {
 /// It used to admit everybody at the second start: the new journal was in good order.
 #[test]
 fn a_loss_outlives_restarts_until_it_is_made_up_for() {
-    let fail_open = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+    let fail_open = |config: DomainConfig| config.with_stale_policy(StalePolicy::FailOpen);
     let directory = revoked();
     truncate(directory.path(), "journal.redb", 0);
     drop(Journal::open_or_start_empty(directory.path()).unwrap());
@@ -189,7 +205,12 @@ fn a_loss_outlives_restarts_until_it_is_made_up_for() {
         process.sink.set_feed(FeedState::Live);
         assert!(!process.sink.is_ready(), "lists are expected");
         // What is kept meanwhile makes up for nothing.
-        process.sink.apply(Revocation::block(Key::token("new"))).unwrap();
+        process
+            .sink
+            .apply(Revocation::block(Key::token("new")))
+            .unwrap()
+            .wait()
+            .unwrap();
     }
     let process = Process::with(open(directory.path()), fail_open);
     process.sink.install(RevocationList::builder(ago(5)).build()).unwrap();
@@ -253,10 +274,20 @@ fn what_cannot_be_read_is_not_touched() {
     let process = Process::with(Journal::open_or_start_empty(directory.path()).unwrap(), |layer| layer);
     assert_eq!(process.journal().start, JournalStart::Lost);
     let key = Key::token("u");
-    assert!(process.sink.apply(Revocation::block(key)).is_err());
+    assert!(
+        process
+            .sink
+            .apply(Revocation::block(key))
+            .and_then(Applied::wait)
+            .is_err()
+    );
     fs::remove_dir(&probe).unwrap();
     eventually(|| {
-        let error = process.sink.apply(Revocation::block(key)).unwrap_err();
+        let error = process
+            .sink
+            .apply(Revocation::block(key))
+            .and_then(Applied::wait)
+            .unwrap_err();
         error.to_string().contains("a restart takes over").then_some(())
     });
     assert!(process.is_revoked(key) && !process.sink.is_ready());
@@ -274,9 +305,13 @@ fn an_unusable_directory_leaves_the_service_up() {
     fs::write(&path, "in the way").unwrap();
     assert!(matches!(Journal::open(&path), Err(JournalError::Failed { .. })));
     let journal = Journal::open_or_start_empty(&path).unwrap();
-    let process = Process::with(journal, |layer| layer.with_lists(ListPolicy::NotUsed));
+    let process = Process::with(journal, |config| config.with_lists(ListPolicy::NotUsed));
     let key = Key::token("t");
-    let refused = process.sink.apply(Revocation::block(key)).unwrap_err();
+    let refused = process
+        .sink
+        .apply(Revocation::block(key))
+        .and_then(Applied::wait)
+        .unwrap_err();
     assert!(matches!(&refused, ApplyError::NotDurable { problem } if problem.starts_with(path.to_str().unwrap())));
     assert!(process.is_revoked(key), "in force all the same");
     let status = process.journal();
@@ -285,7 +320,7 @@ fn an_unusable_directory_leaves_the_service_up() {
 
     fs::remove_file(&path).unwrap();
     // The event is delivered again until it is taken.
-    eventually(|| process.sink.apply(Revocation::block(key)).ok());
+    eventually(|| process.sink.apply(Revocation::block(key)).and_then(Applied::wait).ok());
     assert!(process.journal().durable);
     drop(process);
     assert!(Process::start_without_lists(&path).is_revoked(key));

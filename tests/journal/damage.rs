@@ -18,7 +18,12 @@ async fn no_damage_to_a_small_file_admits_what_was_revoked() {
     let iat = Timestamp::now().as_unix_secs() - 10;
     registry.publish(list(iat, iat + 390, &[A], ("k1", 7)));
     registry.fetch_for(&process.sink).await;
-    process.sink.apply(Revocation::block(Key::subject("s"))).unwrap();
+    process
+        .sink
+        .apply(Revocation::block(Key::subject("s")))
+        .unwrap()
+        .wait()
+        .unwrap();
     drop(process);
     until_closed(directory.path());
 

@@ -25,7 +25,12 @@ fn belongs_to_one_at_a_time() {
         );
         assert_eq!(error.to_string(), expected);
     }
-    process.sink.apply(Revocation::block(Key::token("t"))).unwrap();
+    process
+        .sink
+        .apply(Revocation::block(Key::token("t")))
+        .unwrap()
+        .wait()
+        .unwrap();
     let journal = Journal::open(directory.path());
     assert!(journal.is_err(), "still");
     drop(process);
@@ -41,7 +46,12 @@ fn a_sink_is_kept_in_one_journal() {
     assert!(matches!(error, JournalError::Taken { .. }), "{error}");
     // Each issuer has a layer and a journal of its own.
     let other = Process::start(two.path());
-    process.sink.apply(Revocation::block(Key::token("t"))).unwrap();
+    process
+        .sink
+        .apply(Revocation::block(Key::token("t")))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(process.is_revoked(Key::token("t")) && !other.is_revoked(Key::token("t")));
     drop((process, other));
     assert_eq!(Journal::open(one.path()).unwrap().entries(), 1);
@@ -64,7 +74,7 @@ fn is_let_go_of_with_the_last_handle() {
     let last = process.sink.clone();
     drop(process);
     assert!(Journal::open(directory.path()).is_err());
-    last.apply(Revocation::block(Key::token("t"))).unwrap();
+    last.apply(Revocation::block(Key::token("t"))).unwrap().wait().unwrap();
     drop(last);
     assert!(Journal::open(directory.path()).is_ok());
 }

@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::status::JournalStart;
 use tower_revocation::{
-    ApplyError, Credential, Disposition, Effect, InstallError, Key, Reason, Reinstatement, Revocation, RevocationList,
-    Timestamp, Verdict,
+    Applied, ApplyError, Credential, Disposition, DomainConfig, Effect, InstallError, Key, Reason, Reinstatement,
+    Revocation, RevocationList, Timestamp, Verdict,
 };
 
 use crate::support::{Process, ago, new_directory, open, secs};
@@ -26,8 +26,15 @@ fn a_restart_forgets_nothing() {
             Revocation::cut_off(Key::everything()).at(secs(50)),
             Revocation::block(Key::signing_key("k")),
         ])
+        .unwrap()
+        .wait()
         .unwrap();
-    process.sink.apply(Reinstatement::of(lifted, secs(150))).unwrap();
+    process
+        .sink
+        .apply(Reinstatement::of(lifted, secs(150)))
+        .unwrap()
+        .wait()
+        .unwrap();
     let decide = |process: &Process| {
         let issued = |key, at| process.decide(Credential::from(key).with_issued_at(secs(at)));
         [
@@ -62,16 +69,31 @@ fn what_was_said_before_and_after_a_restart_is_joined() {
     let process = Process::start_without_lists(directory.path());
     let key = Key::subject("s");
     let issued = |at| Credential::from(key).with_issued_at(secs(at));
-    process.sink.apply(Revocation::block(key).at(secs(100))).unwrap();
+    process
+        .sink
+        .apply(Revocation::block(key).at(secs(100)))
+        .unwrap()
+        .wait()
+        .unwrap();
     drop(process);
     let process = Process::start_without_lists(directory.path());
-    process.sink.apply(Reinstatement::of(key, secs(200))).unwrap();
+    process
+        .sink
+        .apply(Reinstatement::of(key, secs(200)))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert_eq!(process.decide(issued(150)), Verdict::Admit);
     drop(process);
     let process = Process::start_without_lists(directory.path());
     assert_eq!(process.decide(issued(150)), Verdict::Admit);
     assert!(matches!(process.decide(issued(100)), Verdict::Revoked(_)));
-    process.sink.apply(Revocation::block(key).at(secs(50))).unwrap();
+    process
+        .sink
+        .apply(Revocation::block(key).at(secs(50)))
+        .unwrap()
+        .wait()
+        .unwrap();
     drop(process);
     let process = Process::start_without_lists(directory.path());
     assert_eq!(
@@ -86,15 +108,19 @@ async fn tasks_wait_without_blocking_and_share_a_write() {
     let directory = new_directory();
     let process = Process::start_without_lists(directory.path());
     let keys: Vec<_> = (0..200).map(|id| Key::token(&format!("{id}"))).collect();
-    let all = keys.iter().map(|key| process.sink.apply_async(Revocation::block(*key)));
+    let all = keys
+        .iter()
+        .map(|key| process.sink.apply(Revocation::block(*key)).unwrap().durable());
     let outcomes = futures_util::future::join_all(all).await;
     assert!(outcomes.into_iter().all(|outcome| outcome == Ok(())));
     process
         .sink
-        .apply_all_async([
+        .apply_all([
             Revocation::block(Key::subject("a")),
             Revocation::block(Key::subject("b")),
         ])
+        .unwrap()
+        .durable()
         .await
         .unwrap();
     let commits = commits(directory.path());
@@ -115,6 +141,8 @@ async fn blocking_calls_may_be_made_by_tasks_too() {
         process
             .sink
             .apply(Revocation::block(Key::token(&format!("{id}"))))
+            .unwrap()
+            .wait()
             .unwrap();
     }
     process.until_kept(500);
@@ -134,15 +162,15 @@ async fn a_message_is_applied_when_it_is_durable() {
     };
     let decode = ClawdentityEvents::new();
     assert_eq!(
-        process.sink.ingest(&decode, message("N").as_bytes()),
+        process.sink.ingest(&decode, message("N").as_bytes()).wait(),
         Disposition::Applied
     );
-    let disposition = process.sink.ingest_async(&decode, message("M").as_bytes()).await;
+    let disposition = process.sink.ingest(&decode, message("M").as_bytes()).durable().await;
     assert_eq!(disposition, Disposition::Applied);
-    let other = process.sink.ingest_async(&decode, br#"{"type":"other"}"#).await;
+    let other = process.sink.ingest(&decode, br#"{"type":"other"}"#).durable().await;
     assert!(matches!(other, Disposition::Ignored(_)));
     assert!(matches!(
-        process.sink.ingest_async(&decode, b"]").await,
+        process.sink.ingest(&decode, b"]").durable().await,
         Disposition::DeadLetter(_)
     ));
     assert_eq!(process.sink.status().dispositions.applied, 2);
@@ -154,18 +182,21 @@ async fn a_message_is_applied_when_it_is_durable() {
 #[test]
 fn what_found_no_room_is_not_kept_either_and_what_is_kept_always_finds_room() {
     let directory = new_directory();
-    let narrow = |layer: crate::support::Layer| layer.with_capacity(NonZeroUsize::new(2).unwrap());
+    let narrow = |config: DomainConfig| config.with_capacity(NonZeroUsize::new(2).unwrap());
     let process = Process::with(open(directory.path()), narrow);
     let [a, b, c] = ["a", "b", "c"].map(Key::token);
     let all = [a, b, c].map(Revocation::block);
-    assert_eq!(process.sink.apply_all(all), Err(ApplyError::AtCapacity { refused: 1 }));
+    assert_eq!(
+        process.sink.apply_all(all).and_then(Applied::wait),
+        Err(ApplyError::AtCapacity { refused: 1 })
+    );
     process.until_kept(2);
     drop(process);
-    let narrower = |layer: crate::support::Layer| layer.with_capacity(NonZeroUsize::MIN);
+    let narrower = |config: DomainConfig| config.with_capacity(NonZeroUsize::MIN);
     let process = Process::with(open(directory.path()), narrower);
     assert!(process.is_revoked(a) && process.is_revoked(b) && !process.is_revoked(c));
     assert_eq!(
-        process.sink.apply(Revocation::block(c)),
+        process.sink.apply(Revocation::block(c)).and_then(Applied::wait),
         Err(ApplyError::AtCapacity { refused: 1 })
     );
 }
@@ -193,7 +224,12 @@ fn an_entry_stays_until_the_list_itself_is_kept() {
     let directory = new_directory();
     let process = Process::start(directory.path());
     let key = Key::token("t");
-    process.sink.apply(Revocation::block(key).at(ago(100))).unwrap();
+    process
+        .sink
+        .apply(Revocation::block(key).at(ago(100)))
+        .unwrap()
+        .wait()
+        .unwrap();
     let list = RevocationList::builder(ago(30))
         .with_entry(&Revocation::block(key).at(ago(50)))
         .build();
@@ -209,7 +245,7 @@ fn what_is_over_is_kept_for_a_while_after_a_restart() {
     let directory = new_directory();
     let process = Process::start_without_lists(directory.path());
     let over = Revocation::block(Key::token("t")).forget_at(Timestamp::from_unix_secs(5));
-    process.sink.apply(over).unwrap();
+    process.sink.apply(over).unwrap().wait().unwrap();
     drop(process);
     let process = Process::start_without_lists(directory.path());
     assert!(process.is_revoked(Key::token("t")), "the clock may be wrong");

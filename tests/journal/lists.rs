@@ -12,8 +12,8 @@ use tower_revocation::crl::{KeySet, ListError, ListFormat, PublicKey};
 use tower_revocation::journal::Journal;
 use tower_revocation::status::JournalStart;
 use tower_revocation::{
-    ConcernCode, DEFAULT_MAX_AGE, Freshness, ListPolicy, Revocation, RevocationList, StalePolicy, Timestamp, Unknown,
-    Verdict,
+    ConcernCode, DEFAULT_MAX_AGE, DomainConfig, Freshness, ListPolicy, Revocation, RevocationList, StalePolicy,
+    Timestamp, Unknown, Verdict,
 };
 
 use crate::registry::{A, B, C, ISSUER, Registry, list, token};
@@ -32,8 +32,18 @@ async fn kept_list() -> (TempDir, Registry, u64) {
     let process = Process::start(directory.path());
     let iat = now() - 10;
     registry.publish(list(iat, iat + 390, &[A], K1));
-    process.sink.apply(Revocation::block(token(A)).at(ago(60))).unwrap();
-    process.sink.apply(Revocation::block(token(B)).at(ago(60))).unwrap();
+    process
+        .sink
+        .apply(Revocation::block(token(A)).at(ago(60)))
+        .unwrap()
+        .wait()
+        .unwrap();
+    process
+        .sink
+        .apply(Revocation::block(token(B)).at(ago(60)))
+        .unwrap()
+        .wait()
+        .unwrap();
     registry.fetch_for(&process.sink).await;
     // The list has taken one of them over.
     process.until_kept(1);
@@ -138,7 +148,7 @@ async fn that_is_out_of_date_is_left_out() {
 async fn that_is_not_restored_leaves_everybody_out() {
     let (directory, registry, _) = kept_list().await;
     for lists in [ListPolicy::Expected, ListPolicy::NotUsed] {
-        let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen).with_lists(lists);
+        let policy = |config: DomainConfig| config.with_stale_policy(StalePolicy::FailOpen).with_lists(lists);
         let process = Process::with(open(directory.path()), policy);
         assert!(matches!(process.decide(token(A)), Verdict::Unknown(_)) && !process.sink.is_ready());
         registry.restore(&process.sink).unwrap();
@@ -157,14 +167,19 @@ async fn that_its_file_alone_tells_of_is_missed_as_well() {
         }
     });
     let process = Process::start(directory.path());
-    process.sink.apply(Revocation::block(token(A)).at(ago(60))).unwrap();
+    process
+        .sink
+        .apply(Revocation::block(token(A)).at(ago(60)))
+        .unwrap()
+        .wait()
+        .unwrap();
     registry.restore(&process.sink).unwrap();
     // The list has taken it over.
     process.until_kept(1);
     let newer = RevocationList::builder(secs(iat + 5)).with_entry(&Revocation::block(token(A)));
     process.sink.install(newer.build()).unwrap();
     drop(process);
-    let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+    let policy = |config: DomainConfig| config.with_stale_policy(StalePolicy::FailOpen);
     let process = Process::with(open(directory.path()), policy);
     registry.restore(&process.sink).unwrap();
     assert!(
@@ -262,7 +277,7 @@ async fn is_refused_if_it_is_not_what_was_signed() {
             Some(forged) => fs::write(&path, forged).unwrap(),
             None => fs::remove_file(&path).unwrap(),
         }
-        let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+        let policy = |config: DomainConfig| config.with_stale_policy(StalePolicy::FailOpen);
         let process = Process::with(open(directory.path()), policy);
         let error = registry.restore(&process.sink).unwrap_err().to_string();
         assert!(error.starts_with(path.to_str().unwrap()), "{name}: {error}");
@@ -297,7 +312,7 @@ async fn that_is_lost_is_made_up_for_by_itself_or_a_later_one() {
     let start = || {
         until_closed(directory.path());
         let journal = Journal::open_or_start_empty(directory.path()).unwrap();
-        Process::with(journal, |layer| layer.with_stale_policy(StalePolicy::FailOpen))
+        Process::with(journal, |config| config.with_stale_policy(StalePolicy::FailOpen))
     };
     damage(directory.path());
     registry.publish(list(iat, iat + 390, &[C], K1));
@@ -364,7 +379,7 @@ async fn is_left_out_once_its_signing_key_is_withdrawn() {
     running.abort();
     let _ = running.await;
     drop(process);
-    let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+    let policy = |config: DomainConfig| config.with_stale_policy(StalePolicy::FailOpen);
     let process = Process::with(open(directory.path()), policy);
     registry.restore(&process.sink).unwrap();
     assert!(!process.sink.is_ready());
@@ -468,7 +483,7 @@ async fn of_one_second_neither_was_kept_and_both_are_missed() {
         times.insert("list incomplete", iat * 1000).unwrap();
     });
     fs::remove_file(directory.path().join("list")).unwrap();
-    let policy = |layer: crate::support::Layer| layer.with_stale_policy(StalePolicy::FailOpen);
+    let policy = |config: DomainConfig| config.with_stale_policy(StalePolicy::FailOpen);
     let process = Process::with(open(directory.path()), policy);
     registry.restore(&process.sink).unwrap();
     assert!(!process.sink.is_ready());
@@ -488,8 +503,8 @@ async fn entries_that_it_carries_are_let_go_of() {
         .map(|number| format!("01KDVDNA09Q5HAD7MTF000{number:04}"))
         .collect();
     let events = tokens.iter().map(|jti| Revocation::block(token(jti)).at(ago(60)));
-    process.sink.apply_all(events).unwrap();
-    process.sink.apply(Revocation::block(token(B))).unwrap();
+    process.sink.apply_all(events).unwrap().wait().unwrap();
+    process.sink.apply(Revocation::block(token(B))).unwrap().wait().unwrap();
     process.until_kept(5_001);
     let all: Vec<&str> = tokens.iter().map(String::as_str).collect();
     let iat = now() - 10;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use tower_revocation::Applied;
 use tower_revocation::Revocation;
 use tower_revocation::journal::Journal;
 use tower_revocation::metrics::Exporter;
@@ -27,7 +28,7 @@ fn told(process: &Process) -> BTreeMap<String, DebugValue> {
 fn says_what_is_kept_and_whether_more_can_be() {
     let directory = new_directory();
     let process = Process::with(open(directory.path()), |layer| layer);
-    process.sink.apply(Revocation::block(token(A))).unwrap();
+    process.sink.apply(Revocation::block(token(A))).unwrap().wait().unwrap();
     process.until_kept(1);
     let status = process.journal();
     let gauge = |value: f64| DebugValue::Gauge(value.into());
@@ -50,6 +51,12 @@ fn says_what_is_kept_and_whether_more_can_be() {
     };
     let before = told(&process);
     assert_eq!((&before["durable"], failures(&before)), (&gauge(0.0), 1));
-    assert!(process.sink.apply(Revocation::block(token(A))).is_err());
+    assert!(
+        process
+            .sink
+            .apply(Revocation::block(token(A)))
+            .and_then(Applied::wait)
+            .is_err()
+    );
     assert!(failures(&told(&process)) > 1);
 }

@@ -6,30 +6,28 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tower_revocation::journal::{Journal, JournalError};
 use tower_revocation::status::JournalStatus;
-use tower_revocation::{Credential, EventSink, Key, ListPolicy, RevocationLayer, Timestamp, Verdict};
+use tower_revocation::{Credential, DomainConfig, EventSink, Key, ListPolicy, RevocationLayer, Timestamp, Verdict};
 
 /// One process, as far as a journal is concerned: another one begins when this one is dropped.
 pub(crate) struct Process {
     pub(crate) sink: EventSink,
 }
 
-pub(crate) type Layer = RevocationLayer<fn(&()) -> Option<Credential>>;
-
 impl Process {
     /// Starts one in a directory.
     pub(crate) fn start(directory: &Path) -> Self {
-        Self::with(open(directory), |layer| layer)
+        Self::with(open(directory), |config| config)
     }
 
     /// Starts one for which events alone decide.
     pub(crate) fn start_without_lists(directory: &Path) -> Self {
-        Self::with(open(directory), |layer| layer.with_lists(ListPolicy::NotUsed))
+        Self::with(open(directory), |config| config.with_lists(ListPolicy::NotUsed))
     }
 
     /// Starts one under a policy.
-    pub(crate) fn with(journal: Journal, policy: impl FnOnce(Layer) -> Layer) -> Self {
-        let (layer, sink) = RevocationLayer::pair((|_: &()| None) as fn(&()) -> Option<Credential>);
-        policy(layer);
+    pub(crate) fn with(journal: Journal, configure: impl FnOnce(DomainConfig) -> DomainConfig) -> Self {
+        let config = configure(DomainConfig::new());
+        let (_, sink) = RevocationLayer::pair_with(config, |_: &()| None::<Credential>);
         sink.keep_in(journal).unwrap();
         Self { sink }
     }

@@ -99,7 +99,12 @@ impl Streams {
     /// Revokes one, and waits until its client sees the end. How long that took.
     pub(crate) async fn revoke(&mut self, server: &Server, which: usize) -> Duration {
         let start = Instant::now();
-        server.sink.apply(Revocation::block(subject(which))).unwrap();
+        server
+            .sink
+            .apply(Revocation::block(subject(which)))
+            .unwrap()
+            .wait()
+            .unwrap();
         match self.next().await {
             News::Cut { which: cut, at } if cut == which => {
                 self.open -= 1;

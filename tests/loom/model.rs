@@ -2,6 +2,10 @@
 
 #[path = "../../src/model/credential.rs"]
 pub(crate) mod credential;
+#[path = "../../src/model/canary.rs"]
+pub(crate) mod canary;
+#[path = "../../src/model/domain_config.rs"]
+pub(crate) mod domain_config;
 #[path = "../../src/model/event.rs"]
 pub(crate) mod event;
 #[path = "../../src/model/key.rs"]
@@ -14,6 +18,8 @@ pub(crate) mod options;
 pub(crate) mod policy;
 #[path = "../../src/model/reach.rs"]
 pub(crate) mod reach;
+#[path = "../../src/model/refusal.rs"]
+pub(crate) mod refusal;
 #[path = "../../src/model/timestamp.rs"]
 pub(crate) mod timestamp;
 #[path = "../../src/model/verdict.rs"]

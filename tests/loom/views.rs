@@ -8,9 +8,9 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use tokio::time::Instant;
 
+use crate::model::domain_config::DomainConfig;
 use crate::model::event::{Event, Revocation};
 use crate::model::key::Key;
-use crate::model::policy::Policy;
 use crate::model::timestamp::Timestamp;
 use crate::model::verdict::Verdict;
 use crate::models::explore;
@@ -29,7 +29,7 @@ struct Shared {
 impl Shared {
     /// With these steps taken before anybody looks.
     fn after(steps: Vec<Step>) -> Arc<Self> {
-        let pair = Pair::new(State::new(Policy::default()));
+        let pair = Pair::new(State::new(DomainConfig::default()));
         pair.write().publish(vec![list(1, &[])]);
         pair.write().publish(steps);
         let has_returned = AtomicBool::new(false);
@@ -41,7 +41,7 @@ impl Shared {
         self.pair.look(|state| {
             // Another may write while this one reads.
             thread::yield_now();
-            matches!(state.decide(&key.into(), Instant::now()).verdict, Verdict::Revoked(_))
+            matches!(state.verdict(&key.into(), Instant::now()), Verdict::Revoked(_))
         })
     }
 
@@ -148,9 +148,9 @@ fn nor_half_a_batch() {
 #[test]
 fn both_states_refuse_the_same() {
     explore(3, || {
-        let policy = Policy {
+        let policy = DomainConfig {
             capacity: NonZeroUsize::MIN,
-            ..Policy::default()
+            ..DomainConfig::default()
         };
         let shared = Shared::after(vec![Step::Configure(policy)]);
         let writers = ["a", "b"].map(|id| {
@@ -186,7 +186,7 @@ fn a_reader_that_does_not_leave_changes_nothing_for_the_others() {
             writer.join().unwrap();
             reader.join().unwrap();
             let sees = |id| {
-                let verdict = view.decide(&Key::token(id).into(), Instant::now()).verdict;
+                let verdict = view.verdict(&Key::token(id).into(), Instant::now());
                 matches!(verdict, Verdict::Revoked(_))
             };
             assert!(sees("a") && !sees("b"), "its view does not change");

@@ -6,10 +6,11 @@ use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use crate::model::credential::Credential;
+use crate::model::domain_config::DomainConfig;
 use crate::model::event::Reason;
-use crate::model::policy::{ListPolicy, Policy, StalePolicy};
+use crate::model::policy::{ListPolicy, StalePolicy};
+use crate::model::refusal::Refusal;
 use crate::model::timestamp::Timestamp;
-use crate::model::verdict::Verdict;
 use crate::state::accept::{ApplyError, InstallError};
 use crate::state::entry::Entry;
 use crate::state::key_state::KeyState;
@@ -158,8 +159,7 @@ impl Memory {
 
     /// A store in which this is in force.
     pub(crate) fn store(&self) -> Store {
-        let store = Store::new(Policy::default());
-        store.configure(|policy| *policy = self.policy());
+        let store = Store::new(self.policy());
         if let Some(list) = &self.list {
             let any_time = Timestamp::from_unix_millis(u64::MAX);
             store.install(list.snapshot(), any_time).unwrap();
@@ -191,11 +191,10 @@ impl Memory {
     fn seen_in(&self, state: &State, decide: impl Fn(&Credential) -> Decision) -> Self {
         let answer = |probe: Probe| {
             let credential = Credential::from(KEYS_IN_USE[probe.key]).with_issued_at(secs(probe.issued_at));
-            let decision = decide(&credential);
-            match (decision.verdict, decision.stale) {
-                (Verdict::Revoked(_), _) => Answer::Revoked,
-                (Verdict::Unknown(_), StalePolicy::FailClosed) => Answer::Unavailable,
-                (Verdict::Admit, _) | (Verdict::Unknown(_), StalePolicy::FailOpen) => Answer::Admitted,
+            match decide(&credential).refusal {
+                None => Answer::Admitted,
+                Some(Refusal::Revoked(_)) => Answer::Revoked,
+                Some(_) => Answer::Unavailable,
             }
         };
         Self {
@@ -217,8 +216,8 @@ impl Memory {
             .collect()
     }
 
-    fn policy(&self) -> Policy {
-        Policy {
+    fn policy(&self) -> DomainConfig {
+        DomainConfig {
             capacity: NonZeroUsize::new(self.terms.capacity).unwrap(),
             lists: if self.terms.has_lists {
                 ListPolicy::Expected
@@ -230,7 +229,7 @@ impl Memory {
             leeway: LEEWAY_SECS,
             // The harder one: whatever keeps requests out while something is missing has to be there on purpose.
             stale: StalePolicy::FailOpen,
-            ..Policy::default()
+            ..DomainConfig::default()
         }
     }
 }

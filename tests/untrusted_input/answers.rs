@@ -82,6 +82,8 @@ async fn assert_goes_on(sink: &EventSink, reason: &str) {
 async fn a_list_that_drips_is_given_up_and_no_request_waits_for_it() {
     let (layer, sink) = RevocationLayer::pair(|_: &Request<()>| Credential::from(world::mallory()));
     sink.apply(tower_revocation::Revocation::block(world::mallory()))
+        .unwrap()
+        .wait()
         .unwrap();
     // A byte a second: never still, and never done.
     let bytes = tokio_stream::iter(std::iter::repeat_with(|| Ok(Frame::data(Bytes::from(" ")))));
@@ -160,8 +162,8 @@ async fn a_packed_message_is_a_dead_letter() {
     use tower_revocation::format::clawdentity::ClawdentityEvents;
     use tower_revocation::push::{Push, Secret};
 
-    let (layer, sink) = RevocationLayer::pair(());
-    drop(layer.with_lists(ListPolicy::NotUsed));
+    let (_layer, sink) = RevocationLayer::pair(());
+    sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
     let event = format!(
         r#"{{"type":"agent.auth.revoked","data":{{"agentId":"{}"}}}}"#,
         world::MALLORY

@@ -23,7 +23,7 @@ fn a_key_is_as_small_for_a_megabyte_as_for_a_letter() {
         let (_layer, sink) = RevocationLayer::pair(());
         let by_events = measure(|| {
             for id in ids {
-                sink.apply(Revocation::block(Key::subject(id))).unwrap();
+                sink.apply(Revocation::block(Key::subject(id))).unwrap().wait().unwrap();
             }
         });
         let by_list = measure(|| {
@@ -48,7 +48,10 @@ fn a_key_is_as_small_for_a_megabyte_as_for_a_letter() {
 fn a_megabyte_is_told_apart_to_its_last_byte() {
     let sink = world::domain();
     let id = "x".repeat(MEGABYTE);
-    sink.apply(Revocation::block(Key::subject(&id))).unwrap();
+    sink.apply(Revocation::block(Key::subject(&id)))
+        .unwrap()
+        .wait()
+        .unwrap();
     assert!(world::is_blocked(&sink, Key::subject(&id)));
     for other in [
         &id[1..],
@@ -66,7 +69,10 @@ fn a_long_id_in_a_token_is_read_or_the_token_is_not() {
     let sink = world::domain();
     for length in [1_000, 60_000, 65_520, 70_000, MEGABYTE] {
         let id = "x".repeat(length);
-        sink.apply(Revocation::block(Key::subject(&id))).unwrap();
+        sink.apply(Revocation::block(Key::subject(&id)))
+            .unwrap()
+            .wait()
+            .unwrap();
         match identify_claims("{}", json!({ "sub": id }).to_string()) {
             Identity::Presented(credential) => {
                 assert!(credential.keys().eq([&Key::subject(&id)]) && length < 64 * 1024);
@@ -103,7 +109,10 @@ fn ids_that_look_alike_are_different() {
     ];
     for revoked in alike {
         let (_layer, sink) = RevocationLayer::pair(());
-        sink.apply(Revocation::block(Key::subject(revoked))).unwrap();
+        sink.apply(Revocation::block(Key::subject(revoked)))
+            .unwrap()
+            .wait()
+            .unwrap();
         for presented in alike {
             let is_same = presented == revoked;
             assert_eq!(
@@ -153,7 +162,10 @@ fn a_token_with_what_is_no_text_is_not_read() {
 #[test]
 fn a_name_does_not_continue_in_an_id() {
     let (_layer, sink) = RevocationLayer::pair(());
-    sink.apply(Revocation::block(Key::named("device", "d-17"))).unwrap();
+    sink.apply(Revocation::block(Key::named("device", "d-17")))
+        .unwrap()
+        .wait()
+        .unwrap();
     for (name, id) in [
         ("deviced", "-17"),
         ("devic", "ed-17"),

@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, Response};
 use tokio_test::block_on;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_revocation::identify::{self, Jwt};
-use tower_revocation::{EventSink, Identify, ListPolicy, Revocation, RevocationLayer, Unreadable};
+use tower_revocation::{DomainConfig, EventSink, Identify, ListPolicy, Revocation, RevocationLayer, Unreadable};
 
 use crate::properties::claims::token_of_mallory;
 use crate::properties::world;
@@ -20,9 +20,10 @@ fn jwt() -> Jwt {
 }
 
 fn pair() -> (RevocationLayer<Jwt>, EventSink) {
-    let (layer, sink) = RevocationLayer::pair(jwt());
-    sink.apply(Revocation::block(world::mallory())).unwrap();
-    (layer.with_lists(ListPolicy::NotUsed), sink)
+    let config = DomainConfig::new().with_lists(ListPolicy::NotUsed);
+    let (layer, sink) = RevocationLayer::pair_with(config, jwt());
+    sink.apply(Revocation::block(world::mallory())).unwrap().wait().unwrap();
+    (layer, sink)
 }
 
 fn status(layer: &RevocationLayer<Jwt>, authorization: &str) -> u16 {

@@ -102,9 +102,11 @@ fn of_an_event_the_last_counts_and_of_its_times_none() {
     assert_eq!(event(&stated.repeat(2)), event(""), "as of its arrival");
     let sink = world::domain();
     sink.apply(Reinstatement::of(world::mallory(), Timestamp::now()))
+        .unwrap()
+        .wait()
         .unwrap();
     let decode = |_: &[u8]| Ok::<_, DecodeError>(event(&stated.repeat(2)));
-    assert_eq!(sink.ingest(&decode, b""), Disposition::Applied);
+    assert_eq!(sink.ingest(&decode, b"").wait(), Disposition::Applied);
     world::assert_still_blocked(&sink);
 }
 

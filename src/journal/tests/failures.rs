@@ -14,6 +14,7 @@ use crate::journal::expiry::Expiry;
 use crate::journal::request::{Item, Owes, RequestQueue, WriteRequest};
 use crate::journal::tests::disk::{Disk, Fault, entry};
 use crate::journal::writer::JournalWriter;
+use crate::model::domain_config::DomainConfig;
 use crate::model::event::Revocation;
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
@@ -36,7 +37,7 @@ impl Office {
         let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
         let status = Arc::new(Mutex::new(JournalStatus::new("state".to_owned(), JournalStart::New)));
         let (orders, inbox) = sync_channel(100);
-        let domain = Arc::new(TrustDomain::new());
+        let domain = Arc::new(TrustDomain::new(DomainConfig::new()));
         let book = disk.begin(witness.as_file());
         let disk = Arc::new(Mutex::new(disk));
         let (current, seen) = (Arc::clone(&disk), witness.reopen().unwrap());

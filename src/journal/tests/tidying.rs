@@ -10,6 +10,7 @@ use crate::journal::database::JournalDatabase;
 use crate::journal::expiry::{Expiry, ExpiryRule};
 use crate::journal::request::Item;
 use crate::journal::tests::disk::{Disk, entry};
+use crate::model::domain_config::DomainConfig;
 use crate::model::event::{Event, Reinstatement, Revocation};
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
@@ -38,7 +39,7 @@ fn tidy(book: &mut JournalDatabase, domain: &TrustDomain, list: RevocationList, 
 fn goes_what_is_over_or_listed_and_in_force_no_more() {
     let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
     let mut book = disk.begin(witness.as_file());
-    let domain = TrustDomain::new();
+    let domain = TrustDomain::new(DomainConfig::new());
     let now = secs(1_000);
     let [over, held, kept] = [0, 1, 2].map(|number| number);
     put(
@@ -85,7 +86,7 @@ fn goes_what_is_over_or_listed_and_in_force_no_more() {
 fn the_file_stays_in_proportion() {
     let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
     let mut book = disk.begin(witness.as_file());
-    let domain = TrustDomain::new();
+    let domain = TrustDomain::new(DomainConfig::new());
     let mut sizes = Vec::new();
     for round in 0..30 {
         let until = secs(round + 1);

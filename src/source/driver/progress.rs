@@ -131,7 +131,7 @@ impl Progress {
         if let Some(problem) = problem {
             desk.health(|feed| feed.last_error = Some(problem.to_owned()));
         }
-        desk.sink.note_feed(state);
+        desk.sink.domain().set_feed(state);
         // Once replayed from the beginning and settled, a feed makes up for what a journal lost, where there are no lists.
         if self.is_caught_up && self.is_whole && self.unsettled == 0 && self.watermark.is_settled() {
             desk.sink.domain().caught_up();

@@ -63,7 +63,7 @@ where
         let name = Some(self.desk.source.clone());
         let _down_at_the_end = Down(self.desk.sink.clone());
         self.desk.health(|feed| feed.source = name);
-        self.desk.sink.note_feed(FeedState::Connecting);
+        self.desk.sink.domain().set_feed(FeedState::Connecting);
         self.debt.take_over(&self.desk);
         let mut told_to_end = pin!(told_to_end);
         let mut pauses = pauses();
@@ -104,7 +104,7 @@ where
             .await
             .map_err(|_late| SourceError::new(format!("cannot be opened within {within:?}")))??;
         self.progress.is_caught_up = false;
-        self.desk.sink.note_feed(FeedState::CatchingUp);
+        self.desk.sink.domain().set_feed(FeedState::CatchingUp);
         self.desk.health(|feed| feed.opened += 1);
         if let Continuity::Gap(reason) = &continuity {
             // Positions of a log that was wiped mean nothing in the new one.
@@ -212,7 +212,7 @@ where
     fn broke(&self, error: &SourceError) {
         let error = error_text(error).into_owned();
         tracing::warn!(source = self.desk.source, %error, "event feed is down");
-        self.desk.sink.note_feed(FeedState::Down);
+        self.desk.sink.domain().set_feed(FeedState::Down);
         self.desk.health(|feed| {
             feed.last_error = Some(error);
             feed.unacknowledged = 0;
@@ -233,7 +233,7 @@ struct Down(EventSink);
 
 impl Drop for Down {
     fn drop(&mut self) {
-        self.0.note_feed(FeedState::Down);
+        self.0.domain().set_feed(FeedState::Down);
     }
 }
 

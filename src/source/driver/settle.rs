@@ -8,11 +8,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
 
 use crate::common::error_text::error_text;
-use crate::domain::applied::Pending;
+use crate::domain::applied::Applied;
 use crate::domain::health::FeedHealth;
+use crate::domain::ingest::ended;
 use crate::model::decode::{Decode, Disposition, Ended};
 use crate::model::timestamp::Timestamp;
-use crate::sink::{EventSink, ended};
+use crate::sink::EventSink;
 use crate::source::config::Terms;
 use crate::source::dead_letter::DeadLetter;
 use crate::source::event_source::{Delivery, Retry};
@@ -49,18 +50,18 @@ impl<D> Desk<D> {
 
 impl<D: Decode> Desk<D> {
     /// Puts in force what the messages say, together.
-    pub(super) fn take_in_all(&self, deliveries: &[impl Delivery]) -> Vec<Result<Pending, Ended>> {
+    pub(super) fn take_in_all(&self, deliveries: &[impl Delivery]) -> Vec<Result<Applied, Ended>> {
         let messages = deliveries.iter().map(Delivery::payload);
-        self.sink.take_in_all(&self.decode, messages)
+        self.sink.domain().take_in_all(&self.decode, messages)
     }
 
     /// Puts in force what the message says.
-    fn take_in(&self, delivery: &impl Delivery) -> Result<Pending, Ended> {
-        self.sink.take_in(&self.decode, delivery.payload())
+    fn take_in(&self, delivery: &impl Delivery) -> Result<Applied, Ended> {
+        self.sink.domain().take_in(&self.decode, delivery.payload())
     }
 
     /// Waits until what was taken in is durable, and tells the broker what became of the message; as often as it takes.
-    pub(super) async fn settle<M: Delivery>(&self, mut delivery: M, taken_in: Result<Pending, Ended>) -> Settled {
+    pub(super) async fn settle<M: Delivery>(&self, mut delivery: M, taken_in: Result<Applied, Ended>) -> Settled {
         let attempts = delivery.attempts().max(1);
         let outcome = durable(taken_in).await;
         match self.judged(outcome, attempts, delivery.payload()) {
@@ -112,7 +113,7 @@ impl<D: Decode> Desk<D> {
             }
             Outcome::Ended(ended) | Outcome::NotDurable(ended) => ended,
         };
-        self.sink.disposed(ended, payload)
+        self.sink.domain().disposed(ended, payload.len())
     }
 
     async fn put_aside(&self, mut delivery: impl Delivery, reason: String, attempts: u32) -> Settled {
@@ -164,7 +165,7 @@ enum Outcome {
 }
 
 /// Waits until what is in force is durable.
-async fn durable(taken_in: Result<Pending, Ended>) -> Outcome {
+async fn durable(taken_in: Result<Applied, Ended>) -> Outcome {
     match taken_in {
         Ok(pending) => match pending.durable().await {
             failed @ Err(ApplyError::NotDurable { .. }) => Outcome::NotDurable(ended(failed)),
@@ -239,8 +240,8 @@ mod tests {
     /// It used to be given up, and acknowledged, while its broker would have kept it until the disk is well.
     #[tokio::test(start_paused = true)]
     async fn what_is_not_durable_is_tried_for_as_long_as_the_disk_fails() {
-        let (layer, sink) = RevocationLayer::pair(|_: &()| Option::<Credential>::None);
-        let _layer = layer.with_lists(ListPolicy::NotUsed);
+        let (_layer, sink) = RevocationLayer::pair(|_: &()| Option::<Credential>::None);
+        sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
         let left = Arc::new(AtomicUsize::new(50));
         assert!(sink.domain().journal.set(Box::new(Failing(Arc::clone(&left)))).is_ok());
         let log = Memory::new("log");

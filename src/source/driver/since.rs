@@ -12,7 +12,7 @@ use crate::sink::EventSink;
 pub(super) fn since(sink: &EventSink, margin: Duration) -> Timestamp {
     let domain = sink.domain();
     let (policy, list, age) = domain.store.look(|state| {
-        let age = state.status(Instant::now()).snapshot_age;
+        let age = state.freshness(Instant::now()).snapshot_age;
         (state.policy, state.snapshot().cloned(), age)
     });
     let start = match (policy.lists, list) {

@@ -6,16 +6,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::time::Instant;
 
 use super::Pair;
+use crate::model::domain_config::DomainConfig;
 use crate::model::event::{Event, Revocation};
 use crate::model::key::Key;
-use crate::model::policy::Policy;
 use crate::model::timestamp::Timestamp;
 use crate::model::verdict::Verdict;
 use crate::state::key_state::KeyState;
 use crate::state::view::{State, Step};
 
 fn pair() -> Pair {
-    Pair::new(State::new(Policy::default()))
+    Pair::new(State::new(DomainConfig::default()))
 }
 
 fn revocation(id: &str) -> Step {
@@ -28,7 +28,7 @@ fn revoke(pair: &Pair, id: &str) {
 }
 
 fn is_revoked(state: &State, id: &str) -> bool {
-    let verdict = state.decide(&Key::token(id).into(), Instant::now()).verdict;
+    let verdict = state.verdict(&Key::token(id).into(), Instant::now());
     matches!(verdict, Verdict::Revoked(_))
 }
 
@@ -82,9 +82,9 @@ fn what_a_panic_left_behind_is_never_published() {
 #[test]
 fn what_found_no_room_is_named_and_is_in_neither() {
     let pair = pair();
-    let policy = Policy {
+    let policy = DomainConfig {
         capacity: NonZeroUsize::MIN,
-        ..Policy::default()
+        ..DomainConfig::default()
     };
     pair.write().publish(vec![Step::Configure(policy)]);
     let refused = pair

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tower_revocation::{
-    ApplyError, Credential, EventSink, InstallError, Revocation, RevocationLayer, RevocationList, Unknown, Verdict,
+    Applied, ApplyError, Credential, EventSink, InstallError, Revocation, RevocationLayer, RevocationList, Unknown,
+    Verdict,
 };
 
 use super::naive::{Decision, Declined, Limits, List, Naive, Refused};
@@ -21,22 +22,27 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn new(limits: Limits) -> Self {
-        let (layer, sink) = RevocationLayer::pair(|_: &()| None::<Credential>);
-        let _ = layer
-            .with_max_age(Duration::from_secs(limits.max_age))
-            .with_retention(Duration::from_secs(limits.retention))
-            .with_capacity(NonZeroUsize::new(limits.capacity).unwrap());
+        let (_layer, sink) = RevocationLayer::pair(|_: &()| None::<Credential>);
+        sink.configure(|config| {
+            config
+                .with_max_age(Duration::from_secs(limits.max_age))
+                .with_retention(Duration::from_secs(limits.retention))
+                .with_capacity(NonZeroUsize::new(limits.capacity).unwrap())
+        });
         let epoch = Epoch::new();
         Self { sink, epoch }
     }
 
     pub(crate) fn apply(&self, events: &[Statement]) -> Result<(), Refused> {
         let events = events.iter().map(|statement| self.epoch.event(statement));
-        self.sink.apply_all(events).map_err(|error| match error {
-            ApplyError::AtCapacity { refused } => Refused::AtCapacity(refused),
-            ApplyError::FromFuture { refused, .. } => Refused::FromFuture(refused),
-            other => panic!("{other}"),
-        })
+        self.sink
+            .apply_all(events)
+            .and_then(Applied::wait)
+            .map_err(|error| match error {
+                ApplyError::AtCapacity { refused } => Refused::AtCapacity(refused),
+                ApplyError::FromFuture { refused, .. } => Refused::FromFuture(refused),
+                other => panic!("{other}"),
+            })
     }
 
     pub(crate) fn install(&self, list: &List) -> Result<(), Declined> {

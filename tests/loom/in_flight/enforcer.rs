@@ -16,7 +16,7 @@ use crate::state::waiters::WaiterIndex;
 #[derive(Debug)]
 pub(crate) struct Enforcer {
     pub(crate) domain: TrustDomain,
-    pub(crate) settings: LayerOptions,
+    pub(crate) options: LayerOptions,
 }
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Enforcer {
         };
         Arc::new(Self {
             domain: TrustDomain { store },
-            settings: LayerOptions::default(),
+            options: LayerOptions::default(),
         })
     }
 

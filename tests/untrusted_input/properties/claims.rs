@@ -50,7 +50,10 @@ pub(crate) fn check(input: &[u8]) {
         && let Some(key) = keys.get(payload.len() % keys.len().max(1))
     {
         let sink = world::domain();
-        sink.apply(Revocation::block(*key)).expect("there is room");
+        sink.apply(Revocation::block(*key))
+            .expect("there is room")
+            .wait()
+            .expect("there is room");
         assert!(is_refused(&sink, &found) && is_refused(&sink, &beside_rubbish));
     }
 }

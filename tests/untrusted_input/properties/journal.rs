@@ -46,8 +46,8 @@ pub(crate) fn check(input: &[u8]) {
 /// What a process does with what it was left.
 pub(crate) fn start(journal: Journal) {
     let start = journal.start();
-    let (layer, sink) = RevocationLayer::pair(());
-    drop(layer.with_stale_policy(StalePolicy::FailOpen));
+    let (_layer, sink) = RevocationLayer::pair(());
+    sink.configure(|config| config.with_stale_policy(StalePolicy::FailOpen));
     sink.keep_in(journal).expect("it is kept in no other");
     let restored = poller(&sink).restore();
     match start {
@@ -83,7 +83,10 @@ pub(crate) fn left() -> &'static [(&'static str, Vec<u8>)] {
             Revocation::cut_off(Key::session("cut")).at(at),
             Revocation::cut_off(Key::everything()).at(at),
         ] {
-            sink.apply(revocation).expect("it is durable");
+            sink.apply(revocation)
+                .expect("it is durable")
+                .wait()
+                .expect("it is durable");
         }
         let runtime = Builder::new_current_thread()
             .enable_time()

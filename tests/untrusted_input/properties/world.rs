@@ -19,9 +19,12 @@ pub(crate) fn domain() -> EventSink {
 
 /// The same before its first list.
 pub(crate) fn without_list() -> EventSink {
-    let (layer, sink) = RevocationLayer::pair(());
-    drop(layer.with_leeway(Duration::from_secs(1_000 * 365 * 24 * 60 * 60)));
-    sink.apply(Revocation::block(mallory())).expect("there is room");
+    let (_layer, sink) = RevocationLayer::pair(());
+    sink.configure(|config| config.with_leeway(Duration::from_secs(1_000 * 365 * 24 * 60 * 60)));
+    sink.apply(Revocation::block(mallory()))
+        .expect("there is room")
+        .wait()
+        .expect("there is room");
     sink
 }
 
@@ -46,7 +49,7 @@ pub(crate) fn assert_still_blocked(sink: &EventSink) {
 /// Takes a message in, and checks what is promised of any: it ends in one way, which is counted, and in few words.
 pub(crate) fn ingest(sink: &EventSink, decode: &impl Decode, message: &[u8]) -> Disposition {
     let before = counts(sink);
-    let disposition = sink.ingest(decode, message);
+    let disposition = sink.ingest(decode, message).wait();
     let mut expected = before;
     expected[match disposition {
         Disposition::Applied => 0,

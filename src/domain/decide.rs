@@ -1,0 +1,74 @@
+//! Where a request is decided.
+
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use crate::domain::counters::Outcome;
+use crate::domain::trust_domain::TrustDomain;
+use crate::model::credential::{Credential, Identity};
+use crate::model::policy::StalePolicy;
+use crate::model::refusal::Refusal;
+use crate::model::verdict::Freshness;
+use crate::state::view::Decision;
+
+impl TrustDomain {
+    /// Decides whether to refuse a request, and counts it.
+    pub(crate) fn decide(&self, identity: &Identity) -> Decision {
+        match identity {
+            Identity::Anonymous => self.without_credential(Outcome::Anonymous, Refusal::Missing),
+            Identity::Unreadable(problem) => {
+                self.without_credential(Outcome::Unreadable, Refusal::Unreadable { problem })
+            }
+            Identity::Partial(credential, problem) => self.by_credential(credential, Some(problem)),
+            Identity::Presented(credential) => self.by_credential(credential, None),
+        }
+    }
+
+    /// Decides by a credential, and by what is beside it if that cannot be read.
+    fn by_credential(&self, credential: &Credential, unreadable: Option<&'static str>) -> Decision {
+        let mut decision = self.store.decide(credential);
+        let is_stale = decision.list.freshness != Freshness::Fresh;
+        if is_stale != self.was_stale.load(Ordering::Relaxed) {
+            self.log_transition(is_stale);
+        }
+        let mut outcome = match decision.refusal {
+            Some(Refusal::Revoked(why)) => Outcome::from(why.source),
+            _ if is_stale => Outcome::Unknown,
+            _ => Outcome::Admit,
+        };
+        if let (None, Some(problem)) = (decision.refusal, unreadable) {
+            outcome = Outcome::Unreadable;
+            decision.refusal = Some(Refusal::Unreadable { problem });
+        }
+        self.counters.decided(outcome);
+        decision
+    }
+
+    fn without_credential(&self, outcome: Outcome, refusal: Refusal) -> Decision {
+        self.counters.decided(outcome);
+        Decision {
+            refusal: Some(refusal),
+            list: self.store.look(|state| state.freshness(Instant::now())),
+            // Nothing is watched that has no credential.
+            version: 0,
+        }
+    }
+
+    #[cold]
+    fn log_transition(&self, is_stale: bool) {
+        // Of several requests that see the change at once, one logs it.
+        if self.was_stale.swap(is_stale, Ordering::Relaxed) == is_stale {
+            return;
+        }
+        match (is_stale, self.store.look(|state| state.stale())) {
+            (false, _) => tracing::info!("revocation list is fresh again"),
+            (true, StalePolicy::FailClosed) => {
+                tracing::warn!("no fresh revocation list: refusing credentials that nothing is known against");
+            }
+            (true, StalePolicy::FailOpen) => {
+                tracing::warn!("no fresh revocation list: admitting credentials that may be revoked");
+            }
+        }
+    }
+}

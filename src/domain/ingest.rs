@@ -1,0 +1,263 @@
+//! How an event gets in force: from a message, or from the host, into the state and into the journal.
+
+use std::cell::LazyCell;
+
+use tokio::time::Instant;
+
+use crate::common::error_text::error_text;
+use crate::domain::applied::Applied;
+use crate::domain::observer::Phase;
+use crate::domain::trust_domain::TrustDomain;
+use crate::model::canary;
+use crate::model::decode::{Decode, DecodeError, Decoded, Disposition, Ended};
+use crate::model::event::Event;
+use crate::model::policy::ListPolicy;
+use crate::model::timestamp::Timestamp;
+use crate::state::accept::{AcceptedList, ApplyError, InstallError};
+use crate::state::snapshot::RevocationList;
+use crate::status::FeedState;
+
+impl TrustDomain {
+    /// Puts events in force, and has the journal keep them if there is one.
+    pub(crate) fn put_in_force(&self, events: &[Event]) -> Applied {
+        let (store, arrival) = (&self.store, Timestamp::now());
+        let (merged, ticket) = match self.journal.get() {
+            None => (store.merge(events, arrival), None),
+            Some(journal) => {
+                let (merged, entries) = store.merge_to_keep(events, arrival);
+                // Nothing to keep, nothing to wait for.
+                let ticket = (!entries.is_empty()).then(|| journal.keep(entries));
+                (merged, ticket)
+            }
+        };
+        let refused = match merged {
+            Err(ApplyError::AtCapacity { refused } | ApplyError::FromFuture { refused, .. }) => refused,
+            Ok(()) | Err(ApplyError::NotDurable { .. }) => 0,
+        };
+        self.note_applied(events, refused);
+        Applied::new(merged, ticket)
+    }
+
+    /// Puts in force what a message says, or tells what is to be done with it instead.
+    pub(crate) fn take_in(&self, decode: &impl Decode, message: &[u8]) -> Result<Applied, Ended> {
+        self.taken_in(decode.decode(message), |events| self.put_in_force(&events))
+    }
+
+    fn taken_in(
+        &self,
+        decoded: Result<Decoded, DecodeError>,
+        put_in_force: impl FnOnce(Vec<Event>) -> Applied,
+    ) -> Result<Applied, Ended> {
+        match decoded {
+            Ok(Decoded::Events(events)) => Ok(put_in_force(events)),
+            Ok(Decoded::Ignored(reason)) => Err(Ended::ignored(reason)),
+            Ok(Decoded::Heartbeat(at)) => {
+                let mut health = self.health();
+                health.feed.heartbeat(at, Timestamp::now(), Instant::now());
+                Err(Ended::applied())
+            }
+            Ok(Decoded::Refresh) => {
+                self.refresh();
+                Err(Ended::applied())
+            }
+            Err(error) => Err(Ended::dead_letter(error.field(), error_text(&error))),
+        }
+    }
+
+    /// What [`take_in`](Self::take_in) does, for messages that came together: one publication, if none of them is refused.
+    #[cfg(feature = "source")]
+    pub(crate) fn take_in_all<'m>(
+        &self,
+        decode: &impl Decode,
+        messages: impl Iterator<Item = &'m [u8]> + Clone,
+    ) -> Vec<Result<Applied, Ended>> {
+        // A journal answers for each message by itself, and writes those of a time at once anyway.
+        if self.journal.get().is_none() {
+            let decoded: Vec<_> = messages.clone().map(|message| decode.decode(message)).collect();
+            let of = |decoded: &Result<Decoded, DecodeError>| match decoded {
+                Ok(Decoded::Events(events)) => events.clone(),
+                _ => Vec::new(),
+            };
+            let events: Vec<Event> = decoded.iter().flat_map(of).collect();
+            let arrival = Timestamp::now();
+            if events.is_empty() || self.store.merge(&events, arrival).is_ok() {
+                self.note_applied(&events, 0);
+                return decoded
+                    .into_iter()
+                    .map(|decoded| self.taken_in(decoded, |_| Applied::done()))
+                    .collect();
+            }
+        }
+        // Which of them found no room has to be told apart. That some are in force already does no harm.
+        messages.map(|message| self.take_in(decode, message)).collect()
+    }
+
+    /// Counts a message of so many bytes by what became of it.
+    pub(crate) fn disposed(&self, ended: Ended, bytes: usize) -> Disposition {
+        self.counters.disposed(&ended);
+        let disposition = ended.disposition;
+        if let Disposition::DeadLetter(reason) = &disposition {
+            self.dead_lettered(reason);
+        }
+        tracing::trace!(disposition = disposition.as_str(), bytes, "message taken in");
+        disposition
+    }
+
+    /// Puts a list in force, and leaves it to the caller to have it kept, and to say how that went.
+    pub(crate) fn accept_list(&self, list: RevocationList) -> Result<AcceptedList, InstallError> {
+        let accepted = self.store.install(list, Timestamp::now())?;
+        tracing::info!(
+            entries = accepted.list.entries(),
+            iat = accepted.list.issued_at().map(|at| at.as_unix_secs()),
+            "revocation list installed"
+        );
+        Ok(accepted)
+    }
+
+    /// Asks the poller for a fetch.
+    pub(crate) fn refresh(&self) {
+        self.requested.send_modify(|count| *count += 1);
+    }
+
+    /// Says how the feed is. Returns whether that is news.
+    pub(crate) fn set_feed(&self, state: FeedState) -> bool {
+        let is_news = self
+            .feed
+            .send_if_modified(|known| std::mem::replace(known, state) != state);
+        if is_news {
+            self.health().feed.since = Some(Instant::now());
+            tracing::info!(?state, "event feed changed");
+        }
+        is_news
+    }
+
+    /// All older events came in. Where events alone decide, and are replayed from the beginning, that makes up for what was
+    /// lost.
+    pub(crate) fn caught_up(&self) {
+        if self
+            .store
+            .look(|state| state.policy.lists == ListPolicy::NotUsed && state.needs_list())
+        {
+            self.store.set_needs_list(false);
+            if let Some(journal) = self.journal.get() {
+                // Nothing to wait for: until it is kept, a restart finds the loss.
+                drop(journal.persist_resynced());
+            }
+        }
+    }
+
+    pub(crate) fn dead_lettered(&self, reason: &str) {
+        self.health().last_dead_letter = Some((Instant::now(), reason.to_owned()));
+    }
+
+    /// Notes events that are in force, but for as many of them as were refused.
+    fn note_applied(&self, events: &[Event], refused: usize) {
+        if refused >= events.len() {
+            return;
+        }
+        self.counters.applied(events.len() - refused);
+        // Read only if somebody wants to know how long it took.
+        let wall = LazyCell::new(Timestamp::now);
+        let now = Instant::now();
+        let dated = events.iter().filter_map(|event| match event {
+            Event::Revoke(revocation) => Some((event.key(), revocation.effective_at()?)),
+            // One that comes late does no harm.
+            Event::Reinstate(_) => None,
+        });
+        if let Some(observer) = self.observer.get().filter(|_| refused == 0) {
+            let phase = match *self.feed.borrow() {
+                FeedState::Unknown | FeedState::Live => Phase::Live,
+                FeedState::Connecting | FeedState::CatchingUp | FeedState::Down => Phase::CatchUp,
+            };
+            for (_, at) in dated.clone() {
+                observer.enforced(wall.saturating_since(at), phase);
+            }
+        }
+        let expects_canaries = self.store.look(|state| state.policy.canary.is_some());
+        let mut health = self.health();
+        health.feed.last_event = Some(now);
+        // Of a batch of which something was refused nobody knows which: it comes again.
+        if expects_canaries && refused == 0 {
+            let canary = canary::key();
+            for (_, at) in dated.filter(|(key, _)| **key == canary) {
+                health.canary.arrived(at, *wall, now);
+            }
+        }
+    }
+}
+
+/// What became of a message whose events were put in force as far as this says.
+pub(crate) fn ended(applied: Result<(), ApplyError>) -> Ended {
+    match applied {
+        Ok(()) => Ended::applied(),
+        Err(error @ ApplyError::AtCapacity { .. }) => Ended::retry("at-capacity", error_text(&error)),
+        Err(error @ ApplyError::NotDurable { .. }) => Ended::retry("not-durable", error_text(&error)),
+        Err(error @ ApplyError::FromFuture { .. }) => Ended::dead_letter("from-future", error_text(&error)),
+    }
+}
+
+#[cfg(all(test, feature = "source"))]
+mod tests {
+    use super::*;
+    use crate::model::domain_config::DomainConfig;
+    use crate::model::event::Revocation;
+    use crate::model::key::Key;
+    use crate::model::verdict::Verdict;
+
+    fn domain() -> TrustDomain {
+        TrustDomain::new(DomainConfig::new())
+    }
+
+    /// `r` and an id revokes, everything else is ignored.
+    fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
+        match message.strip_prefix(b"r") {
+            Some(id) => Ok(Revocation::block(Key::token(&String::from_utf8_lossy(id))).into()),
+            None => Ok(Decoded::Ignored("another".into())),
+        }
+    }
+
+    fn version(domain: &TrustDomain) -> u64 {
+        domain.store.look(|state| state.version)
+    }
+
+    #[test]
+    fn what_came_together_is_one_publication() {
+        let domain = domain();
+        let before = version(&domain);
+        let messages: [&[u8]; 3] = [b"ra", b"?", b"rb"];
+        let taken = domain.take_in_all(&decode, messages.into_iter());
+        assert_eq!(version(&domain), before + 1);
+        assert!(taken[0].is_ok() && taken[2].is_ok());
+        let ignored = taken[1].as_ref().err().map(|ended| &ended.disposition);
+        assert!(matches!(ignored, Some(Disposition::Ignored(_))));
+        for id in ["a", "b"] {
+            assert!(
+                matches!(domain.store.verdict(&Key::token(id).into()), Verdict::Revoked(_)),
+                "{id}"
+            );
+        }
+        assert!(domain.status().feed.last_event_ms_ago.is_some());
+    }
+
+    #[test]
+    fn what_brings_no_event_is_none() {
+        let domain = domain();
+        let before = version(&domain);
+        let messages: [&[u8]; 2] = [b"?", b"!"];
+        assert_eq!(domain.take_in_all(&decode, messages.into_iter()).len(), 2);
+        assert_eq!(version(&domain), before);
+        assert_eq!(domain.status().feed.last_event_ms_ago, None);
+    }
+
+    #[test]
+    fn whoever_watches_the_feed_hears_of_news_and_of_nothing_else() {
+        let domain = domain();
+        let mut watcher = domain.feed.subscribe();
+        watcher.mark_unchanged();
+        domain.set_feed(FeedState::Live);
+        assert!(watcher.has_changed().unwrap());
+        watcher.mark_unchanged();
+        domain.set_feed(FeedState::Live);
+        assert!(!watcher.has_changed().unwrap());
+    }
+}
