@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Each folder uses only those below it, and each file those below it in its folder's list: a test holds them to it.
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderName;
 
 use crate::identify::extract::Identify;
-use crate::identify::members::{Claim, MakeKey, Members};
+use crate::identify::members::{Claim, Members};
 use crate::model::credential::{Credential, Identity};
 use crate::model::key::Key;
 
@@ -44,17 +44,18 @@ use crate::model::key::Key;
 ///   still looks at those beside it that can be.
 #[must_use]
 pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
-    let claims: [(&str, MakeKey); 5] = [
-        ("jti", Key::token),
-        ("sub", Key::subject),
-        ("sid", Key::session),
-        ("client_id", Key::client),
-        ("azp", Key::client),
+    let claims = vec![
+        Claim::new("jti", Key::token),
+        Claim::new("sub", Key::subject),
+        Claim::new("sid", Key::session),
+        Claim::new("client_id", Key::client),
+        Claim::new("azp", Key::client),
     ];
     Jwt {
         header,
         scheme: scheme.into(),
-        claims: claims.map(|(name, make)| (Cow::from(name), make)).to_vec(),
+        claims,
+        kid: [Claim::new("kid", Key::signing_key)],
     }
 }
 
@@ -64,13 +65,21 @@ pub struct Jwt {
     header: HeaderName,
     scheme: String,
     claims: Vec<Claim>,
+    /// What is read of a token's header.
+    kid: [Claim; 1],
 }
 
 impl Jwt {
-    /// Reads another claim, a string or an array of strings, as keys that `make` makes, such as [`Key::tenant`].
+    /// Reads another claim, a string or an array of strings, as keys that `make` makes, such as [`Key::tenant`] or a closure.
+    ///
+    /// `make` is called for each id that a request presents: it must be fast, and must not block.
     #[must_use]
-    pub fn with_claim(mut self, name: impl Into<Cow<'static, str>>, make: fn(&str) -> Key) -> Self {
-        self.claims.push((name.into(), make));
+    pub fn with_claim(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        make: impl Fn(&str) -> Key + Send + Sync + 'static,
+    ) -> Self {
+        self.claims.push(Claim::new(name, make));
         self
     }
 
@@ -97,10 +106,9 @@ impl Jwt {
         };
         let mut credential = Credential::new();
         let mut no_date = None;
-        let kid: [Claim; 1] = [(Cow::from("kid"), Key::signing_key)];
         with_decoded(header, |header| {
             let members = Members {
-                claims: &kid,
+                claims: &self.kid,
                 credential: &mut credential,
                 issued_at: &mut no_date,
             };

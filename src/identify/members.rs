@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
@@ -10,10 +11,29 @@ use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
 
 /// A member's name, and what its value is a key of.
-pub(crate) type Claim = (Cow<'static, str>, MakeKey);
+#[derive(Clone)]
+pub(crate) struct Claim {
+    name: Cow<'static, str>,
+    make: Arc<MakeKey>,
+}
 
 /// Makes a key of an id, such as [`Key::token`].
-pub(crate) type MakeKey = fn(&str) -> Key;
+type MakeKey = dyn Fn(&str) -> Key + Send + Sync;
+
+impl Claim {
+    pub(crate) fn new(name: impl Into<Cow<'static, str>>, make: impl Fn(&str) -> Key + Send + Sync + 'static) -> Self {
+        Self {
+            name: name.into(),
+            make: Arc::new(make),
+        }
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
 
 /// The members of a JSON object that stand for keys, and where to put them.
 pub(crate) struct Members<'a> {
@@ -74,34 +94,34 @@ impl<'de> Visitor<'de> for Members<'_> {
 }
 
 /// What a member's name says about its value.
-enum Member {
+enum Member<'c> {
     Actor,
     IssuedAt,
-    Key(MakeKey),
+    Key(&'c MakeKey),
     Other,
 }
 
 struct MemberName<'a>(&'a [Claim]);
 
-impl<'de> DeserializeSeed<'de> for MemberName<'_> {
-    type Value = Member;
+impl<'de, 'c> DeserializeSeed<'de> for MemberName<'c> {
+    type Value = Member<'c>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Member, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Member<'c>, D::Error> {
         deserializer.deserialize_identifier(self)
     }
 }
 
-impl Visitor<'_> for MemberName<'_> {
-    type Value = Member;
+impl<'c> Visitor<'_> for MemberName<'c> {
+    type Value = Member<'c>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member's name")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Member, E> {
-        let known = self.0.iter().find(|(known, _)| known == name);
+    fn visit_str<E>(self, name: &str) -> Result<Member<'c>, E> {
+        let known = self.0.iter().find(|claim| claim.name == name);
         Ok(match (known, name) {
-            (Some((_, make)), _) => Member::Key(*make),
+            (Some(claim), _) => Member::Key(&*claim.make),
             (None, "iat") => Member::IssuedAt,
             (None, "act") => Member::Actor,
             (None, _) => Member::Other,
@@ -111,7 +131,7 @@ impl Visitor<'_> for MemberName<'_> {
 
 /// A string, an array of strings, or null: ids of one kind.
 struct Ids<'a> {
-    make: MakeKey,
+    make: &'a MakeKey,
     credential: &'a mut Credential,
 }
 

@@ -1,6 +1,8 @@
 //! The tower side: what a request passes through, on its way in and on its way out.
 
 mod layer;
+#[cfg(feature = "tonic")]
+mod named;
 mod service;
 mod future;
 

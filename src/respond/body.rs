@@ -65,6 +65,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+impl<B: Default> Default for ResponseBody<B> {
+    /// Returns what the inner body is by default, which nothing cuts: for layers around this one that answer by themselves.
+    fn default() -> Self {
+        Self::admitted(B::default(), Watch::none(), Ending::Nothing)
+    }
+}
+
 impl<B> Body for ResponseBody<B>
 where
     B: Body<Data = Bytes>,

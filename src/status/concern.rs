@@ -1,5 +1,7 @@
 //! What is not as it should be.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// One thing that is not as it should be.
@@ -10,6 +12,12 @@ pub struct Concern {
     pub code: ConcernCode,
     /// A sentence or two for people: what is the matter, since when, why as far as it is known, and what comes of it. No ids.
     pub words: String,
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
 }
 
 /// What may not be as it should be, the gravest first.

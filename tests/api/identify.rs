@@ -88,7 +88,11 @@ fn presents_every_key_of_a_token_and_of_its_actors() {
 fn reads_other_claims_when_told_to() {
     let jwt = identify::jwt(AUTHORIZATION, "Claw")
         .with_claim("tid", Key::tenant)
-        .with_claim("devices", |id| Key::named("device", id));
+        .with_claim("devices", {
+            // What the host has configured.
+            let kind = "device".to_owned();
+            move |id: &str| Key::named(&kind, id)
+        });
     let request = with(&[format!("Claw {}", token(json!({"tid": "t", "devices": ["d1", "d2"]})))]);
     let Identity::Presented(credential) = jwt.identify(&request) else {
         unreachable!()

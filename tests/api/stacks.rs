@@ -124,3 +124,71 @@ async fn sits_in_a_tonic_server_and_speaks_grpc() {
     );
     assert_eq!(call(MALLORY).await, tonic::Code::Unauthenticated);
 }
+
+/// A service of which tonic knows the name, as generated code has it.
+#[derive(Clone)]
+struct Demo;
+
+impl tonic::server::NamedService for Demo {
+    const NAME: &'static str = "demo.Demo";
+}
+
+impl tower::Service<Request<tonic::body::Body>> for Demo {
+    type Response = Response<tonic::body::Body>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _context: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _request: Request<tonic::body::Body>) -> Self::Future {
+        std::future::ready(Ok(tonic::Status::already_exists("here").into_http()))
+    }
+}
+
+#[tokio::test]
+async fn one_service_of_several_is_wrapped_and_keeps_its_name() {
+    let (layer, _sink) = pair();
+    let wrapped = tower::Layer::layer(&layer, Demo);
+    let mut routes = tonic::service::Routes::new(wrapped).prepare().into_axum_router();
+    let status = async |routes: &mut Router, path: &str, token: &str| {
+        let request = Request::post(path)
+            .header(AUTHORIZATION, token)
+            .header("content-type", "application/grpc");
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        let response = tower::Service::call(routes, request).await.unwrap();
+        response.headers()["grpc-status"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        status(&mut routes, "/demo.Demo/Call", ALICE).await,
+        "6",
+        "the service's own answer"
+    );
+    assert_eq!(status(&mut routes, "/demo.Demo/Call", MALLORY).await, "16");
+    assert_eq!(
+        status(&mut routes, "/other.Demo/Call", MALLORY).await,
+        "12",
+        "not the wrapped one"
+    );
+}
+
+/// tower-http's `TimeoutLayer` and others answer by a default body.
+#[tokio::test(start_paused = true)]
+async fn a_layer_around_it_may_answer_by_itself() {
+    let (layer, _sink) = pair();
+    let slow = service_fn(|_: Request<String>| async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("too late"))))
+    });
+    let timeout =
+        tower_http::timeout::TimeoutLayer::with_status_code(http::StatusCode::GATEWAY_TIMEOUT, Duration::from_secs(1));
+    let service = ServiceBuilder::new().layer(timeout).layer(layer).service(slow);
+    let request = Request::get("/")
+        .header(AUTHORIZATION, ALICE)
+        .body(String::new())
+        .unwrap();
+    let response = tower::ServiceExt::oneshot(service, request).await.unwrap();
+    assert_eq!(response.status(), 504);
+    assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
+}
