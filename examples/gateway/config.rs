@@ -258,7 +258,7 @@ Examples:
   gateway --registry http://registry.internal --issuer https://registry.example.com --refresh 1m
       With a registry of your own
   GATEWAY_STALE=fail-open gateway --listen 127.0.0.1:0 --admin 127.0.0.1:0
-      LayerOptions from the environment, free ports
+      Settings from the environment, free ports
   gateway --registry http://registry.internal --state-dir /var/lib/gateway/revocation
       With everything it knows kept across restarts: the list is in force before the registry is asked
   gateway --registry http://registry.internal --queue nats://nats.internal:4222/REVOCATIONS.agents

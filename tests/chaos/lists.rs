@@ -12,7 +12,7 @@ use crate::wall_clock;
 
 /// Lists that the registry signed and the gateway may have got.
 #[derive(Default)]
-pub(crate) struct ListPolicy {
+pub(crate) struct Lists {
     /// Which tokens all lists of one second carry.
     tokens: BTreeMap<u64, HashSet<String>>,
     /// When there were last two different ones of one second.
@@ -23,7 +23,7 @@ pub(crate) struct ListPolicy {
     purged: Option<Instant>,
 }
 
-impl ListPolicy {
+impl Lists {
     /// Notes a list that was asked for by then.
     pub(crate) fn note(&mut self, asked: Instant, body: &Bytes) {
         let claims = claims(body);

@@ -161,7 +161,7 @@ async fn opens_no_tunnel_for_more_requests() {
     let authorization = format!("Claw {}", gateway.register().await.ait);
     let headers = [
         ("authorization", authorization.as_str()),
-        ("connection", "Upgrade, HTTP2-LayerOptions"),
+        ("connection", "Upgrade, HTTP2-Settings"),
         ("upgrade", "h2c"),
         ("http2-settings", "AAMAAABkAAQAAP__"),
     ];
