@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::client::{Client, request};
-use crate::lists::{ListPolicy, forged};
+use crate::lists::{Lists, forged};
 
 /// Answers the gateway in the registry's place, with what the registry says or in other ways.
 pub(crate) struct Origin {
@@ -51,7 +51,7 @@ struct Shared {
     registry: String,
     /// How many requests there were.
     requests: AtomicU64,
-    lists: Mutex<ListPolicy>,
+    lists: Mutex<Lists>,
 }
 
 impl Origin {
