@@ -1,8 +1,10 @@
-#![doc = include_str!("../README.md")]
+#![doc = concat!(include_str!("guide/links.md"), include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Each folder uses only those below it, and each file those below it in its folder's list: a test holds them to it.
 
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod middleware;
 pub mod probe;
 #[cfg(feature = "metrics")]
