@@ -332,7 +332,7 @@ fn refuses_members_that_are_unknown_or_stated_twice() {
     let payload = claims().to_string();
     for (from, to, field, cause) in [
         (r#""iat":"#, r#""iat":1,"iat":"#, "payload", "duplicate field `iat`"),
-        // The first of them is wrong. One of the two readers once took the second for the only one.
+        // The first of them is wrong. A reader once took the second for the only one.
         (r#""iss":"#, r#""iss":"x","iss":"#, "payload", "duplicate field `iss`"),
         (
             r#""jti":"crl-1""#,

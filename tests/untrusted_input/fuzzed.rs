@@ -76,7 +76,7 @@ fn mutated(seed: &[u8], other: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 /// What means something to the one or the other.
-const WORDS: [&str; 34] = [
+const WORDS: [&str; 42] = [
     "\"",
     "\\",
     "\\u0000",
@@ -90,7 +90,11 @@ const WORDS: [&str; 34] = [
     "]",
     "null",
     "true",
+    "0",
     "-0",
+    ".5",
+    "e9",
+    "A",
     "1e999",
     "18446744073709551616",
     " ",
@@ -101,6 +105,10 @@ const WORDS: [&str; 34] = [
     "[],",
     "\"jti\":\"\",",
     "\"iat\":1,",
+    "\"exp\":4102444799,",
+    "\"jti\":\"x\",",
+    "\"reason\":null,",
+    "\"next\":1,",
     "\"iss\":\"x\",",
     "\"revocations\":[],",
     "\"reason\":\"reissued\",",

@@ -1,8 +1,7 @@
 //! Clawdentity's signed revocation list.
 
 mod list;
-mod fast_path;
-mod diagnose;
+mod claims;
 mod issuer;
 mod keys;
 mod body;

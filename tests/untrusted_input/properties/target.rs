@@ -42,7 +42,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target!(journal, 256, 30),
     target!(jws, 4096, 200),
     target!(keys, 4096, 500),
-    target!(list, 4096, 20),
+    target!(list, 4096, 60),
     target!(poll, 4096, 20),
     target!(push, 4096, 40),
     target!(rows, 1024, 10),
