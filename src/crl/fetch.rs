@@ -18,7 +18,7 @@ use crate::common::bounded_body::{Unread, read_bounded};
 use crate::crl::list::ListError;
 use crate::state::accept::InstallError;
 
-/// Any tower HTTP client: hyper-util's, or one wrapped in layers of the host's. Implemented for all of them.
+/// Any tower HTTP client: hyper-util's, or one wrapped in layers of the host's. All of them implement it.
 pub trait HttpClient:
     Service<
         Request<Empty<Bytes>>,
@@ -73,7 +73,7 @@ pub(crate) struct Validator {
 }
 
 impl Validator {
-    /// An entity tag says more than a date.
+    /// Returns the entity tag, which says more than a date; else the date.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let header = |given, name| {
             let value = headers.get(given)?.clone();
@@ -83,7 +83,7 @@ impl Validator {
     }
 }
 
-/// Gets `uri`.
+/// Fetches `uri`.
 ///
 /// # Cancel safety
 ///
@@ -148,7 +148,7 @@ where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    // The registry is believed: a list is large, and room for it should be made once.
+    // A list is large, so all of the size that the registry states is allocated at once.
     read_bounded(body, cap, cap).await.map_err(|unread| match unread {
         Unread::Broken(cause) => PollProblem::Body(cause),
         Unread::TooLarge => PollProblem::TooLarge(cap),
@@ -198,7 +198,7 @@ pub(crate) enum PollProblem {
 }
 
 impl FetchError {
-    /// What went wrong, in a word that may be counted by.
+    /// Returns what went wrong as one word, to count failures by.
     pub(crate) const fn code(&self) -> &'static str {
         match &self.problem {
             PollProblem::Body(_) => "body",
@@ -217,12 +217,12 @@ impl FetchError {
         }
     }
 
-    /// Whether the list that was fetched is in force all the same.
+    /// Returns whether the fetched list is in force nevertheless.
     pub(crate) const fn is_in_force(&self) -> bool {
         matches!(self.problem, PollProblem::NotAll | PollProblem::NotKept(_))
     }
 
-    /// How long the server asked to be left alone.
+    /// Returns how long the server asked not to be asked again.
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self.problem {
             PollProblem::Status { retry_after, .. } => retry_after,

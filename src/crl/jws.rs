@@ -13,11 +13,11 @@ use crate::format::object::Object;
 /// Verifies signatures: implemented by [`KeySet`](super::KeySet); for keys in hardware, or another cryptographic
 /// library, by the host.
 pub trait VerifySignature: Sync {
-    /// Whether there is a key of this id.
+    /// Returns whether there is a key of this id.
     fn knows(&self, kid: &str) -> bool;
 
-    /// Whether `signature` is a signature of `message` by the key `kid` under `algorithm`. An algorithm that the key is
-    /// not for is a no.
+    /// Returns whether `signature` is a signature of `message` by the key `kid` under `algorithm`. `false` if the key is for
+    /// another algorithm.
     fn verify(&self, algorithm: &str, kid: &str, message: &[u8], signature: &[u8]) -> bool;
 }
 
@@ -63,7 +63,7 @@ impl<'t> Jws<'t> {
         })
     }
 
-    /// Verifies the signature. The payload is not to be believed before.
+    /// Verifies the signature. Nobody may believe the payload before.
     pub(crate) fn verify(&self, keys: &impl VerifySignature) -> Result<(), JwsError> {
         let kid = &self.header.kid;
         if !keys.knows(kid) {
@@ -74,7 +74,7 @@ impl<'t> Jws<'t> {
         if is_good { Ok(()) } else { Err(JwsError::Signature) }
     }
 
-    /// The payload, decoded.
+    /// Returns the payload, decoded.
     pub(crate) fn payload(&self) -> Result<Vec<u8>, JwsError> {
         decode("payload", self.payload)
     }
@@ -139,7 +139,7 @@ pub enum JwsError {
 }
 
 impl JwsError {
-    /// The part at fault: `token`, `header`, `header.alg`, `payload`, `signature`, ….
+    /// Returns the part at fault: `token`, `header`, `header.alg`, `payload`, `signature`, ….
     #[must_use]
     pub const fn field(&self) -> &'static str {
         match self {
@@ -154,7 +154,7 @@ impl JwsError {
         }
     }
 
-    /// What is wrong with it, in words that follow its name.
+    /// Returns what is wrong with that part, in words that follow its name.
     pub(crate) fn problem(&self) -> Cow<'static, str> {
         match self {
             Self::Algorithm => "is not EdDSA".into(),

@@ -23,19 +23,19 @@ impl KeySet {
         self
     }
 
-    /// How many keys there are.
+    /// Returns how many keys there are.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Whether there is a key of this id.
+    /// Returns whether there is a key of this id.
     #[must_use]
     pub fn contains(&self, kid: &str) -> bool {
         self.get(kid).is_some()
@@ -67,7 +67,7 @@ impl PublicKey {
     /// The algorithm's name in a JOSE header ([RFC 8037 §3.1](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
     pub const ALGORITHM: &'static str = jws::ALGORITHM;
 
-    /// A key from its 32 bytes. `None` if they encode no point, or one of small order, under which anything can be
+    /// Creates a key from its 32 bytes. `None` if they encode no point, or one of small order, with which anything can be
     /// made to verify.
     #[must_use]
     pub fn from_ed25519(bytes: &[u8]) -> Option<Self> {
@@ -76,7 +76,7 @@ impl PublicKey {
         (!key.is_weak()).then_some(Self(key))
     }
 
-    /// Strict verification: the encoding of the signature is canonical and no point has small order, so that one message
+    /// Verifies strictly: the encoding of the signature is canonical and no point has small order, so that one message
     /// has one signature (the checks of [RFC 8032 §5.1.7](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.7)
     /// and more).
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {

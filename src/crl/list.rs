@@ -13,7 +13,7 @@ use crate::state::snapshot::RevocationList;
 
 /// A format of signed revocation lists.
 ///
-/// Called on threads where blocking is allowed: verify and index at leisure.
+/// Its methods are called on threads where blocking is allowed.
 pub trait ListFormat: Send + Sync + 'static {
     /// Verifies and indexes the body of a successful response.
     ///
@@ -21,7 +21,7 @@ pub trait ListFormat: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ListError::UnknownKey`] if none of `keys` has the list's `kid`: they are fetched anew, once.
+    /// [`ListError::UnknownKey`] if none of `keys` has the list's `kid`: the poller then fetches the keys again, once.
     /// [`ListError::Invalid`] for anything else that is wrong; it names the field.
     fn read_list(&self, body: &[u8], keys: &KeySet, now: Timestamp) -> Result<RevocationList, ListError>;
 
@@ -32,12 +32,12 @@ pub trait ListFormat: Send + Sync + 'static {
     /// [`ListError::Invalid`], naming the field.
     fn read_keys(&self, body: &[u8]) -> Result<KeySet, ListError>;
 
-    /// Whether a response with another status than 200 says that the issuer has revoked nothing yet, and has
-    /// therefore signed no list. Defaults to no.
+    /// Returns whether a response with another status than 200 says that the issuer has revoked nothing yet, and has
+    /// therefore signed no list. Defaults to `false`.
     ///
     /// # Security
     ///
-    /// Such an answer is unsigned. It is believed only until the first signed list.
+    /// Such an answer is unsigned. The poller believes it only until the first signed list.
     fn is_none_yet(&self, status: StatusCode, body: &[u8]) -> bool {
         let _ = (status, body);
         false
@@ -65,7 +65,7 @@ pub enum ListError {
 }
 
 impl ListError {
-    /// `field` has a problem.
+    /// Creates an error that says that `field` has a problem.
     #[must_use]
     pub fn invalid(field: impl Into<Cow<'static, str>>, problem: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid {
@@ -75,7 +75,7 @@ impl ListError {
         }
     }
 
-    /// Adds what caused it, as [`source`](Error::source).
+    /// Adds what caused the error, as [`source`](Error::source).
     #[must_use]
     pub fn because(mut self, why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         if let Self::Invalid { cause, .. } = &mut self {

@@ -3,6 +3,8 @@
 //! A [`Poller`] keeps the list of one issuer fresh: it fetches through any tower HTTP client, has a [`ListFormat`]
 //! verify and index what it got, and installs it through an [`EventSink`](crate::EventSink).
 
+mod poll_loop;
+mod refresh;
 mod restore;
 mod persist;
 mod poller;

@@ -1,4 +1,4 @@
-//! Having the journal keep what was fetched.
+//! Keeping a fetched list in the journal.
 
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -9,27 +9,27 @@ use crate::domain::persistence::Fetched;
 use crate::state::accept::AcceptedList;
 
 impl<C, F> Poller<C, F> {
-    /// Has the journal keep a list that was installed. Does not wait for ever, should the disk hang.
-    pub(super) async fn keep(&self, fetched: Fetched, admitted: AcceptedList) -> Result<(), PollProblem> {
+    /// Has the journal keep a list that was installed. Gives up waiting if the disk hangs.
+    pub(super) async fn persist(&self, fetched: Fetched, accepted: AcceptedList) -> Result<(), PollProblem> {
         let Some(journal) = self.sink.domain().journal.get() else {
             return Ok(());
         };
-        if !admitted.is_as_offered {
-            // Two lists of one second are one in memory, and cannot be one on disk. The next one takes the place of both.
-            let kept = journal.lists().persist_incomplete(&admitted.list).answer().await;
+        if !accepted.is_as_offered {
+            // In memory, two lists of one second are joined; on disk they cannot be. The next list takes the place of both.
+            let kept = journal.lists().persist_incomplete(&accepted.list).answer().await;
             return kept.map_err(PollProblem::NotKept);
         }
         let sink = self.sink.clone();
-        let keeping = spawn_blocking(move || match sink.domain().journal.get() {
-            Some(journal) => journal.lists().keep(&fetched, &admitted.list).map(|is_all| {
+        let persisting = spawn_blocking(move || match sink.domain().journal.get() {
+            Some(journal) => journal.lists().persist(&fetched, &accepted.list).map(|is_all| {
                 if is_all {
                     sink.domain().store.set_needs_list(false);
                 }
             }),
             None => Ok(()),
         });
-        // Nor so long that the next list is late.
-        match timeout(self.limits.timeout.min(self.fast), keeping).await {
+        // A longer wait would make the next list late.
+        match timeout(self.limits.timeout.min(self.fast), persisting).await {
             Ok(Ok(kept)) => kept.map_err(PollProblem::NotKept),
             Ok(Err(lost)) => Err(PollProblem::Lost(lost)),
             Err(_) => Err(PollProblem::NotKept("the disk has not answered in time".into())),
@@ -66,7 +66,7 @@ mod tests {
     struct Hung;
 
     impl Persist for Hung {
-        fn keep(&self, _: Vec<Entry>) -> Durable {
+        fn persist(&self, _: Vec<Entry>) -> Durable {
             Durable::new(pending())
         }
 
@@ -88,7 +88,7 @@ mod tests {
     }
 
     impl PersistLists for Hung {
-        fn keep(&self, _: &Fetched, _: &Arc<RevocationList>) -> Result<bool, Arc<str>> {
+        fn persist(&self, _: &Fetched, _: &Arc<RevocationList>) -> Result<bool, Arc<str>> {
             // Much longer than the test takes.
             thread::park_timeout(Duration::from_secs(5));
             Ok(false)

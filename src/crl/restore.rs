@@ -1,4 +1,4 @@
-//! What an earlier process left.
+//! Restoring the list that an earlier process kept.
 
 use std::error::Error;
 use std::fmt;
@@ -14,25 +14,26 @@ use crate::sink::EventSink;
 
 impl<C, F: ListFormat> Poller<C, F> {
     /// Puts the list in force that an earlier process kept in the sink's journal (`EventSink::keep_in`, feature `journal`), and
-    /// takes over the signing keys that it knew. So requests are decided at once, whether or not the registry can be reached.
+    /// takes over the signing keys of that process. So requests are decided at once, even if the registry cannot be reached.
     ///
     /// Does nothing without a journal. Blocks while the list is verified and indexed, some 0.5 s for a million entries.
-    /// [`run`](Self::run) does the same first where this was not called.
+    /// [`run`](Self::run) does the same first if nobody has called this.
     ///
-    /// The list is as old as it is: [`max_age`](crate::RevocationLayer::with_max_age) counts from when it was last fetched or
+    /// The list does not become younger by that: [`max_age`](crate::RevocationLayer::with_max_age) counts from when it was last
+    /// fetched or
     /// confirmed, by the wall clock, and from nothing if that was set back since.
     ///
     /// # Errors
     ///
-    /// The list is missing, or isn't what the issuer signed, or is older than another that was installed: nothing is put in
-    /// force. A journal that was opened by `Journal::open_or_start_empty` fails closed instead, until that list or one of a later
+    /// Fails if the list is missing, is not what the issuer signed, or is older than another that was installed. Then nothing
+    /// is put in force. A journal that was opened by `Journal::open_or_start_empty` fails closed instead, until that list or one of a later
     /// second is fetched. So does a list that was signed with a key that the issuer has withdrawn since.
     pub fn restore(&mut self) -> Result<(), RestoreError> {
         let restored = self.restoring()();
         self.adopt(restored)
     }
 
-    /// The part of it that takes its time.
+    /// Returns the slow part of [`restore`](Self::restore), to be called on a thread where blocking is allowed.
     pub(super) fn restoring(&self) -> Box<dyn FnOnce() -> Restored + Send> {
         let (format, sink) = (Arc::clone(&self.format), self.sink.clone());
         Box::new(move || match sink.domain().journal.get() {
@@ -53,7 +54,7 @@ impl<C, F: ListFormat> Poller<C, F> {
     }
 }
 
-/// What there was.
+/// What an earlier process kept.
 #[derive(Debug, Default)]
 pub(super) struct Restored {
     keys: Option<(KeySet, Arc<[u8]>)>,
@@ -88,13 +89,13 @@ fn refused(
     keys: Option<(KeySet, Arc<[u8]>)>,
     unusable: &Unusable,
 ) -> Restored {
-    // Whatever the host makes of it: what the list said is not known any more.
+    // Whatever the host does about it: nobody knows any more what the list said.
     sink.domain().store.set_needs_list(true);
     let problem = lists.refuse(unusable).err().map(|problem| problem.to_string());
     Restored { keys, problem }
 }
 
-/// An error is the list's fault. Whatever else is in the way leaves the loss as it is: everybody is refused until it or a
+/// An error means that the list is at fault. Any other obstacle leaves the loss as it is: everybody is refused until this or a
 /// later list is fetched.
 fn put_in_force(
     format: &impl ListFormat,
@@ -108,11 +109,11 @@ fn put_in_force(
         return Ok(());
     };
     let none = KeySet::default();
-    // It was let in when it was fetched: whether it had expired by then is what counts.
+    // It was accepted when it was fetched: what counts is whether it had expired by then.
     let list = match format.read_list(document, keys.unwrap_or(&none), kept.accepted_at) {
         Err(ListError::UnknownKey { .. }) => {
             tracing::warn!(
-                "kept list's signing key is known no more: failing closed until it or a later one is fetched"
+                "kept list's signing key is no longer known: failing closed until it or a later one is fetched"
             );
             return Ok(());
         }
@@ -137,7 +138,7 @@ fn put_in_force(
     Ok(())
 }
 
-/// Why the kept list is of no use. It names the file.
+/// Why the kept list is of no use. The text names the file.
 #[derive(Debug)]
 pub struct RestoreError {
     problem: String,

@@ -26,7 +26,7 @@ impl TrustDomain {
             Some(journal) => {
                 let (merged, entries) = store.merge_to_keep(events, arrival);
                 // Nothing to keep, nothing to wait for.
-                let ticket = (!entries.is_empty()).then(|| journal.keep(entries));
+                let ticket = (!entries.is_empty()).then(|| journal.persist(entries));
                 (merged, ticket)
             }
         };

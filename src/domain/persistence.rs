@@ -1,4 +1,4 @@
-//! What keeps a trust domain's knowledge beyond the life of its process.
+//! Keeping what a trust domain knows beyond the life of its process.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,56 +13,57 @@ use crate::state::entry::Entry;
 use crate::state::snapshot::RevocationList;
 use crate::status::JournalStatus;
 
-/// What keeps knowledge: the journal, if there is one. Whatever it is asked to keep is in force already, so that no revocation
+/// Keeps what is known: implemented by the journal. Whatever it is asked to keep is in force already, so that no revocation
 /// waits for a disk.
 pub(crate) trait Persist: Send + Sync {
     /// Keeps what events said, joined with what is kept of their keys.
-    fn keep(&self, entries: Vec<Entry>) -> Durable;
+    fn persist(&self, entries: Vec<Entry>) -> Durable;
 
-    /// Keeps that a list of this issue time was installed, so that no older one may ever be again. Whatever else is kept takes
-    /// that along.
+    /// Keeps that a list of this issue time was installed, so that no older one is ever installed again. Any other write
+    /// keeps that as well.
     fn persist_newest(&self, issued_at: Timestamp) -> Durable;
 
-    /// Keeps that whatever was lost has been made up for.
+    /// Keeps that everything that was lost is known again.
     fn persist_resynced(&self) -> Durable;
 
-    /// Where the list itself is kept.
+    /// Returns what keeps the list itself.
     #[cfg_attr(
         not(feature = "crl-poll"),
         expect(dead_code, reason = "only the poller has lists kept")
     )]
     fn lists(&self) -> &dyn PersistLists;
 
+    /// Returns how the journal is doing.
     fn status(&self) -> JournalStatus;
 }
 
-/// What keeps an issuer's list and its signing keys.
+/// Keeps an issuer's list and its signing keys.
 #[cfg_attr(
     not(feature = "crl-poll"),
     expect(dead_code, reason = "only the poller has lists kept")
 )]
 pub(crate) trait PersistLists {
-    /// Keeps a list as it was signed, and lets go of the entries that it makes superfluous. Takes as long as writing it does. Does
-    /// nothing if a newer one is kept, or one of its second that says more, or that is missed. Returns whether it was missed itself, and with it
-    /// everything is known that was kept.
-    fn keep(&self, fetched: &Fetched, list: &Arc<RevocationList>) -> Result<bool, NotKept>;
+    /// Keeps a list as it was signed, and removes the entries that it makes superfluous. Returns when the list is written. Does
+    /// nothing if a newer list is kept; or one of the same second that says more, or that was lost. Returns `true` if this list
+    /// was the lost one, so that everything that was kept is known again.
+    fn persist(&self, fetched: &Fetched, list: &Arc<RevocationList>) -> Result<bool, NotKept>;
 
-    /// Keeps that this list says more than the one of its second that may be kept, unless it doesn't.
+    /// Keeps that this list says more than the kept one of the same second, if that is so.
     fn persist_incomplete(&self, list: &RevocationList) -> Durable;
 
-    /// Keeps that the list was found to be the newest still.
+    /// Keeps that the list was confirmed to be the newest one.
     fn persist_confirmed(&self, at: Timestamp) -> Durable;
 
     /// Keeps the signing keys, as the issuer published them.
     fn persist_keys(&self, document: &[u8]) -> Durable;
 
-    /// What an earlier process kept. It is handed out once, unless it cannot be read.
+    /// Returns what an earlier process kept. It is handed out once, unless it cannot be read.
     fn kept(&self) -> Result<Option<KeptList>, Unusable>;
 
-    /// Says that the list that was handed out is of no use. Fails if the host does not want to start without it.
+    /// Notes that the list that was handed out is of no use. Fails if the host does not want to start without it.
     fn refuse(&self, unusable: &Unusable) -> Result<(), NotKept>;
 
-    /// Says that the list that was handed out is installed. Returns whether with it everything is known that was kept.
+    /// Notes that the list that was handed out is installed. Returns whether everything that was kept is known now.
     fn restored(&self, kept: &KeptList, list: &Arc<RevocationList>) -> bool;
 }
 
@@ -73,7 +74,7 @@ pub(crate) struct Fetched {
     pub(crate) document: Vec<u8>,
     /// The signing keys by which it was verified, as the issuer published them.
     pub(crate) keys: Option<Arc<[u8]>>,
-    /// When it was found to be good: it has not expired by then.
+    /// When it was accepted: it had not expired by then.
     pub(crate) accepted_at: Timestamp,
 }
 
@@ -106,29 +107,29 @@ pub(crate) enum Unusable {
 /// Why something could not be kept: which file, and what is wrong with it.
 pub(crate) type NotKept = Arc<str>;
 
-/// The answer to come whether something is durable. The caller may wait for it on his thread or as a task; or not at
-/// all, which withdraws nothing.
+/// A future answer to the question whether something is durable. The caller may wait for it on a thread or as a task, or not
+/// at all: the write happens in any case.
 pub(crate) struct Durable(Pin<Box<dyn Future<Output = Result<(), NotKept>> + Send>>);
 
 impl Durable {
-    /// One that is answered by this future, whoever polls it: it must not reckon with a scheduler, as tokio's channels do.
+    /// Creates one that the future answers. The future must not need a scheduler, as tokio's channels do: any thread may poll it.
     #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal answers"))]
     pub(crate) fn new(answer: impl Future<Output = Result<(), NotKept>> + Send + 'static) -> Self {
         Self(Box::pin(answer))
     }
 
-    /// Waits as a task, and as long as a thread does.
+    /// Waits as a task, as long as [`wait`](Self::wait) does.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its clock enabled.
+    /// Panics outside a tokio runtime with its clock enabled.
     pub(crate) async fn answer(self) -> Result<(), NotKept> {
         let answer = timeout(LONGEST_WAIT, self.0).await;
         answer.unwrap_or_else(|_| Err(hangs(LONGEST_WAIT)))
     }
 
-    /// Waits on this thread, also where tasks run; not for ever, should the disk hang: what is not answered for by then may become
-    /// durable yet.
+    /// Waits on this thread, also where tasks run. Gives up after [`LONGEST_WAIT`] if the disk hangs: the write may still become
+    /// durable after that.
     pub(crate) fn wait(self) -> Result<(), NotKept> {
         self.wait_for(LONGEST_WAIT)
     }
@@ -161,7 +162,7 @@ impl Wake for Unpark {
     }
 }
 
-/// How long a thread waits for the disk, and when the disk is taken to hang: 10 seconds.
+/// How long a thread waits for the disk. A disk that takes longer counts as one that hangs: 10 seconds.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ impl JournalHandle {
 }
 
 impl Persist for JournalHandle {
-    fn keep(&self, entries: Vec<Entry>) -> Durable {
+    fn persist(&self, entries: Vec<Entry>) -> Durable {
         self.desk().order(Item::Entries(entries))
     }
 

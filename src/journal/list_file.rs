@@ -42,7 +42,7 @@ struct Known {
 }
 
 impl PersistLists for ListFile {
-    fn keep(&self, fetched: &Fetched, list: &Arc<RevocationList>) -> Result<bool, NotKept> {
+    fn persist(&self, fetched: &Fetched, list: &Arc<RevocationList>) -> Result<bool, NotKept> {
         let mut known = match self.known.try_lock() {
             Ok(known) => known,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),

@@ -307,7 +307,7 @@ mod tests {
     }
 
     impl Persist for Disk {
-        fn keep(&self, _entries: Vec<Entry>) -> Durable {
+        fn persist(&self, _entries: Vec<Entry>) -> Durable {
             let (sync, synced) = oneshot::channel();
             let mut asked = self.asked.lock().unwrap();
             asked.push(Some(sync));

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use crate::crl::list::ListError;
 use crate::format::json::Json;
 
-/// Reads a body, to be looked into further.
+/// Reads a body as JSON.
 pub(super) fn read_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<Json<'a, T>, ListError> {
     serde_json::from_slice(body).map_err(|cause| ListError::invalid("body", "is not readable JSON").because(cause))
 }
 
-/// Whether an answer is the registry's own `CRL_NOT_FOUND`; any other 404 may come from anywhere.
+/// Returns whether an answer is the registry's own `CRL_NOT_FOUND`; any other 404 may come from anywhere.
 pub(super) fn is_none_yet(status: StatusCode, body: &[u8]) -> bool {
     let Ok(Json::Object(ErrorBody { error })) = read_body(body) else {
         return false;

@@ -9,8 +9,8 @@ use crate::crl::keys::{KeySet, PublicKey};
 use crate::crl::list::ListError;
 use crate::format::json::Json;
 
-/// Every key of the set is read, and one that is malformed refuses the set. Keys whose `status` is `revoked` are
-/// left out. If all are, the set is empty: no list can be verified then, which is what the issuer said.
+/// Reads every key of the set; a malformed one refuses the set. Keys whose `status` is `revoked` are left out. If all of
+/// them are revoked, the set is empty, and no list can be verified.
 pub(super) fn read_keys(body: &[u8]) -> Result<KeySet, ListError> {
     let Json::Object(PublishedKeys { keys }) = read_body(body)? else {
         return Err(ListError::invalid("body", "is not a JSON object"));
@@ -34,7 +34,7 @@ pub(super) fn read_keys(body: &[u8]) -> Result<KeySet, ListError> {
     Ok(set)
 }
 
-/// The key's id, and the key if it may be used; or which member is at fault, and why.
+/// Returns the key's id, and the key if it may be used; or which member is at fault, and why.
 fn read_key<'a>(
     key: &'a Json<'_, PublishedKey<'_>>,
 ) -> Result<(&'a str, Option<PublicKey>), (&'static str, &'static str)> {

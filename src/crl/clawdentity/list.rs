@@ -1,4 +1,4 @@
-//! The list.
+//! Clawdentity's format of lists and keys.
 
 use std::panic::resume_unwind;
 use std::str;
@@ -24,9 +24,9 @@ use crate::state::snapshot::RevocationList;
 /// entry revokes one token by its `jti` ([`Key::token`](crate::Key::token)). The agent that an entry names is not revoked by it: a
 /// reissue lists the old token while the agent goes on with a new one.
 ///
-/// As strict as Clawdentity's own clients: one bad entry refuses the list. So does a claim or a member that is not
-/// known, since what is not understood may say that the list is not the whole list, and one that is stated twice
-/// ([RFC 7519 §4](https://www.rfc-editor.org/rfc/rfc7519#section-4)). Keeps none of the entries' text. A large list is
+/// It is as strict as Clawdentity's own clients: one bad entry refuses the list. So does a claim or a member that is not
+/// known, since it may say that the list is not the whole list, and one that is stated twice
+/// ([RFC 7519 §4](https://www.rfc-editor.org/rfc/rfc7519#section-4)). No text of the entries is kept. A large list is
 /// verified on a thread of its own while it is indexed.
 ///
 /// # Errors
@@ -36,15 +36,15 @@ use crate::state::snapshot::RevocationList;
 ///
 /// # Security
 ///
-/// Nothing comes of a list before its signature is verified.
+/// No list is returned before its signature is verified.
 #[derive(Clone, Debug)]
 pub struct ClawdentityList {
     issuer: Option<Issuer>,
 }
 
 impl ClawdentityList {
-    /// The list of `issuer`, such as `https://registry.example.com`: what its `iss` has to equal to the letter,
-    /// wherever it is fetched from. The agents it names have to be of the issuer's host. An issuer that is not an HTTP
+    /// Creates the format of `issuer`'s list, such as `https://registry.example.com`. The list's `iss` has to equal it to the
+    /// letter, wherever the list is fetched from. The agents that the list names have to be of the issuer's host. An issuer that is not an HTTP
     /// URL has no host, and no list is ever accepted.
     #[must_use]
     pub fn new(issuer: impl Into<String>) -> Self {
@@ -73,7 +73,7 @@ impl ListFormat for ClawdentityList {
             jws.verify(keys)?;
             return index(&jws, issuer, now);
         }
-        // Verifying takes about as long as indexing. The list that comes of it meanwhile goes nowhere unless it holds.
+        // Verifying takes about as long as indexing. The list that is made meanwhile is dropped unless the signature holds.
         thread::scope(|scope| {
             let verified = scope.spawn(|| jws.verify(keys));
             let list = index(&jws, issuer, now);
@@ -91,7 +91,7 @@ impl ListFormat for ClawdentityList {
     }
 }
 
-/// Reads the claims of a list, believing them.
+/// Reads the claims of a list, whether or not its signature holds.
 fn index(jws: &Jws<'_>, issuer: &Issuer, now: Timestamp) -> Result<RevocationList, ListError> {
     let payload = jws.payload()?;
     let payload =
@@ -99,7 +99,7 @@ fn index(jws: &Jws<'_>, issuer: &Issuer, now: Timestamp) -> Result<RevocationLis
     read_claims(payload, issuer, now)
 }
 
-/// From which length of a token on it pays to verify it on a thread of its own, in bytes: some 1 ms of work.
+/// The length from which on a token is verified on a thread of its own, in bytes: some 1 ms of work.
 const WORTH_A_THREAD: usize = 512 * 1024;
 
 #[cfg(test)]

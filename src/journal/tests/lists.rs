@@ -31,7 +31,7 @@ fn keep_naming(lists: &ListFile, issued_at: u64, document: &str, tokens: &[&str]
     let list = tokens.iter().fold(RevocationList::builder(issued_at), |list, id| {
         list.with_entry(&Revocation::block(Key::token(id)).at(issued_at))
     });
-    lists.keep(&fetched, &Arc::new(list.build()))
+    lists.persist(&fetched, &Arc::new(list.build()))
 }
 
 /// Two pollers may be about to keep what they have fetched, and the slower one may have the older list.

@@ -210,7 +210,7 @@ mod tests {
     struct Failing(Arc<AtomicUsize>);
 
     impl Persist for Failing {
-        fn keep(&self, _: Vec<Entry>) -> Durable {
+        fn persist(&self, _: Vec<Entry>) -> Durable {
             let left = self.0.load(Ordering::Relaxed);
             self.0.store(left.saturating_sub(1), Ordering::Relaxed);
             Durable::new(ready(if left == 0 { Ok(()) } else { Err("no room".into()) }))
