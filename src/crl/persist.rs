@@ -1,4 +1,4 @@
-//! Keeping a fetched list in the journal.
+//! Has the journal keep a fetched list.
 
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;

@@ -1,4 +1,4 @@
-//! Keeping what a trust domain knows beyond the life of its process.
+//! Keeps what a trust domain knows beyond the life of its process.
 
 use std::pin::Pin;
 use std::sync::Arc;

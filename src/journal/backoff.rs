@@ -1,4 +1,4 @@
-//! How long to leave a disk alone that failed.
+//! How long to wait after the disk failed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use crate::domain::persistence::NotKept;
 
-/// How long to leave the disk alone after it failed.
+/// The pauses after a failure of the disk. They grow.
 #[derive(Debug)]
 pub(super) struct DiskBackoff {
     pauses: ExponentialBackoff,
@@ -15,13 +15,14 @@ pub(super) struct DiskBackoff {
 }
 
 impl DiskBackoff {
-    /// Why nothing is tried now.
-    pub(super) fn lacks(&self) -> Option<NotKept> {
+    /// Returns why the last attempt failed, as long as it is too early for the next one.
+    pub(super) fn problem(&self) -> Option<NotKept> {
         let (until, problem) = self.until.as_ref()?;
         (Instant::now() < *until).then(|| Arc::clone(problem))
     }
 
-    pub(super) fn lose(&mut self, problem: &NotKept) {
+    /// Begins the next pause.
+    pub(super) fn note_failure(&mut self, problem: &NotKept) {
         let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
         self.until = Some((Instant::now() + pause, Arc::clone(problem)));
     }

@@ -1,4 +1,4 @@
-//! How many commits the database has seen, written down elsewhere.
+//! How many commits the database has seen, in a file of its own.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -9,11 +9,11 @@ use crate::journal::error::JournalError;
 /// The number of the latest commit, in a file of its own.
 ///
 /// The database can tell that a page of it was damaged. It cannot tell damage to its header, in one bit of one byte, from a
-/// commit that was interrupted by a crash: it then shows the state before the latest commit, which may be without a
-/// revocation that was answered for. This number was written after that commit, and says that there was one.
+/// commit that was interrupted by a crash: it then shows the state before the latest commit, which may lack a
+/// revocation that was acknowledged. This number was written after that commit, and shows that there was one.
 ///
-/// It is synced when it is written for the first time, and later on overwritten in place, without a sync: a crash of the
-/// process doesn't lose it. A crash of the system may leave it some commits behind, which says less and nothing false.
+/// The number is synced when it is written for the first time. Later it is overwritten in place, without a sync: a crash of the
+/// process does not lose it. A crash of the system may leave it some commits behind; then it shows less, but nothing false.
 #[derive(Debug)]
 pub(super) struct CommitCount {
     path: PathBuf,
@@ -28,7 +28,7 @@ impl CommitCount {
         }
     }
 
-    /// The number, or `None` if the file is empty.
+    /// Reads the number; `None` if the file is empty.
     pub(super) fn read(&mut self) -> Result<Option<u64>, JournalError> {
         let mut text = Vec::new();
         let read = self.file.seek(SeekFrom::Start(0)).and_then(|_| {
@@ -57,7 +57,7 @@ impl CommitCount {
         written.map_err(|cause| JournalError::failed(&self.path, cause))
     }
 
-    /// Makes it durable.
+    /// Makes the number durable.
     pub(super) fn sync(&self) -> Result<(), JournalError> {
         let synced = self.file.sync_all();
         synced.map_err(|cause| JournalError::failed(&self.path, cause))
@@ -68,5 +68,5 @@ impl CommitCount {
     }
 }
 
-/// As many as the largest number has.
+/// How many digits the largest number has.
 const DIGITS: usize = 20;

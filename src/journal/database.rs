@@ -18,27 +18,27 @@ use crate::model::key_secrets::KeySecrets;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
 
-/// An open database, and the witness beside it.
+/// An open database, and the commit count beside it.
 pub(super) struct JournalDatabase {
     path: PathBuf,
     database: Database,
-    witness: CommitCount,
-    /// How many commits it has seen.
+    commit_count: CommitCount,
+    /// How many commits the database has seen.
     sequence: u64,
 }
 
 impl JournalDatabase {
-    /// Creates a database in `backend`, to be moved to `path`. `needs_list` says that it takes the place of another whose content
-    /// is lost. It bears no witness before it is where it belongs.
+    /// Creates a database in `backend`, to be moved to `path`. `needs_list` says that it replaces another one whose content is
+    /// lost. No commit is counted before the database is in its place.
     pub(super) fn create(
         path: &Path,
         backend: impl StorageBackend,
-        witness: CommitCount,
+        commit_count: CommitCount,
         secrets: &KeySecrets,
         needs_list: bool,
     ) -> Result<Self, JournalError> {
-        let mut book = Self::over(path, backend, witness)?;
-        book.commit(|page| {
+        let mut database = Self::over(path, backend, commit_count)?;
+        database.commit(|page| {
             page.numbers.insert(FORMAT, FORMAT_NUMBER)?;
             page.texts.insert(SECRETS, &secrets.to_bytes()[..])?;
             if needs_list {
@@ -46,18 +46,18 @@ impl JournalDatabase {
             }
             Ok(())
         })?;
-        Ok(book)
+        Ok(database)
     }
 
-    /// Creates a database in `backend`, to be moved to `path`, with all that `other` holds.
+    /// Creates a database in `backend`, to be moved to `path`, with everything that `other` holds.
     pub(super) fn copy(
         path: &Path,
         backend: impl StorageBackend,
-        witness: CommitCount,
+        commit_count: CommitCount,
         other: &Self,
     ) -> Result<Self, JournalError> {
-        let mut book = Self::over(path, backend, witness)?;
-        book.sequence = other.sequence;
+        let mut database = Self::over(path, backend, commit_count)?;
+        database.sequence = other.sequence;
         let (numbers, texts) = other.read(|transaction| {
             let owned = |row: Result<(Name<'_>, Text<'_>), StorageError>| {
                 let (name, text) = row?;
@@ -74,7 +74,7 @@ impl JournalDatabase {
         let mut from = None;
         loop {
             let (entries, next) = other.entries_from(from, COPIED_AT_ONCE)?;
-            book.commit(|page| {
+            database.commit(|page| {
                 for entry in &entries {
                     let (key, row) = to_row(entry);
                     page.entries.insert(key, row)?;
@@ -89,18 +89,22 @@ impl JournalDatabase {
             })?;
             from = next;
             if from.is_none() {
-                return Ok(book);
+                return Ok(database);
             }
         }
     }
 
     /// Opens the database that lies in `backend`, at `path`. Every page of it is verified, which takes some 100 ms for a million
-    /// entries, so that nothing that is read later can be anything but what was written.
-    pub(super) fn open(path: &Path, backend: impl StorageBackend, witness: CommitCount) -> Result<Self, JournalError> {
-        let mut book = Self::over(path, backend, witness)?;
-        let sequence = book.number(SEQUENCE)?;
-        book.sequence = sequence.ok_or_else(|| JournalError::damaged(path, "is another program's, or empty"))?;
-        match book.number(FORMAT)? {
+    /// entries, so that everything that is read later is what was written.
+    pub(super) fn open(
+        path: &Path,
+        backend: impl StorageBackend,
+        commit_count: CommitCount,
+    ) -> Result<Self, JournalError> {
+        let mut database = Self::over(path, backend, commit_count)?;
+        let sequence = database.number(SEQUENCE)?;
+        database.sequence = sequence.ok_or_else(|| JournalError::damaged(path, "is another program's, or empty"))?;
+        match database.number(FORMAT)? {
             Some(FORMAT_NUMBER) => {}
             found => {
                 return Err(JournalError::ForeignVersion {
@@ -109,27 +113,30 @@ impl JournalDatabase {
                 });
             }
         }
-        let seen = match book.witness.read() {
-            // The power failed while it was written for the first time.
-            Err(JournalError::Damaged { .. }) if book.sequence == 1 => None,
+        let seen = match database.commit_count.read() {
+            // The power failed while the count was written for the first time.
+            Err(JournalError::Damaged { .. }) if database.sequence == 1 => None,
             seen => seen?,
         };
         match seen {
-            Some(seen) if seen > book.sequence => {
+            Some(seen) if seen > database.sequence => {
                 let problem = format!(
                     "shows commit {} as its latest, and there was a commit {seen}",
-                    book.sequence
+                    database.sequence
                 );
                 Err(JournalError::damaged(path, problem))
             }
-            None if book.sequence > 1 => Err(JournalError::damaged(book.witness.path(), "is missing or empty")),
-            // It was created, and nothing else has happened.
-            None => book.bear_first_witness().map(|()| book),
-            Some(_) => Ok(book),
+            None if database.sequence > 1 => Err(JournalError::damaged(
+                database.commit_count.path(),
+                "is missing or empty",
+            )),
+            // The database was created, and nothing else has happened.
+            None => database.write_first_count().map(|()| database),
+            Some(_) => Ok(database),
         }
     }
 
-    fn over(path: &Path, backend: impl StorageBackend, witness: CommitCount) -> Result<Self, JournalError> {
+    fn over(path: &Path, backend: impl StorageBackend, commit_count: CommitCount) -> Result<Self, JournalError> {
         let database = Builder::new()
             .set_check_integrity_on_open(true)
             .set_cache_size(CACHE_BYTES)
@@ -138,23 +145,23 @@ impl JournalDatabase {
         Ok(Self {
             path: path.to_owned(),
             database,
-            witness,
+            commit_count,
             sequence: 0,
         })
     }
 
-    /// Whether another that it took the place of is lost, and nothing has made up for it yet.
+    /// Returns whether it replaced a database that is lost, and nothing has made up for that yet.
     pub(super) fn needs_list(&self) -> Result<bool, JournalError> {
         Ok(self.number(LOST)?.is_some())
     }
 
-    /// The secrets that its keys were made with.
+    /// Returns the secrets that its keys were made with.
     pub(super) fn secrets(&self) -> Result<[u8; 16 * KeySecrets::COUNT], JournalError> {
         let secrets = self.text(SECRETS)?.and_then(|secrets| secrets.try_into().ok());
         secrets.ok_or_else(|| JournalError::damaged(&self.path, "the secrets of its keys are missing"))
     }
 
-    /// All entries, in no order. Two threads read them, one from either end, since a start waits for it.
+    /// Returns all entries, in no order. Two threads read them, one from each end, since a start waits for them.
     pub(super) fn entries(&self) -> Result<Vec<Entry>, JournalError> {
         let all = usize::try_from(self.len()?).unwrap_or(usize::MAX);
         let half = all / 2;
@@ -167,7 +174,7 @@ impl JournalDatabase {
         })
     }
 
-    /// Up to `limit` entries from a key on, and the key to go on from.
+    /// Returns up to `limit` entries from a key on, and the key to go on from.
     pub(super) fn entries_from(
         &self,
         from: Option<RowKey>,
@@ -204,7 +211,7 @@ impl JournalDatabase {
         })
     }
 
-    /// A time among the numbers.
+    /// Reads a time from the table of numbers.
     pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, JournalError> {
         Ok(self.number(name)?.map(Timestamp::from_unix_millis))
     }
@@ -216,7 +223,7 @@ impl JournalDatabase {
         })
     }
 
-    /// How many entries there are.
+    /// Returns how many entries there are.
     pub(super) fn len(&self) -> Result<u64, JournalError> {
         self.read(|transaction| match transaction.open_table(ENTRIES) {
             Err(TableError::TableDoesNotExist(_)) => Ok(0),
@@ -224,25 +231,25 @@ impl JournalDatabase {
         })
     }
 
-    /// Makes a change, all of it or nothing. It is durable when this returns.
+    /// Makes a change, all of it or nothing. The change is durable when this returns.
     pub(super) fn write<T>(
         &mut self,
         change: impl FnOnce(&mut Page<'_>) -> Result<T, redb::Error>,
     ) -> Result<T, JournalError> {
         let done = self.commit(change)?;
-        self.bear_witness()?;
+        self.write_count()?;
         Ok(done)
     }
 
-    /// Writes down elsewhere that there was a commit, for good.
-    pub(super) fn bear_first_witness(&mut self) -> Result<(), JournalError> {
-        self.bear_witness()?;
-        self.witness.sync()
+    /// Writes the first commit count, and makes it durable.
+    pub(super) fn write_first_count(&mut self) -> Result<(), JournalError> {
+        self.write_count()?;
+        self.commit_count.sync()
     }
 
-    /// Writes down elsewhere how many commits there were.
-    fn bear_witness(&mut self) -> Result<(), JournalError> {
-        self.witness.write(self.sequence)
+    /// Writes the commit count.
+    fn write_count(&mut self) -> Result<(), JournalError> {
+        self.commit_count.write(self.sequence)
     }
 
     fn commit<T>(&mut self, change: impl FnOnce(&mut Page<'_>) -> Result<T, redb::Error>) -> Result<T, JournalError> {
@@ -299,7 +306,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// Sets a time unless it is later already.
+    /// Sets a time, unless a later one is set already.
     pub(super) fn raise_time(&mut self, name: &'static str, at: Timestamp) -> Result<(), redb::Error> {
         let known = self.numbers.get(name)?.map_or(0, |known| known.value());
         self.numbers.insert(name, known.max(at.as_unix_millis()))?;
@@ -313,7 +320,7 @@ pub(super) const NEWEST: &str = "newest list";
 /// When the kept list was issued.
 pub(super) const ISSUED: &str = "list issued";
 
-/// When the kept list was found to be good.
+/// When the kept list was accepted.
 pub(super) const ACCEPTED: &str = "list accepted";
 
 /// When the kept list was last fetched or confirmed.
@@ -322,8 +329,8 @@ pub(super) const REFRESHED: &str = "list refreshed";
 /// When another list was issued that was installed, says more, and could not be kept.
 pub(super) const INCOMPLETE: &str = "list incomplete";
 
-/// What the kept list is recognized by.
-pub(super) const PRINT: &str = "list print";
+/// The digest of the kept list. The name is part of the format, and older than the word digest.
+pub(super) const DIGEST: &str = "list print";
 
 /// The issuer's signing keys, as it published them.
 pub(super) const KEYS: &str = "signing keys";
@@ -343,5 +350,5 @@ const SECRETS: &str = "secrets";
 /// How many entries of a copy become one commit.
 const COPIED_AT_ONCE: usize = 50_000;
 
-/// What redb may keep in memory of the file, in bytes; by default it is a gigabyte.
+/// How much of the file redb may keep in memory, in bytes. Its default is a gigabyte.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;

@@ -1,10 +1,10 @@
-//! What a document is recognized by.
+//! The digest by which a list is recognized.
 
 use crate::model::key::KeyKind;
 use crate::model::key_secrets::KeySecrets;
 
-/// A document's keyed hash, of 128 bits: another with the same is the same. Later processes know it by it, since the secret goes
-/// with the journal.
+/// A document's keyed hash, of 128 bits: documents with the same digest are the same. Later processes get the same digest, since
+/// the secret is in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ListDigest([u8; Self::LENGTH]);
 
@@ -20,12 +20,12 @@ impl ListDigest {
         )
     }
 
-    /// One that was stored.
+    /// Reads a digest that was stored.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().map(Self).ok()
     }
 
-    /// To be stored.
+    /// Returns the bytes to store.
     pub(super) const fn as_bytes(&self) -> &[u8] {
         &self.0
     }

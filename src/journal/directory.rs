@@ -1,4 +1,4 @@
-//! The directory that a journal lives in.
+//! The directory of a journal.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -12,7 +12,7 @@ use crate::journal::error::JournalError;
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    /// Held as long as this is open, and let go of by the system if the process dies.
+    /// The lock is held as long as this file is open. If the process dies, the system releases it.
     _lock: File,
 }
 
@@ -20,7 +20,7 @@ impl Directory {
     /// Takes hold of the directory at `path`. Creates it if it is missing.
     pub(super) fn hold(path: &Path) -> Result<Self, JournalError> {
         create(path).map_err(|cause| JournalError::failed(path, cause))?;
-        owner::check(path, &[LOCK, DATABASE, WITNESS, LIST, LOSS])?;
+        owner::check(path, &[LOCK, DATABASE, COMMIT_COUNT, LIST, LOSS])?;
         let lock_path = path.join(LOCK);
         let mut lock = private()
             .truncate(false)
@@ -38,7 +38,7 @@ impl Directory {
             }
             Err(TryLockError::Error(cause)) => return Err(JournalError::failed(&lock_path, cause)),
         }
-        // It only informs.
+        // The number only informs.
         let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", process::id()));
         Ok(Self {
             path: path.to_owned(),
@@ -71,7 +71,7 @@ impl Directory {
     pub(super) fn create(&self, name: &str) -> Result<File, JournalError> {
         self.remove(name)?;
         let path = self.file(name);
-        // Whatever somebody else has put there meanwhile, such as a link to another file, is not followed.
+        // If somebody else has put something there meanwhile, such as a link to another file, it is not followed.
         let file = private().create_new(true).open(&path);
         file.map_err(|cause| JournalError::failed(&path, cause))
     }
@@ -85,7 +85,7 @@ impl Directory {
         }
     }
 
-    /// What one of its files contains, if it exists. It is read by another thread meanwhile.
+    /// Starts reading one of its files on another thread, if the file exists.
     pub(super) fn read(&self, name: &str) -> Result<PendingRead, JournalError> {
         let path = self.file(name);
         let read = {
@@ -100,14 +100,14 @@ impl Directory {
         reading.map_err(|cause| JournalError::failed(&path, cause))
     }
 
-    /// Whether one of its files exists.
+    /// Returns whether one of its files exists.
     pub(super) fn has(&self, name: &str) -> Result<bool, JournalError> {
         let path = self.file(name);
         path.try_exists().map_err(|cause| JournalError::failed(&path, cause))
     }
 
-    /// Replaces one of its files as a whole: there is the old or the new one whatever happens, and the new one is durable
-    /// when this returns.
+    /// Replaces one of its files as a whole: whatever happens, there is the old or the new one. The new one is durable when this
+    /// returns.
     pub(super) fn replace(&self, name: &str, content: &[u8]) -> Result<(), JournalError> {
         let new = new(name);
         let write = || {
@@ -118,23 +118,23 @@ impl Directory {
             self.sync()
         };
         write().inspect_err(|_| {
-            // A half of it would take room that is wanted elsewhere.
+            // Half of a file would take room that is needed elsewhere.
             let _ = fs::remove_file(self.file(&new));
         })
     }
 
-    /// Gives the [`new`] file the place of that name; for good once the directory is [synced](Self::sync).
+    /// Renames the [`new`] file to `name`. The name is durable once the directory is [synced](Self::sync).
     pub(super) fn put_in_place(&self, name: &str) -> Result<(), JournalError> {
         let path = self.file(name);
         fs::rename(self.file(&new(name)), &path).map_err(|cause| JournalError::failed(&path, cause))
     }
 
-    /// Makes the names in it durable.
+    /// Makes the names in the directory durable.
     pub(super) fn sync(&self) -> Result<(), JournalError> {
         sync(&self.path).map_err(|cause| JournalError::failed(&self.path, cause))
     }
 
-    /// Puts files aside, for somebody to look at, beside those that were put aside before.
+    /// Renames files so that somebody can look at them, and keeps those that were set aside before.
     pub(super) fn set_aside(&self, names: &[&str]) -> Result<(), JournalError> {
         for name in names {
             if !self.has(name)? {
@@ -152,7 +152,7 @@ impl Directory {
         self.sync()
     }
 
-    /// How many bytes its files take.
+    /// Returns how many bytes its files take.
     pub(super) fn bytes(&self) -> u64 {
         let length = |name| fs::metadata(self.file(name)).map_or(0, |data| data.len());
         [DATABASE, LIST].into_iter().map(length).sum()
@@ -169,19 +169,19 @@ pub(super) const DATABASE: &str = "journal.redb";
 pub(super) const LIST: &str = "list";
 
 /// How many commits there were.
-pub(super) const WITNESS: &str = "sequence";
+pub(super) const COMMIT_COUNT: &str = "sequence";
 
-/// There while a database that is of no use is being replaced.
+/// The file that is there while a database that is of no use is replaced.
 pub(super) const LOSS: &str = "loss";
 
 const LOCK: &str = "lock";
 
-/// What a file is called until it is whole.
+/// Returns the name of a file until it is whole.
 pub(super) fn new(name: &str) -> String {
     format!("{name}.new")
 }
 
-/// Creates a directory for this user alone, and those above it; none of them is lost when the power fails.
+/// Creates a directory and those above it, for this user alone. None of them is lost if the power fails.
 fn create(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -203,14 +203,14 @@ fn create(path: &Path) -> io::Result<()> {
 
 /// Makes the names in a directory durable.
 fn sync(directory: &Path) -> io::Result<()> {
-    // Elsewhere directories cannot be opened, and the system sees to it.
+    // Other systems do not open directories, and make names durable by themselves.
     if cfg!(unix) {
         File::open(directory)?.sync_all()?;
     }
     Ok(())
 }
 
-/// To be read and written by this user alone.
+/// Returns options for files that only this user may read and write.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true);
@@ -219,7 +219,7 @@ fn private() -> OpenOptions {
     options
 }
 
-/// Who may have written what is there.
+/// Checks who may have written the files.
 #[cfg(unix)]
 mod owner {
     use std::fs;
@@ -238,11 +238,11 @@ mod owner {
             how,
         };
         let data = fs::metadata(directory).map_err(|cause| JournalError::failed(directory, cause))?;
-        // Whoever owns it may put anything in it. What containers mount is the superuser's.
+        // The owner may put anything in it. Directories that containers mount belong to the superuser.
         if data.uid() != ours && data.uid() != 0 {
             return Err(exposed(directory, "belongs to another user"));
         }
-        // In one that is sticky (`/tmp`), only a file's owner may move it.
+        // In a sticky directory (`/tmp`), only a file's owner may move it.
         if data.mode() & 0o1002 == 0o0002 {
             return Err(exposed(directory, "everybody may write to it"));
         }
@@ -266,11 +266,11 @@ mod owner {
         Ok(())
     }
 
-    /// Whoever owns what we create. It shows as well whether we can create anything.
+    /// Returns who owns what this process creates. That shows as well whether it can create anything.
     fn our_user(directory: &Path) -> Result<u32, JournalError> {
         let path = directory.join(format!("probe.{}", process::id()));
         let probe = || {
-            // One that was left by a process of that number. A link is removed, not followed.
+            // An earlier process with the same number may have left one. A link is removed, not followed.
             let _ = fs::remove_file(&path);
             let file = super::private().create_new(true).open(&path)?;
             let user = file.metadata()?.uid();

@@ -44,8 +44,7 @@ pub enum JournalError {
         /// The process that says that it holds it.
         by: Option<u32>,
     },
-    /// Keys were made before the journal was opened, with other secrets than those of the journal. Open the journal first of
-    /// all.
+    /// Keys were made before the journal was opened, with other secrets than those of the journal. Open the journal first.
     KeysExist {
         /// The directory.
         path: PathBuf,
@@ -72,7 +71,7 @@ impl JournalError {
         }
     }
 
-    /// What redb says of the file at `path`.
+    /// Translates redb's error about the file at `path`.
     pub(super) fn of(path: &Path, error: impl Into<redb::Error>) -> Self {
         match error.into() {
             redb::Error::UpgradeRequired(version) => Self::ForeignVersion {
@@ -94,7 +93,7 @@ impl JournalError {
         }
     }
 
-    /// Whether one may start without what the directory holds, if the host wants that.
+    /// Returns whether one may start without the directory's content, if the host wants that.
     pub(super) const fn leaves_room_for_a_start(&self) -> bool {
         matches!(
             self,

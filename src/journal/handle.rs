@@ -1,4 +1,4 @@
-//! The journal of a sink, at work.
+//! A sink's handle to its journal.
 
 use std::convert::Infallible;
 use std::mem;
@@ -24,10 +24,10 @@ use crate::state::store::SeenLists;
 use crate::status::{JournalStart, JournalStatus};
 
 impl EventSink {
-    /// Puts in force what earlier processes kept in `journal`, and keeps there what this one is told from now on.
+    /// Puts in force what earlier processes kept in `journal`, and keeps there what this process learns from now on.
     ///
-    /// From then on [`apply`](Self::apply) and its like return when an event is durable. What was applied before is not kept, so
-    /// do this before anything is. With a poller, call its `restore` next. Takes time proportional to what is kept: some
+    /// From then on [`apply`](Self::apply) and the like return when an event is durable. What was applied before is not kept, so
+    /// call this first. With a poller, call its `restore` next. Takes time proportional to what is kept: some
     /// 0.2 s for a million keys.
     ///
     /// The journal is closed when the last handle to this sink and its layers is gone, or a moment later.
@@ -39,87 +39,87 @@ impl EventSink {
         let domain = self.domain();
         let path = journal.directory().to_owned();
         let (entries, newest) = (mem::take(&mut journal.entries), journal.newest);
-        // What lists say is not among the entries: until the kept one is restored, or one of a later second is there, something is
-        // missing.
+        // What lists say is not among the entries. Something is missing until the kept list is restored, or one of a later second
+        // is installed.
         let needs_list = journal.start() == JournalStart::Lost
             || journal.kept.refreshed_at.is_some()
             || journal.kept.incomplete.is_some();
-        // Another list of that second may say less.
+        // Another list of the same second may say less.
         let missed = journal.kept.incomplete.max(journal.kept.issued_at);
         if domain.journal.get().is_some() {
             return Err(JournalError::Taken { path });
         }
-        // Before anything that is said to this sink meanwhile can be kept.
+        // This comes before anything that this sink learns meanwhile can be kept.
         if needs_list {
             domain.store.set_needs_list(true);
         }
         domain
             .store
             .restore(&entries, SeenLists { newest, missed }, Timestamp::now());
-        let keeper = JournalHandle::start(journal, entries.len(), domain)?;
-        let set = domain.journal.set(Box::new(keeper));
+        let handle = JournalHandle::start(journal, entries.len(), domain)?;
+        let set = domain.journal.set(Box::new(handle));
         set.map_err(|_| JournalError::Taken { path })
     }
 }
 
-/// Gives the orders.
+/// Sends requests to the thread that writes.
 struct JournalHandle {
-    /// `None` at the end alone: the clerk works as long as there is one.
+    /// `None` only while the handle is dropped: the writer works as long as there is a sender of requests.
     lists: Option<ListFile>,
-    clerk: Option<JoinHandle<()>>,
-    /// Disconnected when the clerk has ended.
+    writer: Option<JoinHandle<()>>,
+    /// Disconnected when the writer has ended.
     ended: Mutex<Receiver<Infallible>>,
     status: Arc<Mutex<JournalStatus>>,
-    /// Since when the clerk has waited for the disk.
+    /// When the writer began to wait for the disk.
     asked_at: Arc<Mutex<Option<Instant>>>,
     directory: Arc<OnceLock<Directory>>,
 }
 
 impl JournalHandle {
     fn start(journal: Journal, restored: usize, domain: &Arc<TrustDomain>) -> Result<Self, JournalError> {
-        let (orders, inbox) = sync_channel(MOST_WAITING);
+        let (requests, inbox) = sync_channel(MOST_WAITING);
         let (path, start) = (journal.directory().to_owned(), journal.start());
         let status = Arc::new(Mutex::new(JournalStatus {
             restored_entries: restored,
             entries: restored as u64,
-            durable: journal.book.is_some(),
+            durable: journal.database.is_some(),
             last_error: journal.problem,
-            failures: u64::from(journal.book.is_none()),
+            failures: u64::from(journal.database.is_none()),
             ..JournalStatus::new(path.display().to_string(), start)
         }));
         let (asked_at, owes) = (Arc::default(), Owes::default());
-        let mut opener = journal.opener;
-        let directory = opener.directory();
-        let clerk = JournalWriter {
-            orders: inbox,
-            book: journal.book,
-            open: move || opener.reopen(),
+        let mut recovery = journal.recovery;
+        let directory = recovery.directory();
+        let writer = JournalWriter {
+            requests: inbox,
+            database: journal.database,
+            open: move || recovery.reopen(),
             domain: Arc::downgrade(domain),
             status: Arc::clone(&status),
             asked_at: Arc::clone(&asked_at),
-            tidying: Expiry::default(),
-            patience: DiskBackoff::default(),
+            expiry: Expiry::default(),
+            backoff: DiskBackoff::default(),
             owes: owes.clone(),
         };
         let (ends, ended) = channel();
         let work = move || {
-            clerk.work();
+            writer.work();
             drop(ends);
         };
-        let clerk = thread::Builder::new()
+        let writer = thread::Builder::new()
             .name("revocation-journal".into())
             .spawn(work)
             .map_err(|cause| JournalError::failed(&path, cause))?;
         Ok(Self {
             lists: Some(ListFile::new(
-                RequestQueue { orders, owes },
+                RequestQueue { requests, owes },
                 &status,
                 &directory,
                 journal.newest,
                 journal.kept,
                 journal.damage,
             )),
-            clerk: Some(clerk),
+            writer: Some(writer),
             ended: Mutex::new(ended),
             status,
             asked_at,
@@ -127,26 +127,26 @@ impl JournalHandle {
         })
     }
 
-    fn desk(&self) -> &ListFile {
+    fn list_file(&self) -> &ListFile {
         self.lists.as_ref().expect("it is there until the end")
     }
 }
 
 impl Persist for JournalHandle {
     fn persist(&self, entries: Vec<Entry>) -> Durable {
-        self.desk().order(Item::Entries(entries))
+        self.list_file().submit(Item::Entries(entries))
     }
 
     fn persist_newest(&self, issued_at: Timestamp) -> Durable {
-        self.desk().order(Item::Newest(issued_at))
+        self.list_file().submit(Item::Newest(issued_at))
     }
 
     fn persist_resynced(&self) -> Durable {
-        self.desk().order(Item::MadeGood)
+        self.list_file().submit(Item::Resynced)
     }
 
     fn lists(&self) -> &dyn PersistLists {
-        self.desk()
+        self.list_file()
     }
 
     fn status(&self) -> JournalStatus {
@@ -163,24 +163,24 @@ impl Persist for JournalHandle {
 impl Drop for JournalHandle {
     fn drop(&mut self) {
         self.lists = None;
-        // The clerk itself may hold the last handle to the domain for a moment.
-        let Some(clerk) = self
-            .clerk
+        // The writer itself may hold the last handle to the domain for a moment.
+        let Some(writer) = self
+            .writer
             .take()
-            .filter(|clerk| clerk.thread().id() != thread::current().id())
+            .filter(|writer| writer.thread().id() != thread::current().id())
         else {
             return;
         };
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         match ended.recv_timeout(LONGEST_FAREWELL) {
-            // A panic of its has been answered for.
-            Err(RecvTimeoutError::Disconnected) => drop(clerk.join()),
+            // A panic of the writer has been answered already.
+            Err(RecvTimeoutError::Disconnected) => drop(writer.join()),
             _ => tracing::warn!("journal's disk hangs: its thread is left behind"),
         }
     }
 }
 
-/// A disk that does not answer is as good as one that fails. Returns whether that is so.
+/// Notes a disk that has not answered for too long: it counts as one that fails. Returns whether that is so.
 fn note_hang(status: &mut JournalStatus, asked_at: Option<Instant>) -> bool {
     let waited = asked_at.map(|at| at.elapsed()).filter(|waited| *waited >= LONGEST_WAIT);
     if let Some(waited) = waited {
@@ -191,7 +191,7 @@ fn note_hang(status: &mut JournalStatus, asked_at: Option<Instant>) -> bool {
     waited.is_some()
 }
 
-/// How many orders may wait for the disk; more are refused.
+/// How many requests may wait for the disk; more are refused.
 const MOST_WAITING: usize = 16_384;
 
 /// How long to wait for the last write.

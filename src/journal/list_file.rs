@@ -1,4 +1,4 @@
-//! Keeping the issuer's list and its signing keys.
+//! Keeps the issuer's list and its signing keys.
 
 use std::fmt;
 use std::future::ready;
@@ -15,9 +15,9 @@ use crate::model::timestamp::Timestamp;
 use crate::state::snapshot::RevocationList;
 use crate::status::{JournalStart, JournalStatus};
 
-/// Keeps the list in a file of its own, and has the clerk keep what goes with it.
+/// Keeps the list in a file of its own, and has the writer keep what goes with it.
 pub(super) struct ListFile {
-    desk: RequestQueue,
+    queue: RequestQueue,
     status: Arc<Mutex<JournalStatus>>,
     directory: Arc<OnceLock<Directory>>,
     damage: Damage,
@@ -28,16 +28,16 @@ pub(super) struct ListFile {
 struct Known {
     /// What an earlier process left, until it is asked for.
     left: Option<Kept>,
-    /// Whether nothing else is lost, and it is all that the issuer said.
+    /// Whether nothing else is lost, so that the list is all that the issuer said.
     is_all: bool,
-    /// The list that an earlier process kept, until it is restored or another takes its place: when it was issued, and what it is
-    /// recognized by.
+    /// The list that an earlier process kept, until it is restored or another one takes its place: its time of issue and its
+    /// digest.
     missed: Option<(Timestamp, Option<ListDigest>)>,
-    /// What it says, once it is restored or another is written.
+    /// The kept list, once it is restored or another one is written.
     kept: Option<Arc<RevocationList>>,
-    /// When it was issued, or any other that was installed.
+    /// When the newest list was issued that was ever installed.
     issued_at: Option<Timestamp>,
-    /// What it is recognized by, so that the same is not written again and again.
+    /// The digest of the kept list, so that the same list is not written again.
     list: Option<ListDigest>,
 }
 
@@ -51,14 +51,15 @@ impl PersistLists for ListFile {
         if list.issued_at() < known.issued_at {
             return Ok(false);
         }
-        let print = ListDigest::of(&fetched.document);
-        if known.list == Some(print) {
-            let refreshed = self.order(Item::Refreshed(fetched.accepted_at)).wait();
+        let digest = ListDigest::of(&fetched.document);
+        if known.list == Some(digest) {
+            let refreshed = self.submit(Item::Refreshed(fetched.accepted_at)).wait();
             return refreshed.map(|()| false);
         }
         let missed = known.missed.filter(|(at, _)| list.issued_at() <= Some(*at));
-        if missed.is_some_and(|(_, missed)| missed != Some(print)) {
-            // Of two lists of one second it may be the one that says less, and nobody would miss the other any more.
+        if missed.is_some_and(|(_, missed)| missed != Some(digest)) {
+            // It may be the one of two lists of the same second that says less. If it were kept, nobody would know that the other
+            // one is lost.
             return Ok(false);
         }
         if known
@@ -68,21 +69,21 @@ impl PersistLists for ListFile {
             // Another poller was faster.
             return Ok(false);
         }
-        // Where there is no book, there is no place for a list either.
-        self.order(Item::Ready).wait()?;
+        // Where there is no database, there is no place for a list either.
+        self.submit(Item::Ready).wait()?;
         self.write(&fetched.document)
             .inspect_err(|problem| self.failed(problem))?;
-        // In this order: a list that is newer than the database knows of is as good, an older one a rollback.
+        // In this order: a list that is newer than the database says does no harm, but an older one is a rollback.
         let item = Item::List {
             list: Arc::clone(list),
-            print,
+            digest,
             keys: fetched.keys.clone(),
             accepted_at: fetched.accepted_at,
         };
         known.list = None;
         known.kept = Some(Arc::clone(list));
-        self.order(item).wait()?;
-        known.list = Some(print);
+        self.submit(item).wait()?;
+        known.list = Some(digest);
         known.missed = None;
         known.issued_at = list.issued_at();
         self.status().list_iat = list.issued_at().map(Timestamp::as_unix_secs);
@@ -90,7 +91,7 @@ impl PersistLists for ListFile {
     }
 
     fn persist_incomplete(&self, list: &RevocationList) -> Durable {
-        // A cache had one from before: what is kept says it all. While another is written, who knows.
+        // If a cache served an older list, the kept one says all of it. While another list is written, that is not known.
         let says_all = |known: &Known| {
             known
                 .kept_within_second_of(list)
@@ -98,16 +99,16 @@ impl PersistLists for ListFile {
         };
         match self.known.try_lock().is_ok_and(|known| says_all(&known)) {
             true => Durable::new(ready(Ok(()))),
-            false => self.order(Item::Incomplete(list.issued_at().unwrap_or_default())),
+            false => self.submit(Item::Incomplete(list.issued_at().unwrap_or_default())),
         }
     }
 
     fn persist_confirmed(&self, at: Timestamp) -> Durable {
-        self.order(Item::Refreshed(at))
+        self.submit(Item::Refreshed(at))
     }
 
     fn persist_keys(&self, document: &[u8]) -> Durable {
-        self.order(Item::Keys(document.to_vec()))
+        self.submit(Item::Keys(document.to_vec()))
     }
 
     fn kept(&self) -> Result<Option<KeptList>, Unusable> {
@@ -115,7 +116,7 @@ impl PersistLists for ListFile {
         let (Some(left), Some(directory)) = (&mut known.left, self.directory.get()) else {
             return Ok(None);
         };
-        // The second time, if it could not be read the first.
+        // If the first attempt to read it failed, this is another one.
         let reading = match left.list.take() {
             Some(reading) => Ok(reading),
             None => directory.read(LIST),
@@ -156,7 +157,7 @@ impl PersistLists for ListFile {
             status.last_error = Some(problem.to_string());
         }
         match unusable {
-            // It may be good when it can be read.
+            // It may be good, and readable later.
             Unusable::Unreadable(_) => Ok(()),
             Unusable::Damaged(_) => directory.set_aside(&[LIST]).map_err(|error| error_text(&error).into()),
         }
@@ -168,7 +169,7 @@ impl PersistLists for ListFile {
             status.restored_list = true;
             status.list_iat = list.issued_at().map(Timestamp::as_unix_secs);
         }
-        let print = ListDigest::of(kept.document.as_deref().unwrap_or_default());
+        let digest = ListDigest::of(kept.document.as_deref().unwrap_or_default());
         let list = Arc::clone(list);
         let mut known = self.known();
         if list.issued_at() < known.issued_at {
@@ -176,15 +177,16 @@ impl PersistLists for ListFile {
             return known.is_all;
         }
         known.kept = Some(Arc::clone(&list));
-        let is_the_missed = known.missed == list.issued_at().map(|at| (at, Some(print)));
+        let is_the_missed = known.missed == list.issued_at().map(|at| (at, Some(digest)));
         known.missed = None;
-        // Nothing to wait for: it is kept already.
-        drop(self.order(match is_the_missed {
+        // Nothing waits for this: the list is kept already.
+        drop(self.submit(match is_the_missed {
             true => Item::Restored(list),
-            // The last process got no further than its file. No entry may go because of a list that a start would not miss.
+            // The last process wrote the file and nothing else. The database has to know of the list before entries are removed
+            // because of it.
             false => Item::List {
                 list,
-                print,
+                digest,
                 keys: None,
                 accepted_at: kept.refreshed_at,
             },
@@ -194,7 +196,7 @@ impl PersistLists for ListFile {
 }
 
 impl Known {
-    /// What is kept, if it was issued when this list was.
+    /// Returns the kept list if it has the same time of issue.
     fn kept_within_second_of(&self, list: &RevocationList) -> Option<&RevocationList> {
         self.kept.as_deref().filter(|kept| kept.issued_at() == list.issued_at())
     }
@@ -202,7 +204,7 @@ impl Known {
 
 impl ListFile {
     pub(super) fn new(
-        desk: RequestQueue,
+        queue: RequestQueue,
         status: &Arc<Mutex<JournalStatus>>,
         directory: &Arc<OnceLock<Directory>>,
         newest: Option<Timestamp>,
@@ -212,14 +214,14 @@ impl ListFile {
         let is_found = status.lock().unwrap_or_else(PoisonError::into_inner).start != JournalStart::Lost;
         let known = Known {
             is_all: is_found && left.incomplete.is_none(),
-            missed: left.issued_at.map(|at| (at, left.print)),
+            missed: left.issued_at.map(|at| (at, left.digest)),
             left: Some(left),
             kept: None,
             issued_at: newest,
             list: None,
         };
         Self {
-            desk,
+            queue,
             status: Arc::clone(status),
             directory: Arc::clone(directory),
             damage,
@@ -227,12 +229,13 @@ impl ListFile {
         }
     }
 
-    pub(super) fn order(&self, item: Item) -> Durable {
-        self.desk.order(item)
+    /// Asks the writer to write `item`.
+    pub(super) fn submit(&self, item: Item) -> Durable {
+        self.queue.submit(item)
     }
 
     fn write(&self, document: &[u8]) -> Result<(), NotKept> {
-        let directory = self.directory.get().expect("a book is open in it");
+        let directory = self.directory.get().expect("a database is open in it");
         directory
             .replace(LIST, document)
             .map_err(|error| error_text(&error).into())

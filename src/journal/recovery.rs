@@ -1,4 +1,4 @@
-//! What it takes to open the book, the first time and after a failure.
+//! Opens the database, the first time and after a failure.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use redb::backends::FileBackend;
 
 use crate::journal::commit_count::CommitCount;
 use crate::journal::database::JournalDatabase;
-use crate::journal::directory::{DATABASE, Directory, LIST, LOSS, PendingRead, WITNESS, new};
+use crate::journal::directory::{COMMIT_COUNT, DATABASE, Directory, LIST, LOSS, PendingRead, new};
 use crate::journal::error::JournalError;
 use crate::journal::storage::{Doubt, WatchedBackend};
 use crate::model::key_secrets::{KeySecrets, KeysExist};
 
-/// Opens the book. Holds its directory from the first success on.
+/// Opens the database. Holds its directory from the first success on.
 pub(super) struct Recovery {
     path: PathBuf,
     directory: Arc<OnceLock<Directory>>,
-    /// Whether this process knows all that the book holds. There has to be one then, and it has to be that one.
+    /// Whether this process knows all that the database holds. Then the database has to exist, and to be the same.
     is_known: bool,
-    /// Whether what is read of the book may not be on the disk.
+    /// Whether something that can be read of the database may not be on the disk.
     doubt: Doubt,
 }
 
@@ -37,12 +37,12 @@ impl Recovery {
         &self.path
     }
 
-    /// The directory, once it is held.
+    /// Returns the directory, which is there once it is held.
     pub(super) fn directory(&self) -> Arc<OnceLock<Directory>> {
         Arc::clone(&self.directory)
     }
 
-    /// Opens the book; `None` if there is none, and no sign that there ever was one.
+    /// Opens the database. `None` if there is none, and no sign that there ever was one.
     pub(super) fn open(&self) -> Result<Option<JournalDatabase>, JournalError> {
         let directory = self.hold()?;
         let path = directory.file(DATABASE);
@@ -52,62 +52,63 @@ impl Recovery {
                 false => Ok(None),
             };
         };
-        // It would be taken for a new one.
+        // An empty file would be taken for a new database.
         if file.metadata().is_ok_and(|data| data.len() == 0) {
             return Err(JournalError::damaged(&path, "is empty"));
         }
         let backend = self.backend(file)?;
-        let book = JournalDatabase::open(&path, backend, self.witness()?)?;
-        // It is in its place, whatever happened after that.
+        let database = JournalDatabase::open(&path, backend, self.commit_count()?)?;
+        // The database is in its place, whatever happened after that.
         directory.remove(LOSS)?;
-        Ok(Some(book))
+        Ok(Some(database))
     }
 
-    /// The list, to be read while the book is.
+    /// Starts reading the list, at the same time as the database.
     pub(super) fn list(&self) -> Result<PendingRead, JournalError> {
         self.hold()?.read(LIST)
     }
 
-    /// Notes that all that the book holds has been taken over.
+    /// Notes that all that the database holds has been taken over.
     pub(super) const fn took_over(&mut self) {
         self.is_known = true;
     }
 
-    /// Begins a book. It is there as a whole or not at all.
+    /// Creates a database. It is there as a whole or not at all.
     pub(super) fn create(&mut self, needs_list: bool) -> Result<JournalDatabase, JournalError> {
         let secrets = KeySecrets::keep(None).map_err(|KeysExist| JournalError::KeysExist {
             path: self.path.clone(),
         })?;
-        let book = self.put_in_place(|path, backend, witness| {
-            JournalDatabase::create(path, backend, witness, secrets, needs_list)
+        let database = self.put_in_place(|path, backend, commit_count| {
+            JournalDatabase::create(path, backend, commit_count, secrets, needs_list)
         })?;
-        // Until here, a start that finds no book knows that there was one.
+        // Up to here, a start that finds no database knows that there was one.
         self.hold()?.remove(LOSS)?;
-        Ok(book)
+        Ok(database)
     }
 
-    /// Begins a new book in place of one that is of no use, which is set aside.
+    /// Sets a database aside that is of no use, and creates another one in its place.
     pub(super) fn start_over(&mut self) -> Result<JournalDatabase, JournalError> {
         let directory = self.hold()?;
         directory.replace(LOSS, b"what was kept here was of no use, and is set aside\n")?;
-        directory.set_aside(&[DATABASE, WITNESS, LIST])?;
+        directory.set_aside(&[DATABASE, COMMIT_COUNT, LIST])?;
         self.create(true)
     }
 
-    /// Opens the book anew, after a failure: the one that this process knows, or a new one if it began without any. One that it
-    /// does not know, and that is in good order, is left to a restart.
+    /// Opens the database again after a failure: the one that this process knows, or a new one if the process began without any. A
+    /// good database that the process does not know is left to a restart.
     ///
-    /// What could not be synced is in the system's cache, where it reads like all else, and may never get to the disk: the system
-    /// tries once. So all of it is written once more then, to another file.
+    /// After a failed sync, data is in the system's cache, where it can be read, and may never get to the disk: the system tries
+    /// only once. So everything is then written once more, to another file.
     pub(super) fn reopen(&mut self) -> Result<JournalDatabase, JournalError> {
         let path = self.path.join(DATABASE);
         match self.open() {
-            Ok(Some(book)) if self.is_known && book.secrets()? == KeySecrets::in_use().to_bytes() => {
+            Ok(Some(database)) if self.is_known && database.secrets()? == KeySecrets::in_use().to_bytes() => {
                 if !self.doubt.is_raised() {
-                    return Ok(book);
+                    return Ok(database);
                 }
-                let copied =
-                    self.put_in_place(|path, backend, witness| JournalDatabase::copy(path, backend, witness, &book))?;
+                let copied = self.put_in_place(|path, backend, commit_count| {
+                    JournalDatabase::copy(path, backend, commit_count, &database)
+                })?;
                 self.doubt.settle();
                 Ok(copied)
             }
@@ -117,7 +118,7 @@ impl Recovery {
             }
             Ok(None) if self.is_known => Err(JournalError::damaged(&path, "is missing")),
             Ok(None) => self.create(true),
-            // This process began without it, and whatever it holds is of no use.
+            // This process began without the database, and what it holds is of no use.
             Err(JournalError::Damaged { .. } | JournalError::ForeignVersion { .. }) if !self.is_known => {
                 self.start_over()
             }
@@ -125,7 +126,7 @@ impl Recovery {
         }
     }
 
-    /// Has a new book made, and gives it the place of the one that is there.
+    /// Makes a new database, and puts it in the place of the old one.
     fn put_in_place(
         &mut self,
         make: impl FnOnce(&Path, WatchedBackend, CommitCount) -> Result<JournalDatabase, JournalError>,
@@ -137,22 +138,22 @@ impl Recovery {
         let file = directory.create(&new(DATABASE))?;
         let made = self
             .backend(file)
-            .and_then(|backend| make(&path, backend, self.witness()?));
-        let mut book = made.inspect_err(|_| {
-            // A half of it would take room that is wanted elsewhere.
+            .and_then(|backend| make(&path, backend, self.commit_count()?));
+        let mut database = made.inspect_err(|_| {
+            // Half of a file would take room that is needed elsewhere.
             let _ = directory.remove(&new(DATABASE));
         })?;
         directory.put_in_place(DATABASE)?;
         self.is_known = true;
         directory.sync()?;
-        book.bear_first_witness()?;
-        Ok(book)
+        database.write_first_count()?;
+        Ok(database)
     }
 
-    /// Whether something is left of a book that is not there.
+    /// Returns whether something is left of a database that is missing.
     fn remains(&self) -> Result<bool, JournalError> {
         let directory = self.hold()?;
-        Ok(directory.has(LIST)? || directory.has(LOSS)? || self.witness()?.read()?.is_some())
+        Ok(directory.has(LIST)? || directory.has(LOSS)? || self.commit_count()?.read()?.is_some())
     }
 
     fn backend(&self, file: File) -> Result<WatchedBackend, JournalError> {
@@ -160,10 +161,10 @@ impl Recovery {
         Ok(WatchedBackend::new(file, &self.doubt))
     }
 
-    fn witness(&self) -> Result<CommitCount, JournalError> {
+    fn commit_count(&self) -> Result<CommitCount, JournalError> {
         let directory = self.hold()?;
-        let file = directory.open_or_create(WITNESS)?;
-        Ok(CommitCount::new(&directory.file(WITNESS), file))
+        let file = directory.open_or_create(COMMIT_COUNT)?;
+        Ok(CommitCount::new(&directory.file(COMMIT_COUNT), file))
     }
 
     fn hold(&self) -> Result<&Directory, JournalError> {

@@ -1,4 +1,4 @@
-//! What the clerk is ordered to write.
+//! Requests to the thread that writes.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use futures_channel::oneshot;
 use redb::ReadableTable;
 
 use crate::domain::persistence::{Durable, NotKept};
-use crate::journal::database::{ACCEPTED, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, PRINT, Page, REFRESHED};
+use crate::journal::database::{ACCEPTED, DIGEST, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, Page, REFRESHED};
 use crate::journal::digest::ListDigest;
 use crate::journal::row::{from_row, join, to_row};
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
 use crate::state::snapshot::RevocationList;
 
-/// Something to be written, and where to say whether it was.
+/// Something to write, and where to send the outcome.
 #[derive(Debug)]
 pub(super) struct WriteRequest {
     pub(super) item: Item,
@@ -26,37 +26,37 @@ pub(super) struct WriteRequest {
 #[derive(Debug)]
 pub(super) enum Item {
     Entries(Vec<Entry>),
-    /// Another list was issued then, and could not be kept although it says more.
+    /// Another list was issued at this time, and could not be kept although it says more.
     Incomplete(Timestamp),
     /// The issuer's signing keys.
     Keys(Vec<u8>),
     /// A list was kept.
     List {
         list: Arc<RevocationList>,
-        print: ListDigest,
+        digest: ListDigest,
         keys: Option<Arc<[u8]>>,
         accepted_at: Timestamp,
     },
-    /// Whatever was lost has been made up for.
-    MadeGood,
+    /// Everything that was lost is known again.
+    Resynced,
     /// When the installed list was issued.
     Newest(Timestamp),
-    /// Nothing, but to find out whether anything could be written.
+    /// Writes nothing. It only finds out whether the database can be used.
     Ready,
     /// The kept list was confirmed.
     Refreshed(Timestamp),
-    /// The list that is kept is installed. There is nothing to write.
+    /// The kept list is installed. There is nothing to write.
     Restored(Arc<RevocationList>),
 }
 
-/// Where orders are given.
+/// The queue of requests.
 #[derive(Clone, Debug)]
 pub(super) struct RequestQueue {
-    pub(super) orders: SyncSender<WriteRequest>,
+    pub(super) requests: SyncSender<WriteRequest>,
     pub(super) owes: Owes,
 }
 
-/// Whether something is in force that could not be written, and is not even ordered any more.
+/// Whether something is in force that could not be written, and that no request asks for any more.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Owes(Arc<AtomicBool>);
 
@@ -65,45 +65,45 @@ impl Owes {
         self.0.store(true, Ordering::Release);
     }
 
-    /// Whether it was so. It is no more: whoever takes it writes all that is in force from then on.
+    /// Returns whether it was so, and resets it: the caller then writes all that is in force.
     pub(super) fn take(&self) -> bool {
         self.0.swap(false, Ordering::AcqRel)
     }
 }
 
 impl RequestQueue {
-    pub(super) fn order(&self, item: Item) -> Durable {
-        let (order, ticket) = WriteRequest::new(item);
-        match self.orders.try_send(order) {
+    pub(super) fn submit(&self, item: Item) -> Durable {
+        let (request, durable) = WriteRequest::new(item);
+        match self.requests.try_send(request) {
             Err(TrySendError::Full(_)) => {
                 self.owes.note();
                 Durable::new(ready(Err("too much waits for the journal's disk already".into())))
             }
-            // If nobody takes it, it is dropped, and the ticket knows.
-            _ => ticket,
+            // If the writer is gone, the request is dropped, and its answer says so.
+            _ => durable,
         }
     }
 }
 
 impl WriteRequest {
-    /// An order, and the ticket for its answer.
+    /// Creates a request, and the future that waits for its answer.
     pub(super) fn new(item: Item) -> (Self, Durable) {
-        let (answer, ticket) = oneshot::channel();
-        let ticket = Durable::new(async {
-            let answer = ticket.await;
+        let (answer, receiver) = oneshot::channel();
+        let durable = Durable::new(async {
+            let answer = receiver.await;
             answer.unwrap_or_else(|_| Err("the journal's thread has ended".into()))
         });
-        (Self { item, answer }, ticket)
+        (Self { item, answer }, durable)
     }
 }
 
 impl Item {
-    /// Whether there is something to write.
+    /// Returns whether there is something to write.
     pub(super) const fn is_written(&self) -> bool {
         !matches!(self, Self::Ready | Self::Restored(_))
     }
 
-    /// Writes it.
+    /// Writes the item.
     pub(super) fn put(&self, page: &mut Page<'_>) -> Result<(), redb::Error> {
         match self {
             Self::Entries(entries) => {
@@ -118,7 +118,7 @@ impl Item {
             Self::Keys(keys) => drop(page.texts.insert(KEYS, &keys[..])?),
             Self::List {
                 list,
-                print,
+                digest,
                 keys,
                 accepted_at,
             } => {
@@ -127,9 +127,9 @@ impl Item {
                 page.set_time(ISSUED, issued_at)?;
                 page.set_time(ACCEPTED, *accepted_at)?;
                 page.set_time(REFRESHED, *accepted_at)?;
-                page.texts.insert(PRINT, print.as_bytes())?;
+                page.texts.insert(DIGEST, digest.as_bytes())?;
                 let incomplete = page.numbers.get(INCOMPLETE)?.map(|at| at.value());
-                // What it takes the place of was older, and all is known that was lost.
+                // The list that it replaces was older, so everything that was lost is known again.
                 if incomplete.is_none_or(|at| at < issued_at.as_unix_millis()) {
                     page.numbers.remove(INCOMPLETE)?;
                     page.numbers.remove(LOST)?;
@@ -138,10 +138,10 @@ impl Item {
                     page.texts.insert(KEYS, &keys[..])?;
                 }
             }
-            Self::MadeGood => drop(page.numbers.remove(LOST)?),
+            Self::Resynced => drop(page.numbers.remove(LOST)?),
             Self::Newest(issued_at) => page.raise_time(NEWEST, *issued_at)?,
             Self::Refreshed(at) => {
-                // There may be none that is kept.
+                // There may be no kept list.
                 if page.numbers.get(ISSUED)?.is_some() {
                     page.set_time(REFRESHED, *at)?;
                 }

@@ -1,4 +1,4 @@
-//! How an entry lies in the database.
+//! How an entry is stored in the database.
 
 use crate::model::event::Reason;
 use crate::model::key::Key;
@@ -19,7 +19,7 @@ pub(super) fn to_row(entry: &Entry) -> (RowKey, Row) {
     (entry.key.to_parts(), row)
 }
 
-/// `None` if its kind is unknown.
+/// Returns the entry of a row; `None` if the kind of its key is unknown.
 pub(super) fn from_row((kind, bits): RowKey, (moments, until, reason): Row) -> Option<Entry> {
     Some(Entry {
         key: Key::from_parts(kind, bits)?,
@@ -28,7 +28,7 @@ pub(super) fn from_row((kind, bits): RowKey, (moments, until, reason): Row) -> O
     })
 }
 
-/// Both together: what each of them says is kept, and as long as either is.
+/// Joins two entries of a key: what each of them says is kept, as long as either of them is.
 pub(super) fn join(one: &Entry, other: &Entry) -> Entry {
     Entry {
         key: one.key,
@@ -39,7 +39,7 @@ pub(super) fn join(one: &Entry, other: &Entry) -> Entry {
 
 const NEVER: u64 = u64::MAX;
 
-/// The number by which a journal knows a reason: it never changes, and a new reason takes the next one.
+/// Returns the number of a reason in the database. It never changes, and a new reason takes the next one.
 const fn code(reason: Reason) -> u8 {
     match reason {
         Reason::Unspecified => 0,
@@ -50,7 +50,8 @@ const fn code(reason: Reason) -> u8 {
     }
 }
 
-/// One that is not known, since a later version wrote it, is none of ours. It informs only: what it decides is in the times.
+/// Returns the reason of a number; the default for a number that a later version wrote. A reason only informs: the decision
+/// depends on the times.
 fn reason_of(number: u8) -> Reason {
     let known = [
         Reason::CessationOfOperation,

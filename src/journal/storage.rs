@@ -15,7 +15,7 @@ pub(super) struct WatchedBackend {
     doubt: Doubt,
 }
 
-/// Whether a sync has failed: of what was written before, nobody knows then what is on the disk, although it can be read.
+/// Whether a sync has failed. Then nobody knows which of the earlier writes are on the disk, although they can be read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Doubt(Arc<AtomicBool>);
 
@@ -28,7 +28,7 @@ impl Doubt {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// All of it has been written anew.
+    /// Notes that everything has been written again.
     pub(super) fn settle(&self) {
         self.0.store(false, Ordering::Relaxed);
     }

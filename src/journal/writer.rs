@@ -17,72 +17,74 @@ use crate::journal::request::{Item, Owes, WriteRequest};
 use crate::model::timestamp::Timestamp;
 use crate::status::JournalStatus;
 
-/// Writes what it is ordered to, on a thread of its own: all that was ordered while it wrote becomes one commit, so that a
-/// burst shares one sync.
+/// Carries out requests on a thread of its own. All requests that come while it writes become one commit, so that a burst
+/// shares one sync.
 ///
-/// When writing fails, everybody who waits hears why. The database is closed, since after a failed write nobody knows what of
-/// it is on disk, and opened anew, at growing intervals as long as that fails too. Meanwhile orders are refused at once. What
-/// memory holds goes along with what is written next: whoever was refused is asked to come again, and may not.
+/// If a write fails, everybody who waits is told why. After a failed write nobody knows which part of it is on disk, so the
+/// database is closed, and opened again at growing intervals until that succeeds. Meanwhile requests are refused at once.
+/// The next write includes all that is in force, since a refused caller is asked to try again but may not do so.
 pub(super) struct JournalWriter<O> {
-    pub(super) orders: Receiver<WriteRequest>,
+    pub(super) requests: Receiver<WriteRequest>,
     /// Closed after a failure.
-    pub(super) book: Option<JournalDatabase>,
+    pub(super) database: Option<JournalDatabase>,
     pub(super) open: O,
     pub(super) domain: Weak<TrustDomain>,
     pub(super) status: Arc<Mutex<JournalStatus>>,
-    /// Since when the disk has been asked for something.
+    /// When the disk was last asked for something that it has not done yet.
     pub(super) asked_at: Arc<Mutex<Option<Instant>>>,
-    pub(super) tidying: Expiry,
-    pub(super) patience: DiskBackoff,
+    pub(super) expiry: Expiry,
+    pub(super) backoff: DiskBackoff,
     pub(super) owes: Owes,
 }
 
 impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
-    /// Works until nobody is left to give orders.
+    /// Works until there is nobody left who could send requests.
     pub(super) fn work(mut self) {
-        while let Some(orders) = self.next() {
-            if !orders.is_empty() {
-                let (items, waiting): (Vec<_>, Vec<_>) =
-                    orders.into_iter().map(|order| (order.item, order.answer)).unzip();
-                let outcome = self.attempt(|clerk| clerk.write(&items));
+        while let Some(requests) = self.next() {
+            if !requests.is_empty() {
+                let (items, waiting): (Vec<_>, Vec<_>) = requests
+                    .into_iter()
+                    .map(|request| (request.item, request.answer))
+                    .unzip();
+                let outcome = self.attempt(|writer| writer.write(&items));
                 for answer in waiting {
                     let outcome = outcome.clone();
-                    // Whoever doesn't wait doesn't care; and wakers may do anything.
+                    // The caller may not wait; and wakers may do anything.
                     let _ = catch_unwind(AssertUnwindSafe(|| answer.send(outcome)));
                 }
             }
-            if self.may_tidy() && self.tidying.is_due() {
-                // It is tried again when something else is to be written.
+            if self.may_tidy() && self.expiry.is_due() {
+                // If it fails, the next attempt comes with the next request.
                 let _ = self.attempt(Self::tidy);
             }
         }
     }
 
-    /// All orders that have come in; waits for one unless there is something else to do. `None` at the end.
+    /// Returns all requests that have come in. Waits for one unless there is something else to do. `None` at the end.
     fn next(&self) -> Option<Vec<WriteRequest>> {
         let pause = match self.may_tidy() {
-            true => self.tidying.due_in(),
+            true => self.expiry.due_in(),
             false => TIDY_EVERY,
         };
-        let mut orders = match self.orders.recv_timeout(pause) {
-            Ok(order) => vec![order],
+        let mut requests = match self.requests.recv_timeout(pause) {
+            Ok(request) => vec![request],
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => return None,
         };
-        orders.extend(self.orders.try_iter().take(MOST_AT_ONCE));
-        Some(orders)
+        requests.extend(self.requests.try_iter().take(MOST_AT_ONCE));
+        Some(requests)
     }
 
     const fn may_tidy(&self) -> bool {
-        self.book.is_some()
+        self.database.is_some()
     }
 
-    /// Does something with the book; if it fails, closes the book and notes why.
+    /// Works with the database. If that fails, closes the database and notes why.
     fn attempt(&mut self, work: impl FnOnce(&mut Self) -> Result<(), JournalError>) -> Result<(), NotKept> {
-        if let Some(problem) = self.patience.lacks() {
+        if let Some(problem) = self.backoff.problem() {
             return Err(problem);
         }
-        // A database that panics is as good as one that fails.
+        // A database that panics counts as one that fails.
         self.note_asked(Some(Instant::now()));
         let outcome = catch_unwind(AssertUnwindSafe(|| work(self)));
         self.note_asked(None);
@@ -94,9 +96,9 @@ impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
             Ok(Err(error)) => error_text(&error).into(),
             Err(_) => format!("{}: the database panicked", self.status().directory).into(),
         };
-        let book = self.book.take();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(book)));
-        self.patience.lose(&problem);
+        let database = self.database.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+        self.backoff.note_failure(&problem);
         self.owes.note();
         let was_durable = {
             let mut status = self.status();
@@ -115,7 +117,7 @@ impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
     }
 
     fn went_well(&mut self) {
-        self.patience = DiskBackoff::default();
+        self.backoff = DiskBackoff::default();
         let was_durable = mem::replace(&mut self.status().durable, true);
         if !was_durable {
             tracing::info!("journal can be written again");
@@ -123,15 +125,15 @@ impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
     }
 
     fn write(&mut self, items: &[Item]) -> Result<(), JournalError> {
-        let book = match self.book.take() {
-            Some(book) => book,
+        let database = match self.database.take() {
+            Some(database) => database,
             None => (self.open)()?,
         };
-        let book = self.book.insert(book);
-        // Before anything that is asked for now: a list that is to be kept may move the place from which a feed is read again.
+        let database = self.database.insert(database);
+        // This is written before the requests: a kept list may move the position from which a feed is read again.
         let owes = self.owes.take();
         if owes || items.iter().any(Item::is_written) {
-            // Along with everything else, in case that it could not be written when it was ordered.
+            // This goes with everything else, in case that it could not be written when it was requested.
             let store = self.domain.upgrade();
             let store = store.as_ref().map(|domain| &domain.store);
             let newest = store.and_then(|store| store.look(|state| state.snapshot()?.issued_at()));
@@ -139,29 +141,29 @@ impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
             let owed = store.filter(|_| owes).map(|store| store.entries(Timestamp::now()));
             let owed = owed.map(Item::Entries);
             let items = items.iter().chain(&newest).chain(&owed);
-            book.write(|page| items.clone().try_for_each(|item| item.put(page)))?;
+            database.write(|page| items.clone().try_for_each(|item| item.put(page)))?;
         }
-        let entries = book.len()?;
+        let entries = database.len()?;
         self.status().entries = entries;
         for item in items {
             if let Item::List { list, .. } | Item::Restored(list) = item {
-                self.tidying.begin(Arc::clone(list));
+                self.expiry.begin(Arc::clone(list));
             }
         }
         Ok(())
     }
 
     fn tidy(&mut self) -> Result<(), JournalError> {
-        let (Some(book), Some(domain)) = (&mut self.book, self.domain.upgrade()) else {
-            self.tidying.end();
+        let (Some(database), Some(domain)) = (&mut self.database, self.domain.upgrade()) else {
+            self.expiry.end();
             return Ok(());
         };
-        let judge = ExpiryRule {
+        let rule = ExpiryRule {
             domain: &domain,
             now: Timestamp::now(),
         };
-        self.tidying.step(book, &judge)?;
-        let entries = book.len()?;
+        self.expiry.step(database, &rule)?;
+        let entries = database.len()?;
         self.status().entries = entries;
         Ok(())
     }
@@ -171,5 +173,5 @@ impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
     }
 }
 
-/// How many orders become one commit at most.
+/// How many requests become one commit at most.
 const MOST_AT_ONCE: usize = 4096;

@@ -24,7 +24,7 @@ pub(crate) enum Action {
     TellInVain(usize),
     /// A message was tried often enough.
     GiveUp(usize),
-    /// The clerk writes all that it was ordered to, in one commit.
+    /// The writer writes all that it was asked to, in one commit.
     Commit,
     /// It cannot; or it could, and was told otherwise.
     FailToCommit {
@@ -35,7 +35,7 @@ pub(crate) enum Action {
     /// A list takes the place of another in its file.
     WriteFile,
     FailToWriteFile,
-    /// The clerk lets go of rows.
+    /// The writer removes rows.
     ExpiryPass,
     /// What is held of a key may be forgotten from now on.
     TimeIsOver(usize),
@@ -159,7 +159,7 @@ impl Handover {
 }
 
 impl World {
-    /// Whether the clerk has something to write.
+    /// Whether the writer has something to write.
     pub(crate) fn has_orders(&self) -> bool {
         let waits = self.messages.iter().any(|letter| letter.hand == InHand::Waits);
         waits

@@ -86,7 +86,7 @@ pub(crate) enum Outcome {
 }
 
 impl Memory {
-    /// What `EventSink::keep_in` puts in force (`journal/keeper.rs`): the rows, and what is known of lists. What a kept list says is
+    /// What `EventSink::keep_in` puts in force (`journal/handle.rs`): the rows, and what is known of lists. What a kept list says is
     /// missing until it is restored.
     pub(crate) fn restored(
         terms: Terms,

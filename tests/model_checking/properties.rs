@@ -90,7 +90,7 @@ fn sometimes() -> Vec<Property<Handover>> {
         Property::sometimes(MISSED, |_: &Handover, world: &World| {
             let (process, pages) = (&world.process, &world.disk.pages);
             let is_missed = process.missed.is_some() && pages.incomplete.is_none() && process.memory.needs_list;
-            is_missed && process.memory.list.is_some_and(|list| Some(list) != pages.print)
+            is_missed && process.memory.list.is_some_and(|list| Some(list) != pages.digest)
         }),
         Property::sometimes(TRIED_AGAIN, |_: &Handover, world: &World| {
             world.messages.iter().any(|letter| letter.hand == InHand::Failed)

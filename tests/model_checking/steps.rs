@@ -46,7 +46,7 @@ impl Handover {
         }
     }
 
-    /// `EventSink::take_in` of `sink.rs`: decoded, put in force, and then ordered to be kept. What the clerk has not written is told
+    /// `EventSink::take_in` of `sink.rs`: decoded, put in force, and then to be kept. What the writer has not written is told
     /// by the messages that wait for it.
     fn deliver(&self, world: &mut World, message: usize) {
         world.messages[message].hand = match self.universe.messages[message] {
@@ -105,7 +105,7 @@ impl Handover {
         }
     }
 
-    /// `JournalWriter::write` of `journal/writer.rs`: all orders in one commit, and with them when the installed list was issued.
+    /// `JournalWriter::write` of `journal/writer.rs`: all requests in one commit, and with them when the installed list was issued.
     fn write(&self, world: &mut World) {
         let process = &world.process;
         let mut orders = Vec::new();
@@ -304,7 +304,7 @@ impl Handover {
         let pages = world.disk.pages;
         let newest = pages.newest.filter(|_| !self.has(Bug::ForgetsNewest));
         let incomplete = pages.incomplete.filter(|_| !self.has(Bug::ForgetsIncomplete));
-        // `EventSink::keep_in` of `journal/keeper.rs`. "list refreshed" is written whenever "list issued" is.
+        // `EventSink::keep_in` of `journal/handle.rs`. "list refreshed" is written whenever "list issued" is.
         let needs_list = match self.bug {
             Some(Bug::OpensEarly) => false,
             Some(Bug::MissesTheKeptAlone) => pages.issued.is_some(),
@@ -323,7 +323,7 @@ impl Handover {
             incomplete: None,
             known_issued_at: newest,
             known_list: None,
-            missed: pages.issued.map(|at| (at, pages.print)),
+            missed: pages.issued.map(|at| (at, pages.digest)),
             is_all: incomplete.is_none(),
             tidies_by: None,
         };

@@ -78,7 +78,7 @@ pub(crate) enum Keeping {
     Nothing,
     /// The list of that number is to be written to its file.
     ToFile(usize),
-    /// It is; the clerk has the order to write what goes with it to the database.
+    /// It is; the writer has the request to write what goes with it to the database.
     ToBook(usize),
 }
 

@@ -11,21 +11,21 @@ use crate::model::key_secrets::KeySecrets;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
 
-/// All that a book says.
+/// All that a database says.
 type Content = (Vec<Entry>, Option<Timestamp>, Option<Timestamp>, Option<Vec<u8>>);
 
-fn read(book: &JournalDatabase) -> Result<Content, JournalError> {
-    assert_eq!(book.secrets()?, KeySecrets::in_use().to_bytes());
+fn read(database: &JournalDatabase) -> Result<Content, JournalError> {
+    assert_eq!(database.secrets()?, KeySecrets::in_use().to_bytes());
     Ok((
-        book.entries()?,
-        book.time(INCOMPLETE)?,
-        book.time(REFRESHED)?,
-        book.text(KEYS)?,
+        database.entries()?,
+        database.time(INCOMPLETE)?,
+        database.time(REFRESHED)?,
+        database.text(KEYS)?,
     ))
 }
 
-fn put(book: &mut JournalDatabase, item: &Item) {
-    book.write(|page| item.put(page)).unwrap();
+fn put(database: &mut JournalDatabase, item: &Item) {
+    database.write(|page| item.put(page)).unwrap();
 }
 
 /// What becomes of a database that was changed.
@@ -38,7 +38,7 @@ struct Tally {
 /// A few entries in several commits, so that each commit has something to lose, and what goes with a list.
 struct Victim {
     image: Vec<u8>,
-    /// How many commits the witness has seen.
+    /// The commit count.
     sequence: String,
     content: Content,
 }
@@ -47,23 +47,23 @@ impl Victim {
     /// Left by a process that was killed, or that ended in good order.
     fn new(is_killed: bool) -> Self {
         let disk = Disk::default();
-        let witness = tempfile::NamedTempFile::new().unwrap();
-        let mut book = disk.begin(witness.as_file());
-        put(&mut book, &Item::Keys(b"keys".to_vec()));
-        put(&mut book, &Item::Incomplete(Timestamp::from_unix_secs(7)));
-        put(&mut book, &Item::Refreshed(Timestamp::from_unix_secs(8)));
-        assert_eq!(book.time(REFRESHED).unwrap(), None, "there is no list");
+        let commit_count = tempfile::NamedTempFile::new().unwrap();
+        let mut database = disk.begin(commit_count.as_file());
+        put(&mut database, &Item::Keys(b"keys".to_vec()));
+        put(&mut database, &Item::Incomplete(Timestamp::from_unix_secs(7)));
+        put(&mut database, &Item::Refreshed(Timestamp::from_unix_secs(8)));
+        assert_eq!(database.time(REFRESHED).unwrap(), None, "there is no list");
         for number in 0..20 {
             put(
-                &mut book,
+                &mut database,
                 &Item::Entries(vec![entry(number, Some(Timestamp::from_unix_secs(9)))]),
             );
         }
-        let content = read(&book).unwrap();
+        let content = read(&database).unwrap();
         assert_eq!(content.0.len(), 20);
-        let sequence = std::fs::read_to_string(witness.path()).unwrap();
+        let sequence = std::fs::read_to_string(commit_count.path()).unwrap();
         let killed = disk.image();
-        drop(book);
+        drop(database);
         Self {
             image: if is_killed { killed } else { disk.image() },
             sequence,
@@ -71,15 +71,15 @@ impl Victim {
         }
     }
 
-    fn witness(&self) -> File {
+    fn commit_count(&self) -> File {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(self.sequence.as_bytes()).unwrap();
         file
     }
 
     /// What is found in `image` is an error, or what was written.
-    fn check(&self, image: Vec<u8>, witness: &File, what: impl Fn() -> String, tally: &mut Tally) {
-        match Disk::of(image).open(witness).and_then(|book| read(&book)) {
+    fn check(&self, image: Vec<u8>, commit_count: &File, what: impl Fn() -> String, tally: &mut Tally) {
+        match Disk::of(image).open(commit_count).and_then(|database| read(&database)) {
             Err(_) => tally.found += 1,
             Ok(content) => {
                 assert_eq!(content, self.content, "{}", what());
@@ -89,13 +89,13 @@ impl Victim {
     }
 
     fn check_changes(&self, bytes: impl Iterator<Item = usize>, masks: &[u8]) -> Tally {
-        let witness = self.witness();
+        let commit_count = self.commit_count();
         let mut tally = Tally::default();
         for at in bytes {
             for mask in masks {
                 let mut image = self.image.clone();
                 image[at] ^= mask;
-                self.check(image, &witness, || format!("byte {at} by {mask:#x}"), &mut tally);
+                self.check(image, &commit_count, || format!("byte {at} by {mask:#x}"), &mut tally);
             }
         }
         tally
@@ -139,11 +139,11 @@ fn every_byte(is_killed: bool, mask: u8) {
 fn every_truncation() {
     for is_killed in [false, true] {
         let victim = Victim::new(is_killed);
-        let witness = victim.witness();
+        let commit_count = victim.commit_count();
         let mut tally = Tally::default();
         for length in 0..victim.image.len() {
             let image = victim.image[..length].to_vec();
-            victim.check(image, &witness, || format!("the first {length} bytes"), &mut tally);
+            victim.check(image, &commit_count, || format!("the first {length} bytes"), &mut tally);
         }
         assert!(tally.found > victim.image.len() / 2, "{} found", tally.found);
     }
@@ -154,18 +154,18 @@ fn every_truncation() {
 #[test]
 fn a_kill_or_a_power_failure_at_any_moment() {
     let disk = Disk::default();
-    let witness = tempfile::NamedTempFile::new().unwrap();
-    let mut book = disk.begin(witness.as_file());
+    let commit_count = tempfile::NamedTempFile::new().unwrap();
+    let mut database = disk.begin(commit_count.as_file());
     disk.remember();
     let mut moments = 0;
     for number in 0..30 {
         // It is written after all that goes to the disk.
-        let seen = std::fs::read_to_string(witness.path()).unwrap();
-        put(&mut book, &Item::Entries(vec![entry(number, None)]));
+        let seen = std::fs::read_to_string(commit_count.path()).unwrap();
+        put(&mut database, &Item::Entries(vec![entry(number, None)]));
         for image in disk.history() {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(seen.as_bytes()).unwrap();
-            let left = Disk::of(image).open(&file).and_then(|book| book.entries());
+            let left = Disk::of(image).open(&file).and_then(|database| database.entries());
             let entries = left.unwrap_or_else(|error| panic!("{number}: {error:?}")).len();
             assert!((number..=number + 1).contains(&entries), "{entries} after {number}");
             moments += 1;

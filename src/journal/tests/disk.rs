@@ -137,14 +137,14 @@ impl Disk {
         }
     }
 
-    /// Opens the book on it as after a failure: all of it is copied to another file, which is returned.
-    pub(super) fn reopen(&self, witness: &File) -> Result<(Self, JournalDatabase), JournalError> {
-        let old = self.open(witness)?;
+    /// Opens the database on it as after a failure: all of it is copied to another file, which is returned.
+    pub(super) fn reopen(&self, commit_count: &File) -> Result<(Self, JournalDatabase), JournalError> {
+        let old = self.open(commit_count)?;
         let other = self.another();
-        let witness = CommitCount::new(Path::new("sequence"), witness.try_clone().unwrap());
-        let mut book = JournalDatabase::copy(Path::new("journal.redb"), other.clone(), witness, &old)?;
-        book.bear_first_witness()?;
-        Ok((other, book))
+        let commit_count = CommitCount::new(Path::new("sequence"), commit_count.try_clone().unwrap());
+        let mut database = JournalDatabase::copy(Path::new("journal.redb"), other.clone(), commit_count, &old)?;
+        database.write_first_count()?;
+        Ok((other, database))
     }
 
     /// How often it was synced.
@@ -152,19 +152,20 @@ impl Disk {
         self.content().syncs
     }
 
-    /// Opens the book on it.
-    pub(super) fn open(&self, witness: &File) -> Result<JournalDatabase, JournalError> {
-        let witness = CommitCount::new(Path::new("sequence"), witness.try_clone().unwrap());
-        JournalDatabase::open(Path::new("journal.redb"), self.clone(), witness)
+    /// Opens the database on it.
+    pub(super) fn open(&self, commit_count: &File) -> Result<JournalDatabase, JournalError> {
+        let commit_count = CommitCount::new(Path::new("sequence"), commit_count.try_clone().unwrap());
+        JournalDatabase::open(Path::new("journal.redb"), self.clone(), commit_count)
     }
 
-    /// Begins a book on it.
-    pub(super) fn begin(&self, witness: &File) -> JournalDatabase {
-        let witness = CommitCount::new(Path::new("sequence"), witness.try_clone().unwrap());
+    /// Begins a database on it.
+    pub(super) fn begin(&self, commit_count: &File) -> JournalDatabase {
+        let commit_count = CommitCount::new(Path::new("sequence"), commit_count.try_clone().unwrap());
         let path = Path::new("journal.redb");
-        let mut book = JournalDatabase::create(path, self.clone(), witness, KeySecrets::in_use(), false).unwrap();
-        book.bear_first_witness().unwrap();
-        book
+        let mut database =
+            JournalDatabase::create(path, self.clone(), commit_count, KeySecrets::in_use(), false).unwrap();
+        database.write_first_count().unwrap();
+        database
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {

@@ -42,13 +42,13 @@ fn an_older_list_takes_the_place_of_none_and_a_failure_shows() {
     let status = Arc::new(Mutex::new(JournalStatus::new(String::new(), JournalStart::New)));
     let directory = Arc::new(OnceLock::new());
     directory.set(Directory::hold(&path).unwrap()).unwrap();
-    let (orders, inbox) = sync_channel::<WriteRequest>(10);
-    // A clerk to whom all is well.
-    let clerk = thread::spawn(move || inbox.into_iter().for_each(|order| drop(order.answer.send(Ok(())))));
+    let (requests, inbox) = sync_channel::<WriteRequest>(10);
+    // A writer that succeeds always.
+    let writer = thread::spawn(move || inbox.into_iter().for_each(|request| drop(request.answer.send(Ok(())))));
     let newest = Some(Timestamp::from_unix_secs(50));
     let lists = ListFile::new(
         RequestQueue {
-            orders,
+            requests,
             owes: Owes::default(),
         },
         &status,
@@ -88,5 +88,5 @@ fn an_older_list_takes_the_place_of_none_and_a_failure_shows() {
     assert_eq!((status.failures, status.last_error.as_deref()), (1, Some(&*problem)));
     assert_eq!(status.list_iat, Some(102));
     drop(lists);
-    clerk.join().unwrap();
+    writer.join().unwrap();
 }

@@ -4,4 +4,4 @@ mod damage;
 mod disk;
 mod failures;
 mod lists;
-mod tidying;
+mod expiry;

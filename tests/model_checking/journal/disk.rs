@@ -8,7 +8,7 @@ use redb::backends::InMemoryBackend;
 
 use crate::domain::trust_domain::TrustDomain;
 use crate::journal::commit_count::CommitCount;
-use crate::journal::database::{INCOMPLETE, ISSUED, JournalDatabase, LOST, NEWEST, PRINT};
+use crate::journal::database::{DIGEST, INCOMPLETE, ISSUED, JournalDatabase, LOST, NEWEST};
 use crate::journal::digest::ListDigest;
 use crate::journal::expiry::{Expiry, ExpiryRule};
 use crate::journal::request::Item;
@@ -27,12 +27,12 @@ pub(crate) struct Pages {
     /// When the kept list was issued.
     pub(crate) issued: Option<u8>,
     /// Which one that is, as far as the database can tell.
-    pub(crate) print: Option<List>,
+    pub(crate) digest: Option<List>,
     /// When another list was issued that says more than the kept one.
     pub(crate) incomplete: Option<u8>,
 }
 
-/// What the clerk is ordered to write.
+/// What the writer is requested to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Order {
     Entry(usize, Held),
@@ -42,23 +42,24 @@ pub(crate) enum Order {
 }
 
 impl Pages {
-    /// Has the crate write these orders in one commit, to a database in memory that holds this; once for each.
-    pub(crate) fn after(self, orders: &[Order]) -> Self {
+    /// Has the crate write these requests in one commit, to a database in memory that holds this; once for each.
+    pub(crate) fn after(self, requests: &[Order]) -> Self {
         type Known = Mutex<HashMap<(Pages, Vec<Order>), Pages>>;
         static KNOWN: LazyLock<Known> = LazyLock::new(Mutex::default);
-        let question = (self, orders.to_vec());
+        let question = (self, requests.to_vec());
         if let Some(known) = KNOWN.lock().unwrap().get(&question) {
             return *known;
         }
-        let mut book = self.book();
-        let items: Vec<_> = orders.iter().map(|order| order.item()).collect();
-        book.write(|page| items.iter().try_for_each(|item| item.put(page)))
+        let mut database = self.database();
+        let items: Vec<_> = requests.iter().map(|request| request.item()).collect();
+        database
+            .write(|page| items.iter().try_for_each(|item| item.put(page)))
             .unwrap();
-        let lists = orders.iter().filter_map(|order| match order {
+        let lists = requests.iter().filter_map(|request| match request {
             Order::List(list) => Some(*list),
             _ => None,
         });
-        let after = Self::of(&book, self.print.into_iter().chain(lists));
+        let after = Self::of(&database, self.digest.into_iter().chain(lists));
         KNOWN.lock().unwrap().insert(question, after);
         after
     }
@@ -71,33 +72,33 @@ impl Pages {
         if let Some(known) = KNOWN.lock().unwrap().get(&question) {
             return *known;
         }
-        let mut tidying = Expiry::default();
+        let mut expiry = Expiry::default();
         if let Some(list) = kept {
-            tidying.begin(Arc::new(list.snapshot()));
+            expiry.begin(Arc::new(list.snapshot()));
         }
-        let judge = ExpiryRule {
+        let rule = ExpiryRule {
             domain: &TrustDomain { store: memory.store() },
             now: secs(NOW),
         };
-        let mut book = self.book();
-        tidying.step(&mut book, &judge).unwrap();
-        let after = Self::of(&book, self.print);
+        let mut database = self.database();
+        expiry.step(&mut database, &rule).unwrap();
+        let after = Self::of(&database, self.digest);
         KNOWN.lock().unwrap().insert(question, after);
         after
     }
 
     /// A database that holds this.
-    fn book(&self) -> JournalDatabase {
+    fn database(&self) -> JournalDatabase {
         let path = Path::new("in memory");
-        let witness = CommitCount::new(path, tempfile::tempfile().unwrap());
-        let mut book =
-            JournalDatabase::create(path, InMemoryBackend::new(), witness, KeySecrets::in_use(), false).unwrap();
+        let commit_count = CommitCount::new(path, tempfile::tempfile().unwrap());
+        let mut database =
+            JournalDatabase::create(path, InMemoryBackend::new(), commit_count, KeySecrets::in_use(), false).unwrap();
         let numbers = [
             (NEWEST, self.newest),
             (ISSUED, self.issued),
             (INCOMPLETE, self.incomplete),
         ];
-        let written = book.write(|page| {
+        let written = database.write(|page| {
             for (key, held) in self.rows.iter().enumerate() {
                 if let Some(held) = held {
                     let (key, row) = to_row(&held.entry(key));
@@ -109,31 +110,31 @@ impl Pages {
                     page.set_time(name, secs(at))?;
                 }
             }
-            if let Some(list) = &self.print {
-                page.texts.insert(PRINT, print(list).as_bytes())?;
+            if let Some(list) = &self.digest {
+                page.texts.insert(DIGEST, digest(list).as_bytes())?;
             }
             Ok(())
         });
         written.unwrap();
-        book
+        database
     }
 
-    /// What this database holds, of which the print is that of one of these lists.
-    fn of(book: &JournalDatabase, lists: impl IntoIterator<Item = List>) -> Self {
-        let entries = book.entries().unwrap();
+    /// What this database holds, of which the digest is that of one of these lists.
+    fn of(database: &JournalDatabase, lists: impl IntoIterator<Item = List>) -> Self {
+        let entries = database.entries().unwrap();
         let row = |key| entries.iter().find(|entry| entry.key == key).map(Held::of_entry);
         let second = |at: Timestamp| at.as_unix_secs() as u8;
-        let time = |name| book.time(name).unwrap().map(second);
-        assert_eq!(book.time(LOST).unwrap(), None, "no database is damaged here");
-        let printed = book
-            .text(PRINT)
+        let time = |name| database.time(name).unwrap().map(second);
+        assert_eq!(database.time(LOST).unwrap(), None, "no database is damaged here");
+        let stored = database
+            .text(DIGEST)
             .unwrap()
             .and_then(|bytes| ListDigest::from_bytes(&bytes));
         Self {
             rows: KEYS_IN_USE.map(row),
             newest: time(NEWEST),
             issued: time(ISSUED),
-            print: lists.into_iter().find(|list| printed == Some(print(list))),
+            digest: lists.into_iter().find(|list| stored == Some(digest(list))),
             incomplete: time(INCOMPLETE),
         }
     }
@@ -146,7 +147,7 @@ impl Order {
             Self::Incomplete(at) => Item::Incomplete(secs(at)),
             Self::List(list) => Item::List {
                 list: Arc::new(list.snapshot()),
-                print: print(&list),
+                digest: digest(&list),
                 keys: None,
                 accepted_at: secs(NOW),
             },
@@ -156,6 +157,6 @@ impl Order {
 }
 
 /// As if its document were what it says.
-fn print(list: &List) -> ListDigest {
+fn digest(list: &List) -> ListDigest {
     ListDigest::of(format!("{list:?}").as_bytes())
 }

@@ -131,7 +131,7 @@ fn poller(sink: &EventSink) -> Poller<impl HttpClient + use<>, ClawdentityList> 
 
 /// The input is a byte that chooses, and then edits of six bytes: which file, what is done to it, where (two bytes), by what (two).
 ///
-/// Not both the database and what bears witness to it: whoever can change these together can put back an older copy of all.
+/// Not both the database and its commit count: whoever can change these together can put back an older copy of all.
 fn damaged(input: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let mut files = left().to_vec();
     let Some((choice, edits)) = input.split_first() else {

@@ -22,28 +22,28 @@ fn secs(secs: u64) -> Timestamp {
     Timestamp::from_unix_secs(secs)
 }
 
-fn put(book: &mut JournalDatabase, entries: Vec<Entry>) {
-    book.write(|page| Item::Entries(entries).put(page)).unwrap();
+fn put(database: &mut JournalDatabase, entries: Vec<Entry>) {
+    database.write(|page| Item::Entries(entries).put(page)).unwrap();
 }
 
-fn tidy(book: &mut JournalDatabase, domain: &TrustDomain, list: RevocationList, now: Timestamp) {
-    let judge = ExpiryRule { domain, now };
-    let mut tidying = Expiry::default();
-    tidying.begin(Arc::new(list));
-    while tidying.is_due() {
-        tidying.step(book, &judge).unwrap();
+fn tidy(database: &mut JournalDatabase, domain: &TrustDomain, list: RevocationList, now: Timestamp) {
+    let rule = ExpiryRule { domain, now };
+    let mut expiry = Expiry::default();
+    expiry.begin(Arc::new(list));
+    while expiry.is_due() {
+        expiry.step(database, &rule).unwrap();
     }
 }
 
 #[test]
 fn goes_what_is_over_or_listed_and_in_force_no_more() {
-    let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
-    let mut book = disk.begin(witness.as_file());
+    let (disk, commit_count) = (Disk::default(), NamedTempFile::new().unwrap());
+    let mut database = disk.begin(commit_count.as_file());
     let domain = TrustDomain::new(DomainConfig::new());
     let now = secs(1_000);
     let [over, held, kept] = [0, 1, 2].map(|number| number);
     put(
-        &mut book,
+        &mut database,
         vec![
             entry(over, Some(now)),
             entry(held, Some(now)),
@@ -60,7 +60,7 @@ fn goes_what_is_over_or_listed_and_in_force_no_more() {
         keep_until: None,
     };
     put(
-        &mut book,
+        &mut database,
         vec![
             say(Revocation::block(listed).at(secs(10)).into()),
             say(Revocation::block(newer).at(secs(30)).into()),
@@ -72,8 +72,8 @@ fn goes_what_is_over_or_listed_and_in_force_no_more() {
         .fold(RevocationList::builder(secs(50)), |list, key| {
             list.with_entry(&Revocation::block(key).at(secs(20)))
         });
-    tidy(&mut book, &domain, list.build(), now);
-    let mut left: Vec<_> = book.entries().unwrap().into_iter().map(|entry| entry.key).collect();
+    tidy(&mut database, &domain, list.build(), now);
+    let mut left: Vec<_> = database.entries().unwrap().into_iter().map(|entry| entry.key).collect();
     let mut expected = vec![entry(held, None).key, entry(kept, None).key, newer, lifted];
     for keys in [&mut left, &mut expected] {
         keys.sort_by_key(|key| key.to_parts());
@@ -84,20 +84,28 @@ fn goes_what_is_over_or_listed_and_in_force_no_more() {
 /// Events that come and go for ever leave a file in proportion to the most that there were at a time.
 #[test]
 fn the_file_stays_in_proportion() {
-    let (disk, witness) = (Disk::default(), NamedTempFile::new().unwrap());
-    let mut book = disk.begin(witness.as_file());
+    let (disk, commit_count) = (Disk::default(), NamedTempFile::new().unwrap());
+    let mut database = disk.begin(commit_count.as_file());
     let domain = TrustDomain::new(DomainConfig::new());
     let mut sizes = Vec::new();
     for round in 0..30 {
         let until = secs(round + 1);
         for batch in 0..20 {
             let number = |at| usize::try_from(round).unwrap() * 10_000 + batch * 500 + at;
-            put(&mut book, (0..500).map(|at| entry(number(at), Some(until))).collect());
+            put(
+                &mut database,
+                (0..500).map(|at| entry(number(at), Some(until))).collect(),
+            );
         }
         sizes.push(disk.image().len());
         let list = RevocationList::builder(secs(50)).build();
-        tidy(&mut book, &domain, list, until.saturating_add(Duration::from_secs(1)));
-        assert_eq!(book.len().unwrap(), 0);
+        tidy(
+            &mut database,
+            &domain,
+            list,
+            until.saturating_add(Duration::from_secs(1)),
+        );
+        assert_eq!(database.len().unwrap(), 0);
     }
     let (first, largest) = (sizes[0], sizes.iter().max().unwrap());
     assert!(*largest <= 3 * first, "{first} bytes at first, {largest} at most");
