@@ -11,9 +11,11 @@
 mod adapters;
 mod broker;
 mod fleet;
+#[path = "../support/link.rs"]
 mod link;
 mod readiness;
 mod replica;
+#[path = "../support/server/mod.rs"]
 mod server;
 mod suite;
 
@@ -196,9 +198,9 @@ mod killed {
 }
 
 // The gateway's own tests know how to run it.
-#[path = "../gateway/process.rs"]
+#[path = "../support/process.rs"]
 #[expect(dead_code, reason = "not all of them are wanted here")]
 mod process;
-#[path = "../gateway/web.rs"]
+#[path = "../support/web.rs"]
 #[expect(dead_code, reason = "not all of them are wanted here")]
 mod web;

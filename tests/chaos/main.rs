@@ -111,17 +111,17 @@ impl Drop for Shown {
 type Failure = Box<dyn Error + Send + Sync>;
 
 // The brokers' tests know how to run them, the gateway's how to find it, and the gateway itself how to publish.
-#[path = "../brokers/link.rs"]
+#[path = "../support/link.rs"]
 mod link;
-#[path = "../gateway/process.rs"]
+#[path = "../support/process.rs"]
 #[expect(dead_code, reason = "not all of it is wanted here")]
 mod process;
 #[path = "../../examples/gateway/queue/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "nothing is read here")]
 mod queue;
-#[path = "../brokers/server/mod.rs"]
+#[path = "../support/server/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "not all of them are wanted here")]
 mod server;
-#[path = "../gateway/web.rs"]
+#[path = "../support/web.rs"]
 #[expect(dead_code, reason = "not all of it is wanted here")]
 mod web;

@@ -21,12 +21,12 @@ mod newcomer;
 mod outage;
 mod shots;
 
-#[path = "../gateway/process.rs"]
+#[path = "../support/process.rs"]
 #[expect(dead_code, reason = "not all of it is wanted here")]
 mod process;
-#[path = "../brokers/server/mod.rs"]
+#[path = "../support/server/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "not all of them are wanted here")]
 mod server;
-#[path = "../gateway/web.rs"]
+#[path = "../support/web.rs"]
 #[expect(dead_code, reason = "not all of it is wanted here")]
 mod web;

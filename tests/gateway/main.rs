@@ -10,10 +10,12 @@ mod command_line;
 mod console;
 mod kills;
 mod outages;
+#[path = "../support/process.rs"]
 mod process;
 mod proxying;
 mod registry;
 mod restart;
 mod revocation;
 mod watching;
+#[path = "../support/web.rs"]
 mod web;

@@ -180,12 +180,12 @@ fn queries(text: &str) -> Vec<&str> {
 /// The moment in the manual's example.
 const MOMENT: &str = "1795749120";
 
-#[path = "../gateway/process.rs"]
+#[path = "../support/process.rs"]
 #[expect(dead_code, reason = "not all of them are wanted here")]
 mod process;
-#[path = "../brokers/server/mod.rs"]
+#[path = "../support/server/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "no broker is wanted here")]
 mod server;
-#[path = "../gateway/web.rs"]
+#[path = "../support/web.rs"]
 #[expect(dead_code, reason = "not all of them are wanted here")]
 mod web;

@@ -2,6 +2,9 @@
 
 mod convergence;
 mod history;
+#[path = "../../support/model/naive.rs"]
 mod naive;
+#[path = "../../support/model/process.rs"]
 mod process;
+#[path = "../../support/model/statement.rs"]
 mod statement;

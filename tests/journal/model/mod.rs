@@ -1,10 +1,10 @@
 //! Histories with restarts in them, against the naive model of the state that `tests/api` holds the crate to.
 
 #[allow(dead_code, reason = "not all of it is asked here")]
-#[path = "../../api/model/naive.rs"]
+#[path = "../../support/model/naive.rs"]
 mod naive;
-#[path = "../../api/model/process.rs"]
+#[path = "../../support/model/process.rs"]
 mod process;
 mod restarts;
-#[path = "../../api/model/statement.rs"]
+#[path = "../../support/model/statement.rs"]
 mod statement;
