@@ -26,7 +26,7 @@ pub(super) fn read_claims(payload: &str, issuer: &Issuer, now: Timestamp) -> Res
         exp: Json::Absent,
         entries: None,
         list: RevocationList::builder(now).with_capacity(KeyKind::Token, payload.len() / USUAL_ENTRY),
-        place: Place::Claims,
+        path: ClaimPath::Claims,
         fault: None,
     };
     let mut json = serde_json::Deserializer::from_str(payload);
@@ -46,7 +46,7 @@ struct Claims<'i, 'de> {
     /// How many entries there are; `None` before the claim that holds them.
     entries: Option<usize>,
     list: RevocationListBuilder,
-    place: Place,
+    path: ClaimPath,
     /// What is wrong with the entry that is being read: the member, and the problem. A serde error cannot carry it.
     fault: Option<(&'static str, &'static str)>,
 }
@@ -93,13 +93,13 @@ impl Claims<'_, '_> {
 
     /// Names what could not be read.
     fn error(&self, cause: serde_json::Error) -> ListError {
-        match (&self.place, self.fault) {
-            (Place::Claims, _) => ListError::invalid("payload", "is not readable").because(cause),
-            (Place::Revocations, _) => ListError::invalid("revocations", "is not an array").because(cause),
-            (Place::Entry(index), None) => {
+        match (&self.path, self.fault) {
+            (ClaimPath::Claims, _) => ListError::invalid("payload", "is not readable").because(cause),
+            (ClaimPath::Revocations, _) => ListError::invalid("revocations", "is not an array").because(cause),
+            (ClaimPath::Entry(index), None) => {
                 ListError::invalid(format!("revocations[{index}]"), "is not readable").because(cause)
             }
-            (Place::Entry(index), Some((member, problem))) => {
+            (ClaimPath::Entry(index), Some((member, problem))) => {
                 ListError::invalid(format!("revocations[{index}]{member}"), problem)
             }
         }
@@ -155,7 +155,7 @@ impl<'de> DeserializeSeed<'de> for Entries<'_, '_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        self.0.place = Place::Revocations;
+        self.0.path = ClaimPath::Revocations;
         deserializer.deserialize_seq(self)
     }
 }
@@ -170,23 +170,23 @@ impl<'de> Visitor<'de> for Entries<'_, '_, 'de> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let Self(claims) = self;
         let mut count = 0;
-        claims.place = Place::Entry(count);
+        claims.path = ClaimPath::Entry(count);
         while let Some(entry) = entries.next_element()? {
             claims.push(&entry).map_err(|fault| {
                 claims.fault = Some(fault);
                 A::Error::custom("entry at fault")
             })?;
             count += 1;
-            claims.place = Place::Entry(count);
+            claims.path = ClaimPath::Entry(count);
         }
         claims.entries = Some(count);
-        claims.place = Place::Claims;
+        claims.path = ClaimPath::Claims;
         Ok(())
     }
 }
 
-/// What is being read.
-enum Place {
+/// Which part of the claims is being read.
+enum ClaimPath {
     Claims,
     Revocations,
     Entry(usize),
