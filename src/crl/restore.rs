@@ -26,8 +26,8 @@ impl<C, F: ListFormat> Poller<C, F> {
     /// # Errors
     ///
     /// Fails if the list is missing, is not what the issuer signed, or is older than another that was installed. Then nothing
-    /// is put in force. A journal that was opened by `Journal::open_or_start_empty` fails closed instead, until that list or one of a later
-    /// second is fetched. So does a list that was signed with a key that the issuer has withdrawn since.
+    /// is put in force. With a journal that was opened by `Journal::open_or_start_empty`, everybody is refused instead, until that
+    /// list or one of a later second is fetched. The same happens if the issuer has withdrawn the key that signed the list.
     pub fn restore(&mut self) -> Result<(), RestoreError> {
         let restored = self.restoring()();
         self.adopt(restored)

@@ -127,7 +127,7 @@ fn is_for_nobody_else() {
         exposed(&database);
     }
     set(&database, 0o600);
-    // Somebody who may write to the directory has us write to a file of ours that is none of his business.
+    // Somebody who may write to the directory tries to make us write to another file of ours.
     let elsewhere = directory.path().join("elsewhere");
     for name in ["journal.redb", "sequence", "lock"] {
         fs::rename(path.join(name), &elsewhere).unwrap();

@@ -156,8 +156,8 @@ async fn that_is_not_restored_leaves_everybody_out() {
     }
 }
 
-/// A crash may come between the list's file and what the database says of it. The next process used to let go of entries because
-/// of such a list, and the one after that did not miss it: failing open, it admitted whom nobody knew any more.
+/// A crash may come between the list's file and what the database says of it. The next process used to remove entries because
+/// of such a list, and the one after that did not know that the list was lost: failing open, it admitted revoked credentials.
 #[tokio::test]
 async fn that_its_file_alone_tells_of_is_missed_as_well() {
     let (directory, registry, iat) = kept_list().await;
@@ -406,7 +406,7 @@ impl ListFormat for Pinned {
     }
 }
 
-/// Whoever can write the directory can put keys beside a list of his own. A host may rule that out.
+/// Somebody who can write to the directory can put another list there, and its keys beside it. A host may rule that out.
 #[tokio::test]
 async fn is_worth_nothing_by_keys_that_the_host_does_not_trust() {
     let directory = new_directory();

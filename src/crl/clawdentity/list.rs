@@ -21,8 +21,8 @@ use crate::state::snapshot::RevocationList;
 /// its signing keys (`GET /.well-known/claw-keys.json`).
 ///
 /// The list is `{"crl": <JWS>}`, of `typ` `CRL`, with the claims `iss`, `jti`, `iat`, `exp` and `revocations`; each
-/// entry revokes one token by its `jti` ([`Key::token`](crate::Key::token)). The agent that an entry names is not revoked by it: a
-/// reissue lists the old token while the agent goes on with a new one.
+/// entry revokes one token by its `jti` ([`Key::token`](crate::Key::token)). An entry does not revoke the agent
+/// that it names: a reissue lists the old token while the agent goes on with a new one.
 ///
 /// It is as strict as Clawdentity's own clients: one bad entry refuses the list. So does a claim or a member that is not
 /// known, since it may say that the list is not the whole list, and one that is stated twice
@@ -44,8 +44,8 @@ pub struct ClawdentityList {
 
 impl ClawdentityList {
     /// Creates the format of `issuer`'s list, such as `https://registry.example.com`. The list's `iss` has to equal it to the
-    /// letter, wherever the list is fetched from. The agents that the list names have to be of the issuer's host. An issuer that is not an HTTP
-    /// URL has no host, and no list is ever accepted.
+    /// letter, wherever the list is fetched from. The agents that the list names have to be of the issuer's host. An issuer
+    /// that is not an HTTP URL has no host, and no list is ever accepted.
     #[must_use]
     pub fn new(issuer: impl Into<String>) -> Self {
         Self {
