@@ -73,8 +73,8 @@ impl TrustDomain {
             },
             would_refuse: self.counters.of_would_refuse(),
             in_flight: InFlightStatus {
-                waiting: self.store.live.waiting(),
-                woken: self.store.live.woken(),
+                waiting: self.store.waiters.waiting(),
+                woken: self.store.waiters.woken(),
                 cut: self.counters.of_cut(),
                 would_cut: self.counters.of_would_cut(),
             },

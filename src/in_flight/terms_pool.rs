@@ -17,8 +17,8 @@ impl PooledTerms {
     #[inline]
     pub(crate) fn terms(credential: &Credential, reaches: &Reaches) -> Self {
         // A thread that ends has none to spare any more.
-        let spare = SPARES.try_with(|spares| spares.borrow_mut().pop());
-        let mut terms = spare.ok().flatten().unwrap_or_default();
+        let pooled = POOL.try_with(|pool| pool.borrow_mut().pop());
+        let mut terms = pooled.ok().flatten().unwrap_or_default();
         terms.set(credential, reaches);
         Self(Some(terms))
     }
@@ -43,10 +43,10 @@ impl Drop for PooledTerms {
     #[inline]
     fn drop(&mut self) {
         let Some(terms) = self.0.take() else { return };
-        let _ = SPARES.try_with(|spares| {
-            let mut spares = spares.borrow_mut();
-            if spares.len() < MOST && terms.keys().len() <= LONGEST {
-                spares.push(terms);
+        let _ = POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            if pool.len() < MOST && terms.keys().len() <= LONGEST {
+                pool.push(terms);
             }
         });
     }
@@ -54,7 +54,7 @@ impl Drop for PooledTerms {
 
 thread_local! {
     #[expect(clippy::vec_box, reason = "it is the boxes that are kept")]
-    static SPARES: RefCell<Vec<Box<Terms>>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Box<Terms>>> = const { RefCell::new(Vec::new()) };
 }
 
 const NOT_TAKEN: &str = "nobody looks at terms once they are taken";
@@ -76,8 +76,8 @@ mod tests {
         PooledTerms::terms(&credential, &Reaches::default())
     }
 
-    fn to_spare() -> usize {
-        SPARES.with_borrow(Vec::len)
+    fn pooled() -> usize {
+        POOL.with_borrow(Vec::len)
     }
 
     #[test]
@@ -85,17 +85,17 @@ mod tests {
         let first = terms(3);
         let address = std::ptr::from_ref::<Terms>(&first);
         drop(first);
-        assert_eq!(to_spare(), 1);
+        assert_eq!(pooled(), 1);
         let second = terms(2);
         assert_eq!(std::ptr::from_ref::<Terms>(&second), address, "used again");
-        assert_eq!((second.keys().len(), to_spare()), (2, 0));
+        assert_eq!((second.keys().len(), pooled()), (2, 0));
         drop((0..100).map(|_| terms(1)).collect::<Vec<_>>());
-        assert_eq!(to_spare(), MOST);
+        assert_eq!(pooled(), MOST);
         drop((0..100).map(|_| terms(LONGEST + 1)).collect::<Vec<_>>());
-        assert_eq!(to_spare(), 0);
+        assert_eq!(pooled(), 0);
         let mut taken = terms(1);
         assert_eq!(taken.take().keys().len(), 1);
         drop(taken);
-        assert_eq!(to_spare(), 0);
+        assert_eq!(pooled(), 0);
     }
 }

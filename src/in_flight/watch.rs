@@ -35,7 +35,7 @@ enum WaitPlace {
     /// With the work, which has not had to wait yet.
     Moving(PooledTerms),
     /// In the index, where it can be called.
-    Seated(Arc<Waiter>),
+    Indexed(Arc<Waiter>),
 }
 
 impl Watch {
@@ -91,14 +91,14 @@ impl Watch {
     #[inline]
     #[must_use]
     pub fn cut(&self) -> Cut {
-        let settings = self.0.as_ref().map(|watched| watched.enforcer.options.cut);
-        settings.unwrap_or_default()
+        let options = self.0.as_ref().map(|watched| watched.enforcer.options.cut);
+        options.unwrap_or_default()
     }
 
     /// What the host wants with a handler that has to wait.
     pub(crate) fn running(&self) -> Running {
-        let settings = self.0.as_ref().map(|watched| watched.enforcer.options.running);
-        settings.unwrap_or_default()
+        let options = self.0.as_ref().map(|watched| watched.enforcer.options.running);
+        options.unwrap_or_default()
     }
 
     fn look(&mut self) -> Option<Revoked> {
@@ -115,20 +115,20 @@ impl Watch {
 impl WatchedWork {
     fn look(&mut self) -> Option<Revoked> {
         let terms = match &self.place {
-            WaitPlace::Moving(spare) => spare,
-            WaitPlace::Seated(seat) => seat.terms(),
+            WaitPlace::Moving(terms) => terms,
+            WaitPlace::Indexed(waiter) => waiter.terms(),
         };
         self.enforcer.domain.store.ending(terms, &mut self.seen)
     }
 
     fn wait(&mut self, context: &Context<'_>) {
         match &mut self.place {
-            WaitPlace::Seated(seat) => seat.wait(context.waker()),
-            WaitPlace::Moving(spare) => {
-                let seat = Arc::new(Waiter::new(spare.take()));
-                seat.wait(context.waker());
-                self.enforcer.domain.store.live.enter(&seat);
-                self.place = WaitPlace::Seated(seat);
+            WaitPlace::Indexed(waiter) => waiter.wait(context.waker()),
+            WaitPlace::Moving(terms) => {
+                let waiter = Arc::new(Waiter::new(terms.take()));
+                waiter.wait(context.waker());
+                self.enforcer.domain.store.waiters.enter(&waiter);
+                self.place = WaitPlace::Indexed(waiter);
             }
         }
     }
@@ -136,8 +136,8 @@ impl WatchedWork {
 
 impl Drop for WatchedWork {
     fn drop(&mut self) {
-        if let WaitPlace::Seated(seat) = &self.place {
-            self.enforcer.domain.store.live.leave(seat);
+        if let WaitPlace::Indexed(waiter) = &self.place {
+            self.enforcer.domain.store.waiters.leave(waiter);
         }
     }
 }

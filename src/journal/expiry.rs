@@ -108,7 +108,7 @@ impl ExpiryRule<'_> {
         let is_over = entry.keep_until.is_some_and(|until| until <= self.now);
         let is_listed = || {
             let listed = kept.and_then(|list| list.get(&entry.key));
-            listed.is_some_and(|listed| entry.mark.is_covered_by(&listed))
+            listed.is_some_and(|listed| entry.key_state.is_covered_by(&listed))
         };
         !is_held && (is_over || is_listed())
     }

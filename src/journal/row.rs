@@ -15,7 +15,7 @@ pub(super) type Row = ([u64; 4], u64, u8);
 
 pub(super) fn to_row(entry: &Entry) -> (RowKey, Row) {
     let until = entry.keep_until.map_or(NEVER, Timestamp::as_unix_millis);
-    let row = (entry.mark.moments(), until, code(entry.mark.reason()));
+    let row = (entry.key_state.moments(), until, code(entry.key_state.reason()));
     (entry.key.to_parts(), row)
 }
 
@@ -23,7 +23,7 @@ pub(super) fn to_row(entry: &Entry) -> (RowKey, Row) {
 pub(super) fn from_row((kind, bits): RowKey, (moments, until, reason): Row) -> Option<Entry> {
     Some(Entry {
         key: Key::from_parts(kind, bits)?,
-        mark: KeyState::from_moments(moments, reason_of(reason), 0),
+        key_state: KeyState::from_moments(moments, reason_of(reason), 0),
         keep_until: (until < NEVER).then(|| Timestamp::from_unix_millis(until)),
     })
 }
@@ -32,7 +32,7 @@ pub(super) fn from_row((kind, bits): RowKey, (moments, until, reason): Row) -> O
 pub(super) fn join(one: &Entry, other: &Entry) -> Entry {
     Entry {
         key: one.key,
-        mark: one.mark.join(other.mark),
+        key_state: one.key_state.join(other.key_state),
         keep_until: one.keep_until.zip(other.keep_until).map(|(one, other)| one.max(other)),
     }
 }
@@ -78,7 +78,7 @@ mod tests {
         let event = event.into();
         Entry {
             key: *event.key(),
-            mark: KeyState::of(&event, at(50), 0),
+            key_state: KeyState::of(&event, at(50), 0),
             keep_until,
         }
     }
@@ -107,7 +107,7 @@ mod tests {
         }
         assert_eq!(from_row((99, 0), ([0; 4], 0, 0)), None);
         let unknown = from_row(key.to_parts(), ([1, 0, 0, 1], 0, 99)).unwrap();
-        assert_eq!(unknown.mark.reason(), Reason::Unspecified);
+        assert_eq!(unknown.key_state.reason(), Reason::Unspecified);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::state::key_state::KeyState;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) key: Key,
-    pub(crate) mark: KeyState,
+    pub(crate) key_state: KeyState,
     /// When it may be forgotten, by wall clock: the monotonic one ends with the process. `None` is never.
     pub(crate) keep_until: Option<Timestamp>,
 }

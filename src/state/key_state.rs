@@ -5,7 +5,7 @@ use crate::model::timestamp::Timestamp;
 
 /// All that events said of one key: the latest block, the greatest cut-off, the latest reinstatement.
 ///
-/// Marks form a join-semilattice: each field is a maximum, so merging is commutative, associative and
+/// States of a key form a join-semilattice: each field is a maximum, so merging is commutative, associative and
 /// idempotent, and the order, repetition and lateness of events cannot matter (invariant 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeyState {
@@ -123,7 +123,7 @@ impl KeyState {
         [self.block.0, self.reinstated.0, self.cut_off.0, self.withdrawn.0]
     }
 
-    /// A mark that was stored.
+    /// The state of a key that was stored.
     #[cfg(feature = "journal")]
     pub(crate) const fn from_moments(moments: [u64; 4], reason: Reason, forget_at: u32) -> Self {
         let [block, reinstated, cut_off, withdrawn] = moments;
@@ -185,18 +185,18 @@ mod tests {
     }
 
     fn block(millis: u64) -> KeyState {
-        mark(Revocation::block(Key::token("t")).at(at(millis)).into())
+        key_state(Revocation::block(Key::token("t")).at(at(millis)).into())
     }
 
     fn cut_off(millis: u64) -> KeyState {
-        mark(Revocation::cut_off(Key::token("t")).at(at(millis)).into())
+        key_state(Revocation::cut_off(Key::token("t")).at(at(millis)).into())
     }
 
     fn reinstate(millis: u64) -> KeyState {
-        mark(Reinstatement::of(Key::token("t"), at(millis)).into())
+        key_state(Reinstatement::of(Key::token("t"), at(millis)).into())
     }
 
-    fn mark(event: Event) -> KeyState {
+    fn key_state(event: Event) -> KeyState {
         KeyState::of(&event, at(0), 0)
     }
 
@@ -261,13 +261,13 @@ mod tests {
 
     #[test]
     fn the_reason_is_that_of_the_latest_revocation_in_any_order() {
-        let old = mark(
+        let old = key_state(
             Revocation::block(Key::token("t"))
                 .at(at(1))
                 .because(Reason::Superseded)
                 .into(),
         );
-        let new = mark(
+        let new = key_state(
             Revocation::cut_off(Key::token("t"))
                 .at(at(2))
                 .because(Reason::KeyCompromise)
@@ -318,7 +318,7 @@ mod tests {
     }
 
     fn superseded(revocation: Revocation) -> KeyState {
-        mark(revocation.because(Reason::Superseded).into())
+        key_state(revocation.because(Reason::Superseded).into())
     }
 
     /// A list that knows of the rotation alone must not take over an event that said more.
@@ -351,31 +351,31 @@ mod tests {
         assert!(lifted.withdraws(Some(at(2_000))), "a lifted block stays as a cut-off");
     }
 
-    fn marks() -> impl Strategy<Value = KeyState> {
-        let mark = prop_oneof![
+    fn key_states() -> impl Strategy<Value = KeyState> {
+        let key_state = prop_oneof![
             (0..20_u64).prop_map(|ms| block(ms * 500)),
             (0..20_u64).prop_map(|ms| cut_off(ms * 500)),
             (0..20_u64).prop_map(|ms| reinstate(ms * 500)),
         ];
         let reason = prop_oneof![Just(Reason::Unspecified), Just(Reason::Superseded)];
-        (mark, 0..5_u32, reason).prop_map(|(mark, forget_at, reason)| match mark.latest().is_set() {
+        (key_state, 0..5_u32, reason).prop_map(|(key_state, forget_at, reason)| match key_state.latest().is_set() {
             true => KeyState {
                 forget_at,
                 reason,
                 withdrawn: if reason.withdraws() {
-                    mark.latest()
+                    key_state.latest()
                 } else {
                     Moment::NEVER
                 },
-                ..mark
+                ..key_state
             },
-            false => KeyState { forget_at, ..mark },
+            false => KeyState { forget_at, ..key_state },
         })
     }
 
     proptest! {
         #[test]
-        fn joins_are_commutative_associative_and_idempotent(a in marks(), b in marks(), c in marks()) {
+        fn joins_are_commutative_associative_and_idempotent(a in key_states(), b in key_states(), c in key_states()) {
             prop_assert_eq!(a.join(b), b.join(a));
             prop_assert_eq!(a.join(b).join(c), a.join(b.join(c)));
             prop_assert_eq!(a.join(a), a);
@@ -384,7 +384,7 @@ mod tests {
 
         #[test]
         fn a_revocation_never_makes_a_decision_milder(
-            known in proptest::collection::vec(marks(), 0..6),
+            known in proptest::collection::vec(key_states(), 0..6),
             late in prop_oneof![(0..20_u64).prop_map(|ms| block(ms * 500)), (0..20_u64).prop_map(|ms| cut_off(ms * 500))],
             iat in proptest::option::of((0..20_u64).prop_map(|ms| at(ms * 500))),
         ) {

@@ -17,15 +17,15 @@ pub(crate) struct Overlay {
 }
 
 impl Overlay {
-    /// An overlay of these marks; those of one key are joined.
+    /// An overlay of these states of keys. Several states of one key are joined.
     #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal restores"))]
-    pub(crate) fn of(marks: impl IntoIterator<Item = (Key, KeyState)>) -> Self {
+    pub(crate) fn of(key_states: impl IntoIterator<Item = (Key, KeyState)>) -> Self {
         let mut everything: Option<KeyState> = None;
         let mut entries: [Vec<_>; KeyKind::TABLES] = Default::default();
-        for (key, mark) in marks {
+        for (key, key_state) in key_states {
             match key.kind().table() {
-                Some(table) => entries[table].push((key.fingerprint(), mark)),
-                None => everything = Some(everything.map_or(mark, |known| known.join(mark))),
+                Some(table) => entries[table].push((key.fingerprint(), key_state)),
+                None => everything = Some(everything.map_or(key_state, |known| known.join(key_state))),
             }
         }
         Self {
@@ -48,8 +48,8 @@ impl Overlay {
     #[cfg(feature = "journal")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &KeyState)> {
         let entries = self.tables.iter().flat_map(Table::iter);
-        let known = entries.map(|(fingerprint, mark)| (Key::of_fingerprint(fingerprint), mark));
-        known.chain(self.everything.as_ref().map(|mark| (Key::everything(), mark)))
+        let known = entries.map(|(fingerprint, key_state)| (Key::of_fingerprint(fingerprint), key_state));
+        known.chain(self.everything.as_ref().map(|key_state| (Key::everything(), key_state)))
     }
 
     /// What is known of `key`.
@@ -67,19 +67,19 @@ impl Overlay {
     ///
     /// [`Full`] if the key is new and `capacity` keys are held. Nothing is evicted: a revocation that made
     /// room for another would let its credential pass again.
-    pub(crate) fn merge(&mut self, key: &Key, mark: KeyState, capacity: NonZeroUsize) -> Result<(), Full> {
+    pub(crate) fn merge(&mut self, key: &Key, key_state: KeyState, capacity: NonZeroUsize) -> Result<(), Full> {
         let Some(table) = key.kind().table() else {
-            self.everything = Some(self.everything.map_or(mark, |known| known.join(mark)));
+            self.everything = Some(self.everything.map_or(key_state, |known| known.join(key_state)));
             return Ok(());
         };
         if let Some(known) = self.tables[table].get_mut(key.fingerprint()) {
-            *known = known.join(mark);
+            *known = known.join(key_state);
             return Ok(());
         }
         if self.len() >= capacity.get() {
             return Err(Full);
         }
-        self.tables[table].insert_new(key.fingerprint(), mark);
+        self.tables[table].insert_new(key.fingerprint(), key_state);
         Ok(())
     }
 
@@ -90,24 +90,24 @@ impl Overlay {
                 *table = others.clone();
                 continue;
             }
-            for (key, mark) in others.iter() {
+            for (key, key_state) in others.iter() {
                 match table.get_mut(key) {
-                    Some(known) => *known = known.join(*mark),
-                    None => table.insert_new(key, *mark),
+                    Some(known) => *known = known.join(*key_state),
+                    None => table.insert_new(key, *key_state),
                 }
             }
         }
-        if let Some(mark) = other.everything {
-            self.everything = Some(self.everything.map_or(mark, |known| known.join(mark)));
+        if let Some(key_state) = other.everything {
+            self.everything = Some(self.everything.map_or(key_state, |known| known.join(key_state)));
         }
     }
 
-    /// Forgets what may be forgotten by `now`, in seconds on the clock that marks were made with.
+    /// Forgets what may be forgotten by `now`, in seconds on the clock by which the states of keys were made.
     pub(crate) fn forget(&mut self, now: u32) {
         for table in &mut self.tables {
-            table.retain(|_, mark| mark.forget_at() > now);
+            table.retain(|_, key_state| key_state.forget_at() > now);
         }
-        self.everything = self.everything.filter(|mark| mark.forget_at() > now);
+        self.everything = self.everything.filter(|key_state| key_state.forget_at() > now);
     }
 
     /// Drops what `snapshot` says at least as strictly about the very same key (invariant 3).
@@ -115,7 +115,11 @@ impl Overlay {
         for (index, table) in self.tables.iter_mut().enumerate() {
             let listed = snapshot.table(index);
             if listed.len() > 0 {
-                table.retain(|key, mark| !listed.get(key).is_some_and(|entry| mark.is_covered_by(&entry.mark())));
+                table.retain(|key, key_state| {
+                    !listed
+                        .get(key)
+                        .is_some_and(|entry| key_state.is_covered_by(&entry.key_state()))
+                });
             }
         }
     }

@@ -85,7 +85,7 @@ impl RevocationList {
             Some(table) => self.tables[table].get(key.fingerprint()),
             None => self.everything.as_ref(),
         };
-        entry.map(Listed::mark)
+        entry.map(Listed::key_state)
     }
 
     pub(crate) const fn table(&self, index: usize) -> &Table<Listed> {
@@ -235,7 +235,7 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    pub(crate) fn mark(&self) -> KeyState {
+    pub(crate) fn key_state(&self) -> KeyState {
         KeyState::listed(self.effect, self.at_secs, self.reason, self.withdrawn)
     }
 
@@ -376,9 +376,9 @@ mod tests {
         let list = RevocationList::builder(secs(100))
             .with_entry(&Revocation::cut_off(key))
             .build();
-        let mark = list.get(&key).unwrap();
-        assert_eq!(mark.refuses(Some(secs(100))), Some(Effect::CutOff));
-        assert_eq!(mark.refuses(Some(secs(101))), None);
+        let key_state = list.get(&key).unwrap();
+        assert_eq!(key_state.refuses(Some(secs(100))), Some(Effect::CutOff));
+        assert_eq!(key_state.refuses(Some(secs(101))), None);
     }
 
     #[test]

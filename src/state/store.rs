@@ -35,7 +35,7 @@ use crate::state::waiters::WaiterIndex;
 pub(crate) struct Store {
     states: Pair,
     /// Who waits to be called.
-    pub(crate) live: WaiterIndex,
+    pub(crate) waiters: WaiterIndex,
     /// Which lists were ever seen. Held while a list is checked against the installed one.
     seen: Mutex<SeenLists>,
     /// What retention is counted on.
@@ -58,7 +58,7 @@ impl Store {
         Self {
             states: Pair::new(State::new(policy)),
             seen: Mutex::default(),
-            live: WaiterIndex::new(),
+            waiters: WaiterIndex::new(),
             clock: Clock::new(),
             forgot_at: AtomicU32::new(0),
         }
@@ -118,10 +118,10 @@ impl Store {
         self.merge_and(events, arrival, |steps, refused| {
             let merged = steps.iter().enumerate().filter(|(at, _)| !refused.contains(at));
             let entry = |(_, step): (usize, &Step)| match *step {
-                Step::Merge(key, mark) => Some(Entry {
+                Step::Merge(key, key_state) => Some(Entry {
                     key,
-                    mark,
-                    keep_until: self.clock.keep_until(mark.forget_at(), arrival),
+                    key_state,
+                    keep_until: self.clock.keep_until(key_state.forget_at(), arrival),
                 }),
                 _ => None,
             };
@@ -235,12 +235,12 @@ impl Store {
         seen.newest = before.newest.max(seen.newest);
         seen.missed = before.missed;
         drop(seen);
-        let marks = entries.iter().map(|entry| {
+        let key_states = entries.iter().map(|entry| {
             let forget_at = self.clock.restored_forget_at(entry.keep_until, now);
-            let mark = KeyState::from_moments(entry.mark.moments(), entry.mark.reason(), forget_at);
-            (entry.key, mark)
+            let key_state = KeyState::from_moments(entry.key_state.moments(), entry.key_state.reason(), forget_at);
+            (entry.key, key_state)
         });
-        let restored = Arc::new(Overlay::of(marks));
+        let restored = Arc::new(Overlay::of(key_states));
         self.change(vec![Step::Restore(restored)]);
         self.call_whom_anything_concerns();
     }
@@ -248,10 +248,10 @@ impl Store {
     /// All that events said, to be kept.
     #[cfg(feature = "journal")]
     pub(crate) fn entries(&self, now: Timestamp) -> Vec<Entry> {
-        let entry = |(key, mark): (Key, &KeyState)| Entry {
+        let entry = |(key, key_state): (Key, &KeyState)| Entry {
             key,
-            mark: *mark,
-            keep_until: self.clock.keep_until(mark.forget_at(), now),
+            key_state: *key_state,
+            keep_until: self.clock.keep_until(key_state.forget_at(), now),
         };
         self.look(|state| state.overlay.iter().map(entry).collect())
     }
@@ -298,8 +298,8 @@ impl Store {
             let Event::Revoke(revocation) = event else { continue };
             let key = revocation.key();
             match key.kind() {
-                KeyKind::Everything => self.live.call_all(self.judge(key)),
-                _ => self.live.call(key, || self.judge(key)),
+                KeyKind::Everything => self.waiters.call_all(self.judge(key)),
+                _ => self.waiters.call(key, || self.judge(key)),
             }
         }
     }
@@ -312,14 +312,14 @@ impl Store {
 
     /// Calls the work in flight that anything ends.
     fn call_whom_anything_concerns(&self) {
-        self.live
+        self.waiters
             .call_all(|terms| self.look(|state| state.ending(terms)).is_some());
     }
 
     /// Whom that which is now known of `key` concerns.
     fn judge(&self, key: &Key) -> impl Fn(&Terms) -> bool + use<> {
         let (kind, known) = (key.kind(), self.look(|state| state.known(key)));
-        move |terms| known.is_some_and(|(mark, _)| terms.ended_by(kind, &mark).is_some())
+        move |terms| known.is_some_and(|(key_state, _)| terms.ended_by(kind, &key_state).is_some())
     }
 }
 

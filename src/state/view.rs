@@ -47,7 +47,7 @@ pub(crate) struct Refreshed {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Configure(DomainConfig),
-    /// Forgets marks due by then, in seconds on the store's clock.
+    /// Forgets the states of keys that are due by then, in seconds on the store's clock.
     Forget(u32),
     Install(Arc<RevocationList>, Refreshed),
     /// Whether what earlier processes were told is lost.
@@ -106,7 +106,7 @@ impl State {
 
     /// What ends work on these terms. How fresh anything is does not matter: a list that becomes stale ends nothing.
     pub(crate) fn ending(&self, terms: &Terms) -> Option<Revoked> {
-        self.first(terms.keys(), |kind, mark| terms.ended_by(kind, mark))
+        self.first(terms.keys(), |kind, key_state| terms.ended_by(kind, key_state))
     }
 
     /// What is known of `key`, and from where.
@@ -168,7 +168,7 @@ impl State {
                 self.refreshed = Some(*refreshed);
             }
             Step::NeedsList(needs_list) => self.needs_list = *needs_list,
-            Step::Merge(key, mark) => return self.overlay.merge(key, *mark, self.capacity()),
+            Step::Merge(key, key_state) => return self.overlay.merge(key, *key_state, self.capacity()),
             Step::Refresh(refreshed) => self.refreshed = Some(*refreshed),
             Step::Restore(overlay) => self.overlay.restore(overlay),
         }
@@ -177,7 +177,9 @@ impl State {
 
     /// The first of a credential's keys that refuses it, and why.
     fn revoked(&self, credential: &Credential) -> Option<Revoked> {
-        self.first(credential.keys(), |_, mark| mark.refuses(credential.issued_at()))
+        self.first(credential.keys(), |_, key_state| {
+            key_state.refuses(credential.issued_at())
+        })
     }
 
     /// The first of the keys, the issuer-wide one before all others, that has an effect by what is known of it.
@@ -188,12 +190,12 @@ impl State {
         effect: impl Fn(KeyKind, &KeyState) -> Option<Effect>,
     ) -> Option<Revoked> {
         let revoked = |key: &Key| {
-            let (mark, source) = self.known(key)?;
+            let (key_state, source) = self.known(key)?;
             Some(Revoked {
                 kind: key.kind(),
-                effect: effect(key.kind(), &mark)?,
+                effect: effect(key.kind(), &key_state)?,
                 source,
-                reason: mark.reason(),
+                reason: key_state.reason(),
             })
         };
         revoked(&Key::everything()).or_else(|| keys.into_iter().find_map(revoked))

@@ -51,7 +51,7 @@ fn stream(enforcer: &Arc<Enforcer>) {
 
 /// Whoever was told has left.
 fn assert_nobody_waits(enforcer: &Enforcer) {
-    assert_eq!(enforcer.domain.store.live.waiting(), 0);
+    assert_eq!(enforcer.domain.store.waiters.waiting(), 0);
 }
 
 fn beside(enforcer: &Arc<Enforcer>, work: impl FnOnce(&Store) + 'static) -> thread::JoinHandle<()> {
@@ -149,11 +149,11 @@ fn looking_before_entering_would_lose_a_wake_up() {
         let store = &enforcer.domain.store;
         let mut terms = Terms::default();
         terms.set(&credential(), &Reaches::default());
-        let seat = Arc::new(Waiter::new(terms));
+        let waiter = Arc::new(Waiter::new(terms));
         let woken = Arc::new(Woken::default());
-        let is_told = store.ending(seat.terms(), &mut { u64::MAX }).is_some();
-        seat.wait(&Arc::clone(&woken).into());
-        store.live.enter(&seat);
+        let is_told = store.ending(waiter.terms(), &mut { u64::MAX }).is_some();
+        waiter.wait(&Arc::clone(&woken).into());
+        store.waiters.enter(&waiter);
         writer.join().unwrap();
         assert!(is_told || woken.is_set(), "neither told nor woken");
     });
@@ -165,7 +165,7 @@ fn looking_before_entering_would_lose_a_wake_up() {
 fn calling_before_publishing_would_lose_a_wake_up() {
     explore(3, || {
         tell_or_wake(|store| {
-            store.live.call(&key(), || |_: &Terms| true);
+            store.waiters.call(&key(), || |_: &Terms| true);
             store.publish(1);
         })
     });

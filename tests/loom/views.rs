@@ -211,5 +211,5 @@ fn pruning_first_and_installing_then_would_let_somebody_in() {
     });
 }
 
-/// When marks may be forgotten, in seconds on the store's clock.
+/// When states of keys may be forgotten, in seconds on the store's clock.
 const SOON: u32 = 99;

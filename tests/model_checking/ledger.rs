@@ -1,5 +1,5 @@
 //! What is noted beside the state, to judge it by: what was said, by whom, and what is owed for it. Naive on purpose: sets of
-//! events and lists, no marks, no maps, no order.
+//! events and lists, no states of keys, no maps, no order.
 
 use crate::memory::{Answer, Memory};
 use crate::universe::{EVERYTHING, KEYS, List, PROBES, Probe, Saying, Universe, What};

@@ -34,7 +34,7 @@ pub(crate) struct Memory {
     pub(crate) terms: Terms,
 }
 
-/// What is held of a key: its mark, and whether it may be forgotten by now.
+/// What is held of a key: its state, and whether it may be forgotten by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Held {
     /// As [`KeyState::moments`] has them. They fit, here.
@@ -129,7 +129,7 @@ impl Memory {
             Deed::Hear(saying) => {
                 let (merged, entries) = store.merge_to_keep(&[saying.event()], secs(NOW));
                 match merged {
-                    Ok(()) => Outcome::InForce(Held::of(&entries[0].mark)),
+                    Ok(()) => Outcome::InForce(Held::of(&entries[0].key_state)),
                     Err(ApplyError::AtCapacity { .. }) => Outcome::AtCapacity,
                     Err(ApplyError::FromFuture { .. }) => Outcome::FromFuture,
                     Err(ApplyError::NotDurable { .. }) => unreachable!("nothing is written here"),
@@ -178,11 +178,11 @@ impl Memory {
         let mut state = State::new(self.policy());
         self.store().look(|there| state.clone_from(there));
         let forget_at = |held: &Held| if held.is_due { 1 } else { u32::MAX };
-        let marks = KEYS_IN_USE.iter().zip(&self.said).filter_map(|(key, held)| {
+        let key_states = KEYS_IN_USE.iter().zip(&self.said).filter_map(|(key, held)| {
             let held = held.as_ref()?;
-            Some((*key, held.mark(forget_at(held))))
+            Some((*key, held.key_state(forget_at(held))))
         });
-        state.overlay = Overlay::of(marks);
+        state.overlay = Overlay::of(key_states);
         state.run(&Step::Forget(1)).unwrap();
         let now = tokio::time::Instant::now();
         self.seen_in(&state, |credential| state.decide(credential, now))
@@ -201,7 +201,7 @@ impl Memory {
             said: KEYS_IN_USE.map(|key| state.overlay.get(&key).map(Held::of)),
             list: state.snapshot().map(|list| List {
                 issued_at: list.issued_at().map(|at| at.as_unix_secs() as u8),
-                blocks: KEYS_IN_USE.map(|key| list.get(&key).map(|mark| Held::of(&mark).listed_at())),
+                blocks: KEYS_IN_USE.map(|key| list.get(&key).map(|key_state| Held::of(&key_state).listed_at())),
             }),
             needs_list: state.needs_list(),
             answers: PROBES.map(answer),
@@ -235,28 +235,28 @@ impl Memory {
 }
 
 impl Held {
-    pub(crate) fn of(mark: &KeyState) -> Self {
+    pub(crate) fn of(key_state: &KeyState) -> Self {
         Self {
-            moments: mark.moments().map(|moment| u16::try_from(moment).unwrap()),
-            is_due: mark.forget_at() < u32::MAX,
+            moments: key_state.moments().map(|moment| u16::try_from(moment).unwrap()),
+            is_due: key_state.forget_at() < u32::MAX,
         }
     }
 
     pub(crate) fn of_entry(entry: &Entry) -> Self {
         Self {
             is_due: entry.keep_until.is_some(),
-            ..Self::of(&entry.mark)
+            ..Self::of(&entry.key_state)
         }
     }
 
-    pub(crate) fn mark(&self, forget_at: u32) -> KeyState {
+    pub(crate) fn key_state(&self, forget_at: u32) -> KeyState {
         KeyState::from_moments(self.moments.map(u64::from), Reason::Unspecified, forget_at)
     }
 
     pub(crate) fn entry(&self, key: usize) -> Entry {
         Entry {
             key: KEYS_IN_USE[key],
-            mark: self.mark(0),
+            key_state: self.key_state(0),
             keep_until: self.is_due.then(Timestamp::default),
         }
     }

@@ -250,7 +250,7 @@ pub(super) fn entry(number: usize, keep_until: Option<Timestamp>) -> Entry {
     let event = Event::from(Revocation::block(Key::token(&number.to_string())).at(Timestamp::from_unix_secs(5)));
     Entry {
         key: *event.key(),
-        mark: KeyState::of(&event, Timestamp::default(), 0),
+        key_state: KeyState::of(&event, Timestamp::default(), 0),
         keep_until,
     }
 }

@@ -56,7 +56,7 @@ fn goes_what_is_over_or_listed_and_in_force_no_more() {
     let [listed, newer, lifted] = ["listed", "newer", "lifted"].map(Key::subject);
     let say = |event: Event| Entry {
         key: *event.key(),
-        mark: KeyState::of(&event, now, 0),
+        key_state: KeyState::of(&event, now, 0),
         keep_until: None,
     };
     put(

@@ -41,7 +41,7 @@ struct Shard(Mutex<Waiting>);
 struct Waiting {
     keys: Table<WaitersOfKey>,
     /// How many entered under a key of this shard first.
-    seats: usize,
+    entered: usize,
 }
 
 impl WaiterIndex {
@@ -57,26 +57,26 @@ impl WaiterIndex {
         }
     }
 
-    /// Lets `seat` be called by any of its keys. Look at the state after that.
-    pub(crate) fn enter(&self, seat: &Arc<Waiter>) {
-        for (nth, key) in seat.terms().own().enumerate() {
+    /// Lets `waiter` be called by any of its keys. Look at the state after that.
+    pub(crate) fn enter(&self, waiter: &Arc<Waiter>) {
+        for (nth, key) in waiter.terms().own().enumerate() {
             let mut shard = lock(self.shard(&key));
-            shard.enter(&key, seat);
+            shard.enter(&key, waiter);
             if nth == 0 {
-                shard.seats += 1;
-                seat.terms().shared().for_each(|key| shard.enter(&key, seat));
+                shard.entered += 1;
+                waiter.terms().shared().for_each(|key| shard.enter(&key, waiter));
             }
         }
     }
 
     /// Takes back what [`enter`](Self::enter) did.
-    pub(crate) fn leave(&self, seat: &Arc<Waiter>) {
-        for (nth, key) in seat.terms().own().enumerate() {
+    pub(crate) fn leave(&self, waiter: &Arc<Waiter>) {
+        for (nth, key) in waiter.terms().own().enumerate() {
             let mut shard = lock(self.shard(&key));
-            shard.leave(&key, seat);
+            shard.leave(&key, waiter);
             if nth == 0 {
-                shard.seats -= 1;
-                seat.terms().shared().for_each(|key| shard.leave(&key, seat));
+                shard.entered -= 1;
+                waiter.terms().shared().for_each(|key| shard.leave(&key, waiter));
             }
         }
     }
@@ -93,8 +93,8 @@ impl WaiterIndex {
         let concerns = LazyCell::new(judge);
         for shard in shards {
             let mut wakers = Vec::new();
-            if let Some(watchers) = lock(shard).keys.get(key.fingerprint()) {
-                watchers.each(|seat| wakers.extend(seat.call(&*concerns)));
+            if let Some(waiters) = lock(shard).keys.get(key.fingerprint()) {
+                waiters.each(|waiter| wakers.extend(waiter.call(&*concerns)));
             }
             self.wake(wakers);
         }
@@ -114,11 +114,11 @@ impl WaiterIndex {
                 let end = upto.min(waiting.keys.len());
                 let start = end.saturating_sub(CHUNK);
                 let entries = (start..end).filter_map(|position| waiting.keys.at(position));
-                for (key, watchers) in entries.filter(|(key, _)| !key.kind().is_shared()) {
-                    watchers.each(|seat| {
+                for (key, waiters) in entries.filter(|(key, _)| !key.kind().is_shared()) {
+                    waiters.each(|waiter| {
                         // Each is asked once, by the first of its keys.
-                        let is_first = seat.terms().own().next().map(|first| first.fingerprint()) == Some(key);
-                        wakers.extend(seat.call(|terms| is_first && concerns(terms)));
+                        let is_first = waiter.terms().own().next().map(|first| first.fingerprint()) == Some(key);
+                        wakers.extend(waiter.call(|terms| is_first && concerns(terms)));
                     });
                 }
                 drop(waiting);
@@ -130,7 +130,7 @@ impl WaiterIndex {
 
     /// How many have entered and not left.
     pub(crate) fn waiting(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).seats).sum()
+        self.shards.iter().map(|shard| lock(shard).entered).sum()
     }
 
     /// How many were woken since the start.
@@ -157,18 +157,18 @@ impl WaiterIndex {
 }
 
 impl Waiting {
-    fn enter(&mut self, key: &Key, seat: &Arc<Waiter>) {
+    fn enter(&mut self, key: &Key, waiter: &Arc<Waiter>) {
         match self.keys.get_mut(key.fingerprint()) {
-            Some(watchers) => watchers.add(seat),
+            Some(waiters) => waiters.add(waiter),
             None => self
                 .keys
-                .insert_new(key.fingerprint(), WaitersOfKey::One(Arc::clone(seat))),
+                .insert_new(key.fingerprint(), WaitersOfKey::One(Arc::clone(waiter))),
         }
     }
 
-    fn leave(&mut self, key: &Key, seat: &Arc<Waiter>) {
-        let watchers = self.keys.get_mut(key.fingerprint());
-        if watchers.is_some_and(|watchers| watchers.remove(seat)) {
+    fn leave(&mut self, key: &Key, waiter: &Arc<Waiter>) {
+        let waiters = self.keys.get_mut(key.fingerprint());
+        if waiters.is_some_and(|waiters| waiters.remove(waiter)) {
             self.keys.remove(key.fingerprint());
         }
     }

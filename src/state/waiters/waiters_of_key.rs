@@ -18,25 +18,25 @@ pub(crate) enum WaitersOfKey {
 }
 
 impl WaitersOfKey {
-    pub(crate) fn add(&mut self, seat: &Arc<Waiter>) {
+    pub(crate) fn add(&mut self, waiter: &Arc<Waiter>) {
         match self {
-            Self::One(first) if Arc::ptr_eq(first, seat) => {}
+            Self::One(first) if Arc::ptr_eq(first, waiter) => {}
             Self::One(first) => {
-                let both = [Arc::clone(first), Arc::clone(seat)].map(ByAddress);
+                let both = [Arc::clone(first), Arc::clone(waiter)].map(ByAddress);
                 *self = Self::Crowd(Box::new(HashSet::from(both)));
             }
             Self::Crowd(crowd) => {
-                crowd.insert(ByAddress(Arc::clone(seat)));
+                crowd.insert(ByAddress(Arc::clone(waiter)));
             }
         }
     }
 
-    /// Takes `seat` out. Says whether nobody is left.
-    pub(crate) fn remove(&mut self, seat: &Arc<Waiter>) -> bool {
+    /// Takes `waiter` out. Says whether nobody is left.
+    pub(crate) fn remove(&mut self, waiter: &Arc<Waiter>) -> bool {
         match self {
-            Self::One(only) => Arc::ptr_eq(only, seat),
+            Self::One(only) => Arc::ptr_eq(only, waiter),
             Self::Crowd(crowd) => {
-                crowd.remove(&ByAddress(Arc::clone(seat)));
+                crowd.remove(&ByAddress(Arc::clone(waiter)));
                 if crowd.len() < crowd.capacity() / 4 {
                     crowd.shrink_to(2 * crowd.len());
                 }
@@ -48,12 +48,12 @@ impl WaitersOfKey {
     pub(crate) fn each(&self, mut visit: impl FnMut(&Waiter)) {
         match self {
             Self::One(only) => visit(only),
-            Self::Crowd(crowd) => crowd.iter().for_each(|seat| visit(&seat.0)),
+            Self::Crowd(crowd) => crowd.iter().for_each(|waiter| visit(&waiter.0)),
         }
     }
 }
 
-/// A seat that is told from others by where it lies.
+/// A waiter that is told from others by where it lies.
 #[derive(Debug)]
 pub(crate) struct ByAddress(Arc<Waiter>);
 

@@ -31,7 +31,7 @@ pub(crate) struct Store {
     /// The hint.
     version: AtomicU64,
     writer: Mutex<()>,
-    pub(crate) live: WaiterIndex,
+    pub(crate) waiters: WaiterIndex,
 }
 
 /// The key that is revoked.
@@ -45,7 +45,7 @@ impl Enforcer {
             state: AtomicU64::new(0),
             version: AtomicU64::new(0),
             writer: Mutex::new(()),
-            live: WaiterIndex::with_shards(1),
+            waiters: WaiterIndex::with_shards(1),
         };
         Arc::new(Self {
             domain: TrustDomain { store },
@@ -85,19 +85,19 @@ impl Store {
     /// An event for the key.
     pub(crate) fn revoke(&self) {
         self.publish(1);
-        self.live.call(&key(), || |_: &Terms| true);
+        self.waiters.call(&key(), || |_: &Terms| true);
     }
 
     /// A list that carries the key.
     pub(crate) fn install(&self) {
         self.publish(1);
-        self.live.call_all(|_: &Terms| true);
+        self.waiters.call_all(|_: &Terms| true);
     }
 
     /// An event for another key.
     pub(crate) fn revoke_another(&self) {
         self.publish(0);
-        self.live.call(&Key::subject("another"), || |_: &Terms| true);
+        self.waiters.call(&Key::subject("another"), || |_: &Terms| true);
     }
 
     pub(crate) fn publish(&self, revoked: u64) {
