@@ -1,4 +1,4 @@
-//! What all the work that one service admitted has in common.
+//! What all work that one service admitted has in common.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,14 +7,15 @@ use crate::domain::trust_domain::TrustDomain;
 use crate::model::options::{Enforcement, LayerOptions};
 use crate::model::verdict::Revoked;
 
-/// What all the work that one service admitted has in common: who may revoke it, and what is done then.
+/// What all work that one service admitted has in common: the domain that may revoke it, and the options that say what
+/// happens then.
 pub(crate) struct Enforcer {
     pub(crate) domain: Arc<TrustDomain>,
     pub(crate) options: LayerOptions,
 }
 
 impl Enforcer {
-    /// Counts a piece of work that a revocation ends, and says why it does, unless it is only observed.
+    /// Counts a piece of work that a revocation ends, and returns why, unless the layer only observes.
     pub(crate) fn end(&self, why: Revoked) -> Option<Revoked> {
         let Revoked {
             kind, effect, source, ..

@@ -1,4 +1,4 @@
-//! For work that outlives its response.
+//! The guard, for work that outlives its response.
 
 use std::future::{pending, poll_fn};
 use std::sync::{Arc, OnceLock};
@@ -12,10 +12,10 @@ use crate::model::verdict::Revoked;
 
 /// Tells work that outlives its response (a WebSocket, a spawned task) when the credential that began it is revoked.
 ///
-/// In the extensions of admitted requests where the layer was asked to put it there
-/// ([`RevocationLayer::with_guard_extension`](crate::RevocationLayer::with_guard_extension)); also made by
-/// [`EventSink::guard`](crate::EventSink::guard). The guard of a request without a credential never tells anything, nor
-/// does any in observe-only mode.
+/// It is in the extensions of admitted requests if the layer was asked to put it there
+/// ([`RevocationLayer::with_guard_extension`](crate::RevocationLayer::with_guard_extension));
+/// [`EventSink::guard`](crate::EventSink::guard) makes one as well. The guard of a request without a credential never
+/// tells anything, and neither does a guard in observe-only mode.
 ///
 /// ```
 /// use std::pin::pin;
@@ -45,12 +45,12 @@ use crate::model::verdict::Revoked;
 /// # let _: axum::routing::MethodRouter = axum::routing::get(chat);
 /// ```
 ///
-/// Wait on one pinned future, as here, and not on a new one at each turn: each call enters the index of waiting work, and
-/// leaves it when it is dropped.
+/// Wait on one pinned future, as here, and not on a new one in each turn of the loop: each call enters the index of
+/// waiting work, and leaves it when its future is dropped.
 ///
-/// A cheap clone. Which revocations count is the layer's to say
-/// ([`RevocationLayer::with_reach`](crate::RevocationLayer::with_reach)). All clones together count as one piece of work in
-/// flight.
+/// A cheap clone. The layer says which revocations count
+/// ([`RevocationLayer::with_reach`](crate::RevocationLayer::with_reach)). All clones together count as one piece of
+/// work in flight.
 #[derive(Clone, Debug)]
 pub struct RevocationGuard(Option<Arc<Guarded>>);
 
@@ -58,7 +58,7 @@ pub struct RevocationGuard(Option<Arc<Guarded>>);
 struct Guarded {
     enforcer: Arc<Enforcer>,
     credential: Credential,
-    /// Whether its revocation was counted.
+    /// Set once its revocation was counted.
     counted: OnceLock<()>,
 }
 
@@ -73,20 +73,20 @@ impl RevocationGuard {
         }))
     }
 
-    /// Whether the credential is revoked now. Costs as much as a decision.
+    /// Returns whether the credential is revoked now. Costs as much as a decision.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
         self.0.as_deref().is_some_and(Guarded::is_revoked)
     }
 
-    /// Waits until the credential is revoked, and says why; at once if it is already.
+    /// Waits until the credential is revoked, and returns why; returns at once if it is revoked already.
     ///
-    /// Any number of tasks may wait. Costs, for each call, an allocation and a look-up by each of the credential's keys
-    /// when it first has to wait, and nothing while it waits.
+    /// Any number of tasks may wait. Each call that has to wait costs one allocation, and one look-up for each of the
+    /// credential's keys. Waiting itself costs nothing.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing: another call answers as this one would have.
+    /// Dropping the future loses nothing: another call gives the same answer.
     pub async fn revoked(&self) -> Revoked {
         match self.0.as_deref().map(Guarded::revoked) {
             Some(revoked) => revoked.await,
@@ -117,5 +117,5 @@ impl Guarded {
     }
 }
 
-/// The version of a state that never was: whoever has seen that one looks.
+/// The version of a state that never exists, so that the first comparison finds a change.
 const UNSEEN: u64 = u64::MAX;

@@ -1,4 +1,4 @@
-//! Work that was admitted and goes on: it ends when its credential is revoked.
+//! Work that was admitted and is still running: it ends when its credential is revoked.
 
 pub(crate) mod guard;
 pub(crate) mod watch;

@@ -1,4 +1,4 @@
-//! Terms that were used and can be used again.
+//! A pool of terms, so that they can be used again.
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -7,16 +7,16 @@ use crate::model::credential::Credential;
 use crate::model::reach::Reaches;
 use crate::state::terms::Terms;
 
-/// The terms of one piece of work, on the heap: a pointer to move instead of a hundred bytes at each turn of a
-/// response's way, and nothing to allocate as long as this thread has used ones to spare.
+/// The terms of one piece of work, on the heap: each move of a response moves a pointer instead of a hundred bytes, and
+/// nothing is allocated as long as this thread's pool has terms.
 #[derive(Debug)]
 pub(crate) struct PooledTerms(Option<Box<Terms>>);
 
 impl PooledTerms {
-    /// The terms of what presents `credential`.
+    /// The terms of work that presents `credential`.
     #[inline]
     pub(crate) fn terms(credential: &Credential, reaches: &Reaches) -> Self {
-        // A thread that ends has none to spare any more.
+        // A thread that ends has no pool any more.
         let pooled = POOL.try_with(|pool| pool.borrow_mut().pop());
         let mut terms = pooled.ok().flatten().unwrap_or_default();
         terms.set(credential, reaches);
@@ -53,16 +53,16 @@ impl Drop for PooledTerms {
 }
 
 thread_local! {
-    #[expect(clippy::vec_box, reason = "it is the boxes that are kept")]
+    #[expect(clippy::vec_box, reason = "the boxes themselves are pooled")]
     static POOL: RefCell<Vec<Box<Terms>>> = const { RefCell::new(Vec::new()) };
 }
 
-const NOT_TAKEN: &str = "nobody looks at terms once they are taken";
+const NOT_TAKEN: &str = "nothing reads terms after they are taken";
 
-/// How many a thread keeps: as many as the responses it usually has under way at once.
+/// How many terms a thread pools: as many as the responses that it usually has in flight at the same time.
 const MOST: usize = 64;
 
-/// More keys than this are not kept room for.
+/// Terms with room for more keys than this are not pooled.
 const LONGEST: usize = 32;
 
 #[cfg(test)]

@@ -10,14 +10,14 @@ use crate::model::options::{Cut, Running};
 use crate::model::verdict::Revoked;
 use crate::state::waiters::Waiter;
 
-/// Watches over one admitted request until its work is done: says when its credential is revoked.
+/// Watches over one admitted request until its work is done, and tells when its credential is revoked.
 ///
-/// Handed to [`Respond::admit`](crate::respond::Respond::admit), so that a protocol can end what it streams. The rule is:
-/// ask [`revoked`](Self::revoked) before each piece, and [`poll_revoked`](Self::poll_revoked) where there is none yet.
-/// Then no revocation is missed, in whatever order the two come. [`ResponseBody`](crate::ResponseBody) does so for HTTP.
+/// [`Respond::admit`](crate::respond::Respond::admit) gets it, so that a protocol can end what it streams. The rule is:
+/// ask [`revoked`](Self::revoked) before each piece, and [`poll_revoked`](Self::poll_revoked) if there is none yet.
+/// Then every revocation is seen, in any order of the two. [`ResponseBody`](crate::ResponseBody) does so for HTTP.
 ///
-/// Ends with the first revocation it tells of: it tells of no other. In observe-only mode it tells of none, but counts it.
-/// A list that becomes stale ends nothing.
+/// It tells of one revocation, and ends with it. In observe-only mode it tells of none, but counts it. A list that
+/// becomes stale ends nothing.
 #[derive(Debug, Default)]
 pub struct Watch(Option<WatchedWork>);
 
@@ -32,14 +32,14 @@ struct WatchedWork {
 /// Where the terms are.
 #[derive(Debug)]
 enum WaitPlace {
-    /// With the work, which has not had to wait yet.
+    /// With the work. It has not had to wait yet.
     Moving(PooledTerms),
-    /// In the index, where it can be called.
+    /// In the index, where an event can wake it.
     Indexed(Arc<Waiter>),
 }
 
 impl Watch {
-    /// A watch over nothing.
+    /// Returns a watch over nothing. It never tells of a revocation.
     #[must_use]
     pub const fn none() -> Self {
         Self(None)
@@ -55,7 +55,7 @@ impl Watch {
         }))
     }
 
-    /// Whether the credential has been revoked since the request was admitted.
+    /// Returns why the credential has been revoked since the request was admitted, if it has.
     ///
     /// Costs one comparison while nothing changes, and as much as a decision after any change.
     #[inline]
@@ -68,26 +68,27 @@ impl Watch {
         }
     }
 
-    /// The same; and if it has not been, wakes the task when it is.
+    /// Returns what [`revoked`](Self::revoked) does; if the credential is not revoked, wakes the task when it is.
     ///
-    /// At the first call it allocates, and enters the index of waiting work under each of the credential's own keys: a short
-    /// lock for each, on one of many shards, and another when the watch ends. Later calls cost a look.
+    /// The first call allocates, and enters the index of waiting work under each of the credential's own keys: a short
+    /// lock for each, on one of many shards, and another when the watch ends. Each later call costs one look at the
+    /// state.
     pub fn poll_revoked(&mut self, context: &mut Context<'_>) -> Poll<Revoked> {
         let why = ready!(self.poll_found(context));
         self.end(why).map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// The same, without the consequences: a guard sees to them itself.
+    /// What `poll_revoked` finds, without its consequences: a guard takes care of them itself.
     pub(crate) fn poll_found(&mut self, context: &Context<'_>) -> Poll<Revoked> {
         let Some(watched) = self.0.as_mut() else {
             return Poll::Pending;
         };
         watched.wait(context);
-        // After that, and not before: what is published from here on calls.
+        // Looks afterwards, and not before: a change that is published from here on wakes the task.
         watched.look().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// How the host wants a body to end.
+    /// Returns how the host wants a body to end.
     #[inline]
     #[must_use]
     pub fn cut(&self) -> Cut {
@@ -95,7 +96,7 @@ impl Watch {
         options.unwrap_or_default()
     }
 
-    /// What the host wants with a handler that has to wait.
+    /// What the host wants to happen to a handler that has to wait.
     pub(crate) fn running(&self) -> Running {
         let options = self.0.as_ref().map(|watched| watched.enforcer.options.running);
         options.unwrap_or_default()
@@ -106,7 +107,7 @@ impl Watch {
         self.end(why)
     }
 
-    /// Ends the watch, and tells why unless it was only to observe.
+    /// Ends the watch, and returns why unless the layer only observes.
     fn end(&mut self, why: Revoked) -> Option<Revoked> {
         self.0.take()?.enforcer.end(why)
     }

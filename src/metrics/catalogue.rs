@@ -1,4 +1,4 @@
-//! All metrics, as recorders are told of them.
+//! All metrics, as they are described to recorders.
 
 use metrics::Unit;
 

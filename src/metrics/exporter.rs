@@ -1,4 +1,4 @@
-//! What is counted anyway, written to the recorder.
+//! The counters and gauges, written to the recorder.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -13,9 +13,10 @@ use crate::model::verdict::Freshness;
 use crate::sink::EventSink;
 use crate::status::{FeedState, Status};
 
-/// Writes a trust domain's counters and gauges to the recorder that the host has installed. See the [module](super) for what there is.
+/// Writes a trust domain's counters and gauges to the recorder that the host has installed. The [module](super) lists
+/// them.
 ///
-/// One for each domain: of several, the first records how long things take.
+/// Make one for each domain. If a domain has several, only the first records how long things take.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is exported until it is asked to"]
 pub struct Exporter {
@@ -25,17 +26,19 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Describes all metrics to the recorder, and has it told from now on how long things take. Install the recorder first.
+    /// Returns an exporter, describes all metrics to the recorder, and starts to record how long things take. Install
+    /// the recorder first.
     pub fn new(sink: EventSink) -> Self {
         Self::with_labels(sink, Vec::new())
     }
 
-    /// The same, with a label of the host's on all metrics: where one process has several issuers, `issuer` tells them apart.
+    /// Returns what [`new`](Self::new) returns, with one more label on all metrics. If one process has several issuers,
+    /// a label such as `issuer` tells them apart.
     pub fn labelled(sink: EventSink, name: impl Into<SharedString>, value: impl Into<SharedString>) -> Self {
         Self::with_labels(sink, vec![Label::new(name, value)])
     }
 
-    /// How often [`run`](Self::run) writes. Defaults to [`DEFAULT_INTERVAL`].
+    /// Sets how often [`run`](Self::run) writes. Defaults to [`DEFAULT_INTERVAL`].
     pub const fn with_interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -43,7 +46,7 @@ impl Exporter {
 
     /// Writes all counters and gauges as they are now.
     ///
-    /// For recorders that are read, such as Prometheus': call it right before they are. Costs a few microseconds.
+    /// For recorders that are read, such as Prometheus': call it right before each reading. Costs a few microseconds.
     pub fn export(&self) {
         let status = self.sink.status();
         with_recorder(|recorder| {
@@ -55,15 +58,16 @@ impl Exporter {
         });
     }
 
-    /// Writes them so often until it is dropped, for recorders that send: spawn it.
+    /// Writes all counters and gauges once per interval, until the future is dropped. For recorders that send: spawn
+    /// it.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it ends the writing, and nothing else.
+    /// Dropping the future stops the writing, and has no other effect.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its clock enabled.
+    /// Panics outside a tokio runtime with its clock enabled.
     pub async fn run(self) -> Infallible {
         let mut ticks = interval(self.interval.max(SHORTEST_INTERVAL));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -76,7 +80,7 @@ impl Exporter {
     fn with_labels(sink: EventSink, labels: Vec<Label>) -> Self {
         with_recorder(Output::describe);
         let timing = Timing::new(labels.clone());
-        // Whoever was first goes on.
+        // If another exporter was first, it goes on.
         let _ = sink.domain().observer.set(Box::new(timing));
         Self {
             sink,
@@ -202,5 +206,5 @@ fn secs(at: Timestamp) -> f64 {
 /// How often counters and gauges are written: every 5 seconds.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// An interval of nothing is none.
+/// An interval of zero would panic.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);

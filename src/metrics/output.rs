@@ -1,17 +1,17 @@
-//! Writing to whatever recorder the host has installed.
+//! Writing to the recorder that the host has installed.
 
 use metrics::{Key, Label, Level, Metadata, Recorder};
 
 use crate::metrics::catalogue::{CATALOGUE, MetricKind};
 
-/// The recorder, and the labels that everything gets.
+/// The recorder, and the labels that all metrics get.
 pub(super) struct Output<'a> {
     pub(super) recorder: &'a dyn Recorder,
     pub(super) labels: &'a [Label],
 }
 
 impl Output<'_> {
-    /// Tells the recorder what there will be.
+    /// Describes all metrics to the recorder.
     pub(super) fn describe(recorder: &dyn Recorder) {
         for described in CATALOGUE {
             let (name, unit, help) = (described.name.into(), described.unit, described.help.into());
@@ -23,7 +23,7 @@ impl Output<'_> {
         }
     }
 
-    /// Sets a counter to what was counted elsewhere.
+    /// Sets a counter to a value that was counted elsewhere.
     pub(super) fn count(&self, name: &'static str, labels: &[(&'static str, &'static str)], value: u64) {
         let key = key(name, self.labels, labels);
         self.recorder.register_counter(&key, &METADATA).absolute(value);
@@ -33,18 +33,18 @@ impl Output<'_> {
         self.known(name, Some(value));
     }
 
-    /// Not a number where it is not known any more: the last one would be wrong.
+    /// `NaN` if the value is not known any more: the last one would be wrong.
     #[expect(clippy::cast_precision_loss, reason = "nobody reads the sixteenth digit")]
     pub(super) fn known(&self, name: &'static str, value: Option<u64>) {
         self.set(name, &[], value.map_or(f64::NAN, |value| value as f64));
     }
 
-    /// 0 or 1.
+    /// Sets a gauge to 0 or 1.
     pub(super) fn whether(&self, name: &'static str, labels: &[(&'static str, &'static str)], is_so: bool) {
         self.set(name, labels, f64::from(u8::from(is_so)));
     }
 
-    /// Nothing, if it is not known.
+    /// Sets a gauge to a time, or leaves it alone if the time is not known.
     pub(super) fn time(&self, name: &'static str, secs: Option<f64>) {
         if let Some(secs) = secs {
             self.set(name, &[], secs);

@@ -8,10 +8,10 @@ use crate::domain::observer::{Observer, Phase, Polled};
 use crate::metrics::catalogue::{ENFORCEMENT_DELAY, POLL_DURATION, POLLS};
 use crate::metrics::output::{METADATA, key};
 
-/// Records what takes time.
+/// Records how long things take.
 pub(super) struct Timing {
     labels: Vec<Label>,
-    /// Made beforehand: there may be hundreds of thousands of events a second.
+    /// Made once: there may be hundreds of thousands of events a second.
     catch_up: Key,
     live: Key,
 }

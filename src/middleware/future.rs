@@ -15,11 +15,11 @@ use crate::model::refusal::Refusal;
 use crate::respond::Respond;
 
 pin_project! {
-    /// The response, once it is there. Made by [`RevocationService`](crate::RevocationService).
+    /// Resolves to the response. Made by [`RevocationService`](crate::RevocationService).
     ///
-    /// If the credential has been revoked by then, the handler's response is not released: the client is refused as it would be
-    /// now. Costs one comparison while nothing changes. With [`Running::Drop`] the handler is dropped as soon as that
-    /// happens. An error of the inner service passes as it is.
+    /// If the credential has been revoked by then, the handler's response is withheld: the client gets the refusal that
+    /// a new request would get. Costs one comparison while nothing changes. With [`Running::Drop`] the handler is
+    /// dropped as soon as the credential is revoked. An error of the inner service passes unchanged.
     pub struct ResponseFuture<S, R, Req>
     where
         S: Service<Req>,
@@ -106,7 +106,7 @@ where
             },
         };
         let response = respond.refuse(memo.take().expect(POLLED_AGAIN), &Refusal::Revoked(why));
-        // A handler that is not done is dropped here and now, and not when the caller sees fit.
+        // A handler that is not done is dropped here, and not later when the caller drops this future.
         kind.set(FutureState::Refused { response: None });
         Poll::Ready(Ok(response))
     }

@@ -18,9 +18,9 @@ use crate::respond::{Http, Respond};
 /// Refuses requests whose credential is revoked, and passes all others on. Made by
 /// [`RevocationLayer`](crate::RevocationLayer); see the [crate docs](crate).
 ///
-/// The check runs within `call`, before the inner service's: one atomic load and a few look-ups, no lock, no await,
-/// no allocation. The inner service's error type is unchanged: a refusal is a response. What was admitted is
-/// watched to its end: see [`ResponseFuture`] and [`ResponseBody`](crate::ResponseBody).
+/// The check runs within `call`, before the inner service's: one atomic load and a few look-ups, no lock, no await, no
+/// allocation. The inner service's error type is unchanged: a refusal is a response. Admitted work is watched to its
+/// end: see [`ResponseFuture`] and [`ResponseBody`](crate::ResponseBody).
 #[derive(Debug)]
 pub struct RevocationService<S, I, R = Http> {
     inner: S,
@@ -32,17 +32,17 @@ impl<S, I, R> RevocationService<S, I, R> {
         Self { inner, gate }
     }
 
-    /// The wrapped service.
+    /// Returns the wrapped service.
     pub const fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The wrapped service.
+    /// Returns the wrapped service.
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The wrapped service, unwrapped.
+    /// Returns the wrapped service, and gives up the layer around it.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -71,7 +71,7 @@ where
         let identity = identify.identify(&request);
         let memo = respond.remember(&request);
         let decision = enforcer.domain.decide(&identity);
-        // What is only observed to be revoked was counted here, and is not to be counted again.
+        // If the layer only observes, this revocation was counted here. A watch would count it again.
         let mut is_watched = true;
         if let Some(refusal) = &decision.refusal {
             if self.gate.stands(refusal, &identity) {
@@ -90,7 +90,7 @@ where
             Watch::new(enforcer, credential, decision.version)
         });
         let respond = respond.clone();
-        // Last, so that the handler comes about where it stays.
+        // The inner call comes last, so that its future is made in the place where it stays.
         ResponseFuture::admitted(self.inner.call(request), respond, memo, watch)
     }
 }
@@ -104,7 +104,7 @@ impl<S: Clone, I, R> Clone for RevocationService<S, I, R> {
     }
 }
 
-/// What every clone of one service shares.
+/// What all clones of one service share.
 #[derive(Debug)]
 pub(crate) struct Gate<I, R> {
     pub(crate) identify: I,
@@ -113,7 +113,8 @@ pub(crate) struct Gate<I, R> {
 }
 
 impl<I, R> Gate<I, R> {
-    /// Whether a refusal is carried out: what the domain knows is one thing, what this layer does about it another.
+    /// Whether this layer carries out a refusal. The domain decides what is known; the layer's options say what to do
+    /// about it.
     pub(crate) fn stands(&self, refusal: &Refusal, identity: &Identity) -> bool {
         let passes = match refusal {
             Refusal::Missing => self.enforcer.options.anonymous == Anonymous::Pass,

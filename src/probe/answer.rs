@@ -3,7 +3,7 @@
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-/// The answer in plain text, if the request is one of those that are answered; written only then.
+/// The answer in plain text. `write` is called only for a method that a probe may use.
 pub(super) fn answer<B>(request: &Request<B>, write: impl FnOnce() -> (StatusCode, String)) -> Response<String> {
     let is_asked = matches!(*request.method(), Method::GET | Method::HEAD);
     let (status, text) = match is_asked {
@@ -17,7 +17,7 @@ pub(super) fn answer<B>(request: &Request<B>, write: impl FnOnce() -> (StatusCod
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    // How it is now.
+    // An answer is true only at this moment.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -1,4 +1,4 @@
-//! Whether the process answers.
+//! The probe that says whether the process answers.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -9,16 +9,16 @@ use tower_service::Service;
 
 use crate::probe::answer::answer;
 
-/// Answers 200 and `ok`, whatever else is the matter: for a liveness probe.
+/// Answers a liveness probe: 200 and `ok`, always.
 ///
-/// A list that is stale and a broker that is away are no reason to restart a process, which would know less afterwards: hence it
-/// asks for nothing.
+/// A stale list or a missing broker is no reason to restart a process: it would know less afterwards. So this probe
+/// checks nothing.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Healthz {}
 
 impl Healthz {
-    /// The service.
+    /// Returns the service.
     #[must_use]
     pub const fn new() -> Self {
         Self {}

@@ -1,7 +1,8 @@
-//! What orchestrators ask: two small services to mount on any router, and the words in which they answer.
+//! Probes for orchestrators: two small services to mount on any router, which answer in words.
 //!
-//! [`Healthz`] says whether the process answers, [`Readyz`] whether requests should be sent to it. Both take `GET` and `HEAD`, need
-//! no credential and name nobody; mount them where whoever probes can reach them, outside the revocation layer.
+//! [`Healthz`] says whether the process answers, [`Readyz`] whether requests should be sent to it. Both take `GET` and
+//! `HEAD`, need no credential and name nobody. Mount them where the prober can reach them, outside the revocation
+//! layer.
 //!
 //! ```
 //! use axum::Router;

@@ -2,23 +2,24 @@
 
 use crate::status::{ConcernCode, FeedState, Status};
 
-/// What a replica must have to be called ready, besides what its policy demands of the list.
+/// Names what a replica must have to be called ready, besides what its policy demands of the list.
 ///
-/// Choose with the fleet in mind: all replicas share one broker, and one issuer. What fails for all of them takes all of them out of
-/// a load balancer at a time.
+/// Choose with the fleet in mind: all replicas share one broker and one issuer. What fails for all of them takes all of
+/// them out of a load balancer at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Need {
-    /// A canary that is refused, and was revoked not too long ago (`RevocationLayer::with_canary`). Never met where none is expected.
+    /// A canary that is refused, and was revoked not too long ago
+    /// ([`DomainConfig::with_canary`](crate::DomainConfig::with_canary)). Never met if no canary is expected.
     Canary,
-    /// A feed that is live: neither down nor still catching up.
+    /// A feed that is live: it is neither down nor still catching up.
     Feed,
-    /// Signing keys of the issuer. Never met where no poller runs. For hosts that verify tokens with them.
+    /// Signing keys of the issuer. Never met if no poller runs. For hosts that verify tokens with them.
     SigningKeys,
 }
 
 impl Need {
-    /// Its name: `canary`, `feed` or `signing-keys`.
+    /// Returns its name: `canary`, `feed` or `signing-keys`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,7 +37,7 @@ impl Need {
         }
     }
 
-    /// What says in words that it is not met, where anything does.
+    /// The concerns that explain why it is not met.
     pub(super) const fn concerns(self) -> &'static [ConcernCode] {
         match self {
             Self::Canary => &[ConcernCode::CanaryOverdue],
@@ -49,7 +50,7 @@ impl Need {
         }
     }
 
-    /// What to say where nothing else does.
+    /// What to say if no concern explains it.
     pub(super) const fn unmet(self) -> &'static str {
         match self {
             Self::Canary => "No canary is expected, so none proves anything.",

@@ -1,4 +1,4 @@
-//! Whether requests should be sent here.
+//! The probe that says whether requests should be sent here.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -14,11 +14,11 @@ use crate::probe::need::Need;
 use crate::sink::EventSink;
 use crate::status::{Concern, ConcernCode, JournalStart, Status};
 
-/// Answers 200 if requests are decided by what is known, and otherwise 503: for a readiness probe.
+/// Answers a readiness probe: 200 if requests are decided by what is known, otherwise 503.
 ///
-/// It is not ready where the policy refuses everyone for want of a fresh list ([`Status::ready`]), also where a layer only
-/// [observes](crate::Enforcement::Observe), and where something is
-/// missing that it was told to [need](Self::with_need). The text says so in words, and how far a start has come:
+/// It is not ready if the policy refuses everyone because no fresh list is there ([`Status::ready`]), even if a layer
+/// only [observes](crate::Enforcement::Observe); nor if something is missing that it [needs](Self::with_need). The text
+/// gives the reasons in words, and says how far the start has come:
 ///
 /// ```text
 /// not ready
@@ -30,7 +30,7 @@ use crate::status::{Concern, ConcernCode, JournalStart, Status};
 /// journal: restored, 12 entries
 /// ```
 ///
-/// Costs what [`EventSink::status`] does. It neither waits nor blocks, but for a journal's question to the file system.
+/// Costs what [`EventSink::status`] does. It does not block, except that a journal asks the file system for its size.
 #[derive(Clone, Debug)]
 pub struct Readyz {
     sink: EventSink,
@@ -38,7 +38,7 @@ pub struct Readyz {
 }
 
 impl Readyz {
-    /// The readiness of this sink's trust domain.
+    /// Returns a probe of this sink's trust domain.
     #[must_use]
     pub const fn new(sink: EventSink) -> Self {
         Self {
@@ -47,14 +47,14 @@ impl Readyz {
         }
     }
 
-    /// What else it is to depend on. Defaults to nothing.
+    /// Sets one more thing that readiness depends on. Defaults to none.
     #[must_use]
     pub fn with_need(mut self, need: Need) -> Self {
         self.needs.insert(need);
         self
     }
 
-    /// What is missing, and what else is not as it should be; both in words.
+    /// What is missing, and what else is wrong; both in words.
     fn report(&self, status: &Status) -> Report {
         let unmet: Vec<Need> = self.needs.iter().copied().filter(|need| !need.is_met(status)).collect();
         let is_to_blame = |concern: &&Concern| match concern.code {
@@ -99,7 +99,7 @@ impl Report {
         lines.push(format!("feed: {}", status.feed.state.as_str()));
         lines.push(format!("journal: {}", journal(status)));
         lines.iter().fold(String::new(), |mut text, line| {
-            // Nothing can go wrong in a string.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "{line}");
             text
         })
@@ -128,7 +128,7 @@ impl<B> Service<Request<B>> for Readyz {
     }
 }
 
-/// One line: parts of the words may come from outside.
+/// One line for a concern. Parts of its words may come from outside, so control characters become blanks.
 fn line(concern: &Concern) -> String {
     let words: String = concern
         .words

@@ -1,4 +1,4 @@
-//! What the sender is told.
+//! The answer to the sender.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -10,7 +10,7 @@ use crate::model::decode::Disposition;
 use crate::model::refusal::DEFAULT_RETRY_AFTER;
 use crate::push::secret::Challenge;
 
-/// Says what became of the messages. The worst of it makes the status.
+/// Says what became of the messages. The worst result decides the status.
 pub(super) fn of(dispositions: &[Disposition], form: Form) -> Response<Full<Bytes>> {
     let mut results = dispositions.iter().map(MessageResult::from);
     let body = match form {
@@ -28,7 +28,7 @@ pub(super) fn of(dispositions: &[Disposition], form: Form) -> Response<Full<Byte
     response
 }
 
-/// In what form messages came.
+/// The form in which messages came.
 #[derive(Clone, Copy)]
 pub(super) enum Form {
     Batch,
@@ -47,7 +47,7 @@ pub(super) enum Rejection {
 }
 
 impl Rejection {
-    /// In standard HTTP, with the details as in [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457).
+    /// Writes it as standard HTTP, with the details as in [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457).
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
         let (status, detail) = match &self {
             Self::BrokenOff => (StatusCode::BAD_REQUEST, "the body broke off".to_owned()),
@@ -61,7 +61,7 @@ impl Rejection {
                 format!("the batch has more than {cap} messages"),
             ),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the body did not come in time".to_owned()),
-            // Not which of them: whoever has none is told nothing.
+            // It does not say which of the two: a sender without a secret learns nothing.
             Self::Unauthorized(_) => (
                 StatusCode::UNAUTHORIZED,
                 "a secret is required, or was wrong".to_owned(),
@@ -114,7 +114,7 @@ struct PushProblem {
     detail: String,
 }
 
-/// What can be repeated goes first: the sender sends all of it again, and then learns of what cannot be helped.
+/// What can be repeated comes first: the sender sends all of it again, and then learns what can never be applied.
 fn status(dispositions: &[Disposition]) -> StatusCode {
     let mut status = StatusCode::OK;
     for disposition in dispositions {

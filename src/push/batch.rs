@@ -19,9 +19,9 @@ pub(super) enum Messages<'b> {
 }
 
 impl<'b> Messages<'b> {
-    /// Finds the messages. What is in them, their decoder finds out.
+    /// Finds the messages. Their decoder reads what is in them.
     pub(super) fn of(body: &'b [u8], cap: usize) -> Self {
-        // JSON's own idea of white space.
+        // White space as JSON defines it.
         let first = body.iter().find(|byte| !b" \t\r\n".contains(byte));
         if first != Some(&b'[') {
             return Self::One;
@@ -36,7 +36,7 @@ impl<'b> Messages<'b> {
     }
 }
 
-/// The elements of an array, unless they are too many: no room is taken by more.
+/// The elements of an array, unless there are more than so many: those above take no memory.
 struct Elements(usize);
 
 impl<'de> DeserializeSeed<'de> for Elements {

@@ -1,4 +1,4 @@
-//! What a host may set, and its defaults.
+//! What a host may set, and the defaults.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use http::HeaderName;
 
 use crate::push::secret::{PushSecrets, Secret};
 
-/// How pushes are taken in.
+/// The configuration of one push service.
 #[derive(Clone)]
 pub(super) struct PushConfig {
     pub(super) secrets: PushSecrets,
@@ -17,7 +17,7 @@ pub(super) struct PushConfig {
     pub(super) hook: Option<RejectionHook>,
 }
 
-/// Is told of each dead letter.
+/// Called with each dead letter.
 pub(super) type RejectionHook = Arc<dyn Fn(&[u8], &str) + Send + Sync>;
 
 impl PushConfig {
@@ -35,7 +35,7 @@ impl PushConfig {
     }
 }
 
-/// Where the signature is, unless told otherwise.
+/// The default header of the signature: `x-signature-256`.
 pub const DEFAULT_SIGNATURE_HEADER: HeaderName = HeaderName::from_static("x-signature-256");
 
 /// How many bytes a body may have: 1 MiB.

@@ -1,4 +1,4 @@
-//! What a sender proves himself with.
+//! Secrets by which senders are recognized.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -8,27 +8,27 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::Sha256;
 
-/// What a sender proves himself with. An empty one lets nobody in: where the environment lacks it, that shows.
+/// Proves who a sender is. An empty secret lets nobody in: if the environment lacks it, that shows.
 ///
-/// Whatever shows it, shows nothing of it. A bearer token is not even kept, but a keyed hash of it.
+/// Its `Debug` output shows nothing of it. Of a bearer token only a keyed hash is held.
 #[derive(Clone)]
 pub struct Secret(SecretKind);
 
 #[derive(Clone)]
 enum SecretKind {
-    /// Under a random key, the hash of what has to be presented.
+    /// The hash of the token under a random key.
     Bearer(Option<(HmacSha256, [u8; 32])>),
-    /// Keyed with the secret.
+    /// A MAC keyed with the secret.
     Signature(Option<HmacSha256>),
 }
 
 impl Secret {
-    /// A token that the sender presents as it is: `Authorization: Bearer <token>`
-    /// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
+    /// Returns a token that the sender presents unchanged: `Authorization: Bearer <token>` ([RFC 6750
+    /// §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
     ///
     /// # Security
     ///
-    /// Who sees one request can send others: only over TLS. Use some 32 random characters or more.
+    /// Anybody who sees one request can send others: use it only over TLS. Use some 32 random characters or more.
     #[must_use]
     pub fn bearer(token: impl AsRef<[u8]>) -> Self {
         let token = token.as_ref();
@@ -40,13 +40,14 @@ impl Secret {
         Self(SecretKind::Bearer((!token.is_empty()).then(hashed)))
     }
 
-    /// A key with which the sender signs the body: `X-Signature-256: sha256=<hex>` has HMAC-SHA-256
-    /// ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)) of its bytes. GitHub's form, under
-    /// [another name](super::Push::with_signature_header).
+    /// Returns a key with which the sender signs the body: `X-Signature-256: sha256=<hex>` has HMAC-SHA-256 ([RFC
+    /// 2104](https://www.rfc-editor.org/rfc/rfc2104)) of its bytes. GitHub's form, under [another
+    /// name](super::Push::with_signature_header).
     ///
     /// # Security
     ///
-    /// Use 32 random bytes or more, and this key for nothing else: a signature says not which address it was meant for.
+    /// Use 32 random bytes or more, and use this key for nothing else: a signature does not say which address it was
+    /// meant for.
     #[must_use]
     pub fn hmac_sha256(key: impl AsRef<[u8]>) -> Self {
         let key = key.as_ref();
@@ -57,7 +58,7 @@ impl Secret {
         matches!(self.0, SecretKind::Bearer(_))
     }
 
-    /// Takes as long for any token of this length.
+    /// Whether it is this token. Takes the same time for all tokens of this length.
     fn is_token(&self, presented: &[u8]) -> bool {
         match &self.0 {
             SecretKind::Bearer(Some((hasher, hash))) => {
@@ -81,23 +82,23 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// All secrets that are good at a time, any of which will do.
+/// All secrets that are good now. Any of them is enough.
 #[derive(Clone, Debug)]
 pub(super) struct PushSecrets {
     pub(super) all: Vec<Secret>,
     pub(super) signature_header: HeaderName,
 }
 
-/// What a request's head says of its sender.
+/// What a request's header says about its sender.
 pub(super) enum ClaimedSecret {
-    /// That he knows a secret.
+    /// The sender knows a secret.
     Proven,
-    /// That he signed the body, which remains to be seen.
+    /// The sender claims to have signed the body. The signature is still to be verified.
     Signed([u8; 32]),
 }
 
 impl PushSecrets {
-    /// What is claimed, or the challenge to whoever claims nothing, or the wrong thing.
+    /// What the header claims, or the challenge if it claims nothing or a wrong secret.
     pub(super) fn claim(&self, headers: &HeaderMap) -> Result<ClaimedSecret, Challenge> {
         let token = bearer_token(headers);
         if let Some(token) = token
@@ -119,7 +120,7 @@ impl PushSecrets {
         is_signed.then_some(()).ok_or_else(|| self.challenge(false))
     }
 
-    /// There is none for signatures: their form is agreed upon elsewhere.
+    /// Signatures have none: sender and receiver agree on their form elsewhere.
     fn challenge(&self, was_presented: bool) -> Challenge {
         let is_bearer = self.all.iter().any(Secret::is_bearer);
         is_bearer.then_some(HeaderValue::from_static(match was_presented {
@@ -247,7 +248,7 @@ mod tests {
     fn an_empty_secret_lets_nobody_in() {
         let secrets = secrets(&[Secret::bearer(""), Secret::hmac_sha256("")]);
         assert!(!proves(&secrets, "Bearer "));
-        // What anybody can compute.
+        // Anybody can compute this one.
         let of_nothing = hmac(b"").chain_update("body").finalize().into_bytes().into();
         assert!(secrets.verify(b"body", &of_nothing).is_err());
     }

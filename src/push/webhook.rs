@@ -29,10 +29,10 @@ use crate::push::secret::{ClaimedSecret, Secret};
 use crate::sink::EventSink;
 use crate::state::accept::ApplyError;
 
-/// Takes in events that are pushed over HTTP. A cheap clone; see the [module](super) for what it asks and answers.
+/// Takes in events that are pushed over HTTP. A cheap clone; see the [module](super) for requests and answers.
 ///
-/// Bounds how much it reads and for how long, not how many requests there are at a time: wrap it in a layer that does, such
-/// as tower's `ConcurrencyLimit`.
+/// It limits how much it reads and for how long, but not how many requests there are at the same time: wrap it in a
+/// layer that does, such as tower's `ConcurrencyLimit`.
 pub struct Push<D> {
     sink: EventSink,
     decode: Arc<D>,
@@ -40,7 +40,7 @@ pub struct Push<D> {
 }
 
 impl<D> Push<D> {
-    /// Feeds `sink` with what `decode` makes of the messages of whoever knows `secret`.
+    /// Returns a service that feeds `sink` with what `decode` reads in the messages of senders that know `secret`.
     #[must_use]
     pub fn new(sink: EventSink, decode: D, secret: Secret) -> Self {
         Self {
@@ -50,38 +50,41 @@ impl<D> Push<D> {
         }
     }
 
-    /// Takes another secret as well, of either kind: while one is replaced by the next, both are good.
+    /// Accepts another secret as well, of either kind: while the next secret replaces the old one, both are good.
     #[must_use]
     pub fn and(self, secret: Secret) -> Self {
         self.with(|terms| terms.secrets.all.push(secret))
     }
 
-    /// The header with the signature. Defaults to [`DEFAULT_SIGNATURE_HEADER`](super::DEFAULT_SIGNATURE_HEADER); GitHub's is `x-hub-signature-256`.
+    /// Sets the header of the signature. Defaults to [`DEFAULT_SIGNATURE_HEADER`](super::DEFAULT_SIGNATURE_HEADER);
+    /// GitHub's is `x-hub-signature-256`.
     #[must_use]
     pub fn with_signature_header(self, name: HeaderName) -> Self {
         self.with(|terms| terms.secrets.signature_header = name)
     }
 
-    /// How many bytes a body may have. Defaults to [`DEFAULT_BODY_CAP`](super::DEFAULT_BODY_CAP).
+    /// Sets how many bytes a body may have. Defaults to [`DEFAULT_BODY_CAP`](super::DEFAULT_BODY_CAP).
     #[must_use]
     pub fn with_body_cap(self, bytes: usize) -> Self {
         self.with(|terms| terms.body_cap = bytes)
     }
 
-    /// How long a body may take to come in, all of it. Defaults to [`DEFAULT_BODY_TIMEOUT`](super::DEFAULT_BODY_TIMEOUT).
+    /// Sets how long all of a body may take to arrive. Defaults to
+    /// [`DEFAULT_BODY_TIMEOUT`](super::DEFAULT_BODY_TIMEOUT).
     #[must_use]
     pub fn with_body_timeout(self, timeout: Duration) -> Self {
         self.with(|terms| terms.body_timeout = timeout)
     }
 
-    /// How many messages a batch may have. Defaults to [`DEFAULT_BATCH_CAP`](super::DEFAULT_BATCH_CAP).
+    /// Sets how many messages a batch may have. Defaults to [`DEFAULT_BATCH_CAP`](super::DEFAULT_BATCH_CAP).
     #[must_use]
     pub fn with_batch_cap(self, messages: usize) -> Self {
         self.with(|terms| terms.batch_cap = messages)
     }
 
-    /// Is called with each message that can never be applied, and why. It must not block. The sender is told as well, and a
-    /// list is asked for, since it may be a missed revocation.
+    /// Sets a hook that is called with each message that can never be applied, and the reason. It must not block.
+    /// Defaults to none. With or without it, the sender gets the reason as well, and a list is fetched, since the
+    /// message may be a revocation.
     #[must_use]
     pub fn with_dead_letter_hook(self, hook: impl Fn(&[u8], &str) + Send + Sync + 'static) -> Self {
         self.with(|terms| terms.hook = Some(Arc::new(hook)))
@@ -106,7 +109,7 @@ impl<D: Decode> Push<D> {
             .secrets
             .claim(request.headers())
             .map_err(Rejection::Unauthorized)?;
-        // Not every body knows what its head announced.
+        // A body's size hint does not have to know what the header announced.
         if announced_length(request.headers()).is_some_and(|length| length > terms.body_cap as u64) {
             return Err(Rejection::TooLarge(terms.body_cap));
         }
@@ -143,7 +146,7 @@ impl<D: Decode> Push<D> {
         Ok(answer::of(&dispositions, form))
     }
 
-    /// All are in force, in their order, before any is waited for, so that they share a journal's sync.
+    /// Puts all messages in force in their order before it waits for any, so that they share one sync of the journal.
     async fn take_in(&self, messages: &[&[u8]]) -> Vec<Disposition> {
         let mut taken_in = Vec::with_capacity(messages.len());
         for some in messages.chunks(AT_A_STRETCH) {
@@ -155,7 +158,7 @@ impl<D: Decode> Push<D> {
                     .map(|message| (message, self.sink.domain().take_in(&*self.decode, message))),
             );
         }
-        // A disk that hangs keeps the sender waiting once, not once for each of them.
+        // If the disk hangs, the sender waits once, and not once per message.
         let deadline = Instant::now() + LONGEST_WAIT;
         let mut dispositions = Vec::with_capacity(taken_in.len());
         for (message, taken_in) in taken_in {
@@ -180,7 +183,7 @@ impl<D: Decode> Push<D> {
         disposition
     }
 
-    /// Has a list fetched if there are dead letters, which may be missed revocations.
+    /// Asks for a list if there are dead letters, since one of them may be a revocation.
     fn mourn(&self, dispositions: &[Disposition]) {
         let mut reasons = dispositions.iter().filter_map(|disposition| match disposition {
             Disposition::DeadLetter(reason) => Some(reason),
@@ -209,7 +212,7 @@ where
 
     /// # Panics
     ///
-    /// When the future is polled outside a tokio runtime with its clock enabled.
+    /// Panics when the future is polled outside a tokio runtime with its clock enabled.
     fn call(&mut self, request: Request<B>) -> PushFuture {
         let push = self.clone();
         PushFuture(Box::pin(async move {
@@ -240,11 +243,11 @@ impl<D> fmt::Debug for Push<D> {
     }
 }
 
-/// The answer to a push, once there is one.
+/// Resolves to the answer to a push.
 ///
 /// # Cancel safety
 ///
-/// What is in force by the time it is dropped stays in force; it may not be counted.
+/// Events that are in force when it is dropped stay in force; they may not be counted.
 pub struct PushFuture(Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>);
 
 impl Future for PushFuture {
@@ -265,7 +268,7 @@ fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Lets other tasks of this thread have their turn.
+/// Lets other tasks of this thread run.
 async fn give_way() {
     let mut has_given_way = false;
     let turn = poll_fn(|context| {
@@ -278,7 +281,7 @@ async fn give_way() {
     turn.await;
 }
 
-/// How many messages are taken in before other tasks have their turn: some 2 ms.
+/// How many messages are taken in before other tasks run: some 2 ms.
 const AT_A_STRETCH: usize = 1_000;
 
 #[cfg(test)]
@@ -300,7 +303,7 @@ mod tests {
     use crate::state::entry::Entry;
     use crate::status::JournalStatus;
 
-    /// A disk that syncs when it is asked to keep so many entries, and never again.
+    /// A disk that syncs when it was asked to persist so many entries, and never again.
     struct Disk {
         syncs_at: usize,
         asked: Mutex<Vec<Option<oneshot::Sender<()>>>>,

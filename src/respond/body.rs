@@ -1,4 +1,4 @@
-//! The response's body: the inner service's, as long as its credential is not revoked; or a refusal.
+//! The response's body: the inner service's, until its credential is revoked; or a refusal.
 
 use std::error::Error;
 use std::fmt;
@@ -16,15 +16,16 @@ use crate::model::verdict::Revoked;
 use crate::respond::grpc;
 
 pin_project! {
-    /// The body of a response that came through the layer. It ends when its request's credential is revoked.
+    /// Streams the inner service's body, and ends when its request's credential is revoked.
     ///
-    /// How it ends then is for [`Cut`] to say; a gRPC response ends with trailers. A body whose next piece is
-    /// there pays one comparison for it; one that has to wait enters the index of waiting work, and is woken by a revocation of
-    /// its own keys and by no other. One whose client does not read is not polled, gives nothing away, and ends when it is.
+    /// [`Cut`] says how it ends then; a gRPC response ends with trailers. If the next piece of the body is there, it
+    /// costs one comparison. If not, the body enters the index of waiting work, and is woken by a revocation of its own
+    /// keys and by no other. If the client does not read, the body is not polled and gives nothing away. It ends at the
+    /// next poll.
     ///
     /// # Errors
     ///
-    /// The inner body's, boxed, or [`StreamCut`].
+    /// Ends with the inner body's error, boxed, or with [`StreamCut`].
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -42,7 +43,7 @@ pin_project! {
     }
 }
 
-/// The last thing that a body says when its credential is revoked.
+/// The last thing that a body yields when its credential is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     Error,
@@ -66,7 +67,7 @@ impl<B> ResponseBody<B> {
 }
 
 impl<B: Default> Default for ResponseBody<B> {
-    /// Returns what the inner body is by default, which nothing cuts: for layers around this one that answer by themselves.
+    /// Returns the inner body's default, which nothing cuts: for layers around this one that answer by themselves.
     fn default() -> Self {
         Self::admitted(B::default(), Watch::none(), Ending::Nothing)
     }
@@ -99,8 +100,8 @@ where
             BodyStateProjection::Refused { text } if text.is_empty() => return Poll::Ready(None),
             BodyStateProjection::Refused { text } => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
         };
-        // Drops the inner body: whatever feeds it learns that nobody listens any more. And the watch: what came whole
-        // can't be cut any more.
+        // Drops the inner body, so that its producer learns that nobody listens any more. Drops the watch as well: a
+        // body that was sent in full can't be cut any more.
         kind.set(BodyState::Over);
         Poll::Ready(last)
     }
@@ -148,11 +149,11 @@ impl From<Cut> for Ending {
 /// Any error, as bodies have them.
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The error with which a response body ends whose credential was revoked on its way ([`Cut::Abort`]).
+/// Reports that a response body ended because its credential was revoked ([`Cut::Abort`]).
 ///
-/// A server makes of it what its protocol has for a response that breaks off: HTTP/1 closes the connection without the last chunk
-/// ([RFC 9112 §8](https://www.rfc-editor.org/rfc/rfc9112#section-8)), HTTP/2 resets the stream
-/// ([RFC 9113 §8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1)); hyper does so with `INTERNAL_ERROR`.
+/// A server turns it into what its protocol has for a response that breaks off: HTTP/1 closes the connection without
+/// the last chunk ([RFC 9112 §8](https://www.rfc-editor.org/rfc/rfc9112#section-8)), HTTP/2 resets the stream ([RFC
+/// 9113 §8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1)); hyper does so with `INTERNAL_ERROR`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamCut {

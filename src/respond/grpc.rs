@@ -1,11 +1,12 @@
-//! What has to be known of gRPC ([its protocol](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md)).
+//! What this crate has to know of gRPC ([its
+//! protocol](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md)).
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request};
 
-/// The content type of a gRPC or gRPC-Web request, as a response names it; `None` if it is neither.
+/// The content type for the response to a gRPC or gRPC-Web request; `None` if the request is neither.
 ///
-/// All such requests are POSTs: no header of another one is looked at.
+/// All such requests are POSTs: for other methods no header is looked at.
 pub(crate) fn content_type<B>(request: &Request<B>) -> Option<&'static str> {
     if request.method() != Method::POST {
         return None;
@@ -19,7 +20,7 @@ pub(crate) fn content_type<B>(request: &Request<B>) -> Option<&'static str> {
     Some(known.copied().unwrap_or(GRPC))
 }
 
-/// Whether a response ends with trailers that state its outcome: gRPC's, not gRPC-Web's, which are part of the body.
+/// Whether a response ends with trailers that state its outcome. gRPC has them; in gRPC-Web they are part of the body.
 pub(crate) fn has_trailers(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let rest = kind.and_then(|kind| kind.strip_prefix(GRPC.as_bytes()));

@@ -1,4 +1,4 @@
-//! HTTP.
+//! The protocol HTTP.
 
 use std::error::Error;
 
@@ -14,14 +14,14 @@ use crate::respond::problem::Problem;
 use crate::respond::protocol::Respond;
 use crate::respond::refuse::Refuse;
 
-/// HTTP, with refusals written by `F`.
+/// Wraps services that speak HTTP. `F` writes the refusals.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Http<F = Problem> {
     refuse: F,
 }
 
 impl<F> Http<F> {
-    /// HTTP with refusals written by `refuse`.
+    /// Returns the protocol HTTP, with refusals written by `refuse`.
     #[must_use]
     pub const fn new(refuse: F) -> Self {
         Self { refuse }
@@ -62,7 +62,7 @@ where
     }
 }
 
-/// What is kept of an HTTP request while the inner service has it.
+/// Holds what a refusal has to know of an HTTP request, while the inner service has the request.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpMemo<M> {
     may_be_grpc: bool,

@@ -1,4 +1,4 @@
-//! From a refusal to a response.
+//! From a refusal to a response, in HTTP and in other protocols.
 
 mod http;
 pub(crate) mod body;

@@ -1,4 +1,4 @@
-//! Refusals in standard HTTP, and in gRPC's.
+//! Refusals in standard HTTP, and in standard gRPC.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -8,7 +8,7 @@ use crate::model::refusal::Refusal;
 use crate::respond::grpc;
 use crate::respond::refuse::Refuse;
 
-/// Refuses as the standards say; the default.
+/// Writes refusals as the standards demand. The default.
 ///
 /// | refusal | status | header |
 /// |---|---|---|
@@ -25,13 +25,13 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Challenges for the scheme `Bearer`.
+    /// Returns one that challenges for the scheme `Bearer`.
     #[must_use]
     pub const fn new() -> Self {
         Self { scheme: "Bearer" }
     }
 
-    /// Challenges for another scheme.
+    /// Sets the scheme of the challenge. Defaults to `Bearer`.
     #[must_use]
     pub const fn with_scheme(mut self, scheme: &'static str) -> Self {
         self.scheme = scheme;
@@ -94,7 +94,7 @@ impl Refuse for Problem {
     }
 }
 
-/// What the client is told. Not who revoked it or why: that is the host's affair.
+/// What the client is told. It is not told who revoked the credential, or why: that concerns the host alone.
 const fn detail(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Missing => "a credential is required",

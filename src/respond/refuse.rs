@@ -7,7 +7,8 @@ use crate::model::refusal::Refusal;
 
 /// Writes the HTTP response to a refused request.
 ///
-/// Closures will do where the refusal says all that is needed, with any body that is made of bytes at once:
+/// A closure is enough if the refusal says all that it needs. Its body may be of any type that is made of bytes at
+/// once:
 ///
 /// ```
 /// use http::{Response, StatusCode};
@@ -26,8 +27,8 @@ use crate::model::refusal::Refusal;
 /// # let _ = (layer, sink);
 /// ```
 ///
-/// Where more has to be known of the request, say what. It is kept while the inner service has the request, whose
-/// response may be withheld yet:
+/// If it needs more of the request, say what. That is held while the inner service has the request, since its response
+/// may still be withheld:
 ///
 /// ```
 /// use bytes::Bytes;
@@ -50,15 +51,15 @@ use crate::model::refusal::Refusal;
 /// }
 /// ```
 ///
-/// Cloned with every request: be small, or behind an `Arc`.
+/// It is cloned with every request: keep it small, or behind an `Arc`.
 pub trait Refuse: Clone {
-    /// What a refusal has to know of its request.
+    /// What a refusal has to know about its request.
     type Memo;
 
-    /// What to know of `request`. Called for every request: should not allocate.
+    /// Returns what a refusal has to know of `request`. Called for every request: it should not allocate.
     fn remember<B>(&self, request: &Request<B>) -> Self::Memo;
 
-    /// The response.
+    /// Returns the response to a refused request.
     fn refuse(&self, refusal: &Refusal, memo: Self::Memo) -> Response<Bytes>;
 }
 
