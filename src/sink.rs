@@ -1,4 +1,4 @@
-//! The handle through which the host feeds events and lists.
+//! The handle by which the host feeds events and lists.
 
 use std::sync::Arc;
 
@@ -19,11 +19,11 @@ use crate::state::snapshot::RevocationList;
 use crate::state::view::State;
 use crate::status::{FeedState, Status};
 
-/// The handle through which the host feeds events and revocation lists; made together with its layer by
-/// `RevocationLayer::pair`.
+/// Feeds events and revocation lists into a trust domain, and tells the host about it. `RevocationLayer::pair` makes it
+/// together with its layer.
 ///
-/// A cheap clone: give one to every consumer. Calls from many threads are taken one at a time. None of
-/// them waits for the network, and requests never wait for any of them.
+/// A cheap clone: give one to every consumer. Calls from several threads take turns. No call waits for the network, and
+/// requests never wait for any of them.
 ///
 /// ```
 /// use tower_revocation::{EventSink, Key, Revocation};
@@ -46,39 +46,41 @@ impl EventSink {
 
     /// Applies an event. When this returns, every decision that starts afterwards sees it.
     ///
-    /// With a journal (feature `journal`) the event is in force before it is durable: [`Applied`] waits for that. Nothing
-    /// here waits for a disk.
+    /// With a journal (feature `journal`) the event is in force before it is durable: [`Applied`] waits for that. This
+    /// call does not wait for a disk.
     ///
-    /// Costs some hundred nanoseconds, whatever the size of the overlay, and a wake for each piece of work in flight that it
-    /// ends, on this thread; an event for everything looks at all work that waits. Every ten minutes, and every second
-    /// where room is short, one call looks through all of the overlay for what may be forgotten.
+    /// Costs some hundred nanoseconds, independent of the size of the overlay, and one wake on this thread for each
+    /// piece of work in flight that the event ends. An event for everything looks at all work that waits. Every ten
+    /// minutes, or every second if room is short, one call searches all of the overlay for entries that may be
+    /// forgotten.
     ///
     /// # Errors
     ///
     /// Returns [`ApplyError::AtCapacity`] if the event names a new key and the overlay is full. Nothing is evicted:
-    /// deliver the event again later. Returns [`ApplyError::FromFuture`] if it is a reinstatement that lies ahead.
+    /// deliver the event again later. Returns [`ApplyError::FromFuture`] if the event is a reinstatement whose time
+    /// lies ahead.
     pub fn apply(&self, event: impl Into<Event>) -> Result<Applied, ApplyError> {
         self.domain.put_in_force(&[event.into()]).in_force()
     }
 
-    /// Applies a batch of events in one publication: no decision sees a part of it.
+    /// Applies a batch of events in one publication: each decision sees all of them or none.
     ///
     /// # Errors
     ///
-    /// Returns [`ApplyError::AtCapacity`] if some of the events found no room. The others are in force. Since events may be
-    /// repeated, deliver the whole batch again later. Returns [`ApplyError::FromFuture`] if reinstatements in it lie ahead;
-    /// the other events are in force. With a journal, apply those again without the reinstatements to learn when they are
-    /// durable.
+    /// Returns [`ApplyError::AtCapacity`] if some of the events found no room. The others are in force. Events may be
+    /// repeated, so deliver the whole batch again later. Returns [`ApplyError::FromFuture`] if the times of some
+    /// reinstatements lie ahead. The other events are in force. With a journal, apply those again without the
+    /// reinstatements to learn when they are durable.
     pub fn apply_all<E: Into<Event>>(&self, events: impl IntoIterator<Item = E>) -> Result<Applied, ApplyError> {
         let events: Vec<Event> = events.into_iter().map(Into::into).collect();
         self.domain.put_in_force(&events).in_force()
     }
 
-    /// Takes in one raw message of a queue: when this returns, what it says is in force. What became of it is said by
-    /// [`Ingested::wait`], or to a task by [`Ingested::durable`], once it is durable.
+    /// Takes in one raw message of a queue. When this returns, what the message says is in force. [`Ingested::wait`],
+    /// or in a task [`Ingested::durable`], says what became of the message, once that is durable.
     ///
-    /// Counted and remembered for [`status`](Self::status). The caller acknowledges, retries or dead-letters
-    /// accordingly: nothing is dropped without a trace.
+    /// The outcome is counted, and shown in [`status`](Self::status). The caller acknowledges, retries or dead-letters
+    /// the message accordingly: nothing is dropped without a trace.
     pub fn ingest(&self, decode: &impl Decode, message: &[u8]) -> Ingested {
         let taken_in = self.domain.take_in(decode, message);
         Ingested::new(Arc::clone(&self.domain), taken_in, message.len())
@@ -86,23 +88,25 @@ impl EventSink {
 
     /// Installs a newer revocation list in place of the installed one.
     ///
-    /// Events keep their say: an overlay entry yields only where the list carries the same key. A list of the same
-    /// second as the installed one is joined with it, since nobody can tell which is newer.
+    /// Events still count: an overlay entry is removed only if the list carries the same key. A list of the same second
+    /// as the installed one is joined with it, since nobody can tell which is newer.
     ///
-    /// Takes time proportional to the overlay and, unless the list is empty, to the work in flight that waits; with a list of
-    /// the same second also to both lists. The replaced list is freed before this returns.
+    /// Takes time proportional to the overlay, and to the work in flight that waits unless the list is empty. For a
+    /// list of the same second it also takes time proportional to both lists. The replaced list is freed before this
+    /// returns.
     ///
     /// # Errors
     ///
-    /// A list older than the installed one, or from the future. The installed one stays.
+    /// Returns an [`InstallError`] if the list is older than the installed one, or from the future. The installed one
+    /// stays.
     ///
     /// # Security
     ///
-    /// Whether the issuer signed the list, and whether it has expired, is for whoever read it to check.
+    /// The caller has to check whether the issuer signed the list, and whether it has expired.
     ///
-    /// A journal keeps no more of it than when it was issued, so that no older one can be installed after a restart: it can
-    /// keep a list only as it was signed, which the poller does. It blocks for a write to disk then. A failure shows in
-    /// [`status`](Self::status).
+    /// A journal stores only the list's issue time, so that no older list can be installed after a restart; this blocks
+    /// for a write to disk. It can store a list itself only as it was signed, which the poller does. A failure to write
+    /// shows in [`status`](Self::status).
     pub fn install(&self, list: RevocationList) -> Result<(), InstallError> {
         let issued_at = self.domain.accept_list(list)?.list.issued_at();
         self.domain.poll_succeeded();
@@ -110,52 +114,53 @@ impl EventSink {
             if !self.domain.store.look(State::needs_list) {
                 drop(journal.persist_resynced());
             }
-            // The list is in force whatever comes of it, and whatever is kept next takes that along.
+            // The list is in force even if this fails, and the next thing that is persisted includes the issue time.
             let _ = journal.persist_newest(issued_at).wait();
         }
         Ok(())
     }
 
-    /// Notes that the issuer has signed no list yet because it has revoked nothing: counts as a fresh, empty list.
+    /// Notes that the issuer has signed no list yet because it has revoked nothing. Counts as a fresh, empty list.
     ///
     /// # Errors
     ///
-    /// [`InstallError::Unsigned`] if a signed list was ever seen: an unsigned answer never removes anything.
+    /// Returns [`InstallError::Unsigned`] if a signed list was ever seen: an unsigned answer never removes anything.
     pub fn install_none(&self) -> Result<(), InstallError> {
         self.domain.store.install(RevocationList::empty(), Timestamp::now())?;
         self.domain.poll_succeeded();
         Ok(())
     }
 
-    /// Notes that the installed list was found to be the newest still (a `304 Not Modified`): its age counts anew.
+    /// Notes that the installed list is still the newest (a `304 Not Modified`): its age starts again at zero.
     ///
     /// # Errors
     ///
-    /// [`InstallError::Expired`] if the list may not be fetched any more; otherwise whoever stands between could keep an
-    /// old list in force for ever. [`InstallError::NothingToConfirm`] before the first list.
+    /// Returns [`InstallError::Expired`] if the list may not be fetched any more: otherwise an attacker between issuer
+    /// and host could keep an old list in force for ever. Returns [`InstallError::NothingToConfirm`] before the first
+    /// list.
     ///
     /// # Security
     ///
-    /// Call it only upon an answer that comes from the issuer.
+    /// Call it only after an answer that comes from the issuer.
     pub fn confirm(&self) -> Result<(), InstallError> {
         self.domain.store.confirm(Timestamp::now())?;
         self.domain.poll_succeeded();
         Ok(())
     }
 
-    /// Asks the poller to fetch the list now. Returns at once; several calls at a time come to one fetch.
+    /// Asks the poller to fetch the list now. Returns at once; several calls at the same time cause one fetch.
     ///
-    /// Does nothing where no poller runs.
+    /// Does nothing if no poller runs.
     pub fn refresh(&self) {
         self.domain.refresh();
     }
 
-    /// Asks the poller to fetch the list now, and waits until a fetch that began after this call has ended, well
-    /// or badly: see [`status`](Self::status). Where no poller runs it waits for ever.
+    /// Asks the poller to fetch the list now, and waits until a fetch that began after this call has ended, with
+    /// success or failure: see [`status`](Self::status). Waits for ever if no poller runs.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future withdraws nothing: the fetch goes on.
+    /// Dropping the future withdraws nothing: the fetch continues.
     pub async fn refreshed(&self) {
         let mut mine = 0;
         self.domain.requested.send_modify(|count| {
@@ -167,11 +172,12 @@ impl EventSink {
         let _ = answered.wait_for(|answered| *answered >= mine).await;
     }
 
-    /// Says how the event feed is. Decides the poller's pace; shown in [`status`](Self::status). A feed that comes
-    /// [live](FeedState::Live) may have missed events, so the list is fetched at once.
+    /// Sets the state of the event feed. It decides the poller's pace, and [`status`](Self::status) shows it. A feed
+    /// that becomes [live](FeedState::Live) may have skipped events before, so the list is fetched at once.
     pub fn set_feed(&self, state: FeedState) {
         if self.domain.set_feed(state) && state == FeedState::Live {
-            // Asked for here, since the poller sees only the latest state: not one that was down and is back already.
+            // The fetch is requested here because the poller sees only the latest state: it would not see a feed that
+            // went down and came back in between.
             self.refresh();
         }
         if state == FeedState::Live {
@@ -179,20 +185,22 @@ impl EventSink {
         }
     }
 
-    /// What is known of `credential` now, for work that is not a request, such as a job or a message. What an unknown credential
-    /// means is the caller's to decide. Counted nowhere.
+    /// Returns what is known of `credential` now, for work that is not a request, such as a job or a message. The
+    /// caller decides what an unknown credential means. Counted nowhere.
     ///
-    /// Costs what it costs the layer: no lock, no allocation.
+    /// Costs the same as in the layer: no lock, no allocation.
     pub fn decide(&self, credential: &Credential) -> Verdict {
         self.domain.store.verdict(credential)
     }
 
-    /// Watches over `credential` for work that is not a request, and goes on for a while: a subscription, a job. Under the
-    /// settings that a layer has by default: it enforces, also beside a layer that only observes, and tells of no rotation.
+    /// Returns a guard that watches over `credential`, for work that is not a request and lasts for a while: a
+    /// subscription, a job. It has the options that a layer has by default: it enforces, even beside a layer that only
+    /// observes, and does not tell of rotations.
     ///
     /// # Security
     ///
-    /// It doesn't admit: [`decide`](Self::decide) first. A credential that was rotated is refused there, and never told of here.
+    /// It does not decide whether the work may begin: call [`decide`](Self::decide) first. `decide` refuses a
+    /// credential that was rotated, and the guard never tells of that.
     #[must_use]
     pub fn guard(&self, credential: impl Into<Credential>) -> RevocationGuard {
         let enforcer = Enforcer {
@@ -202,7 +210,7 @@ impl EventSink {
         RevocationGuard::new(&Arc::new(enforcer), Some(&credential.into()))
     }
 
-    /// Changes the settings of the trust domain while it runs: for requests and events that begin afterwards.
+    /// Changes the configuration of the trust domain while it runs: for requests and events that begin afterwards.
     ///
     /// ```
     /// # use tower_revocation::{RevocationLayer, StalePolicy, identify};
@@ -214,14 +222,14 @@ impl EventSink {
         self.domain.store.configure(change);
     }
 
-    /// Returns everything an operator asks about, as of now.
+    /// Returns everything that an operator asks about, as of now.
     #[must_use]
     pub fn status(&self) -> Status {
         self.domain.status()
     }
 
-    /// Whether requests are answered by what is known: false if the policy refuses everyone for want of a fresh
-    /// list. What a readiness probe wants.
+    /// Returns whether requests are answered by what is known. False if the policy refuses everyone because no fresh
+    /// list is there. A readiness probe wants this.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.domain.is_ready()

@@ -1,4 +1,4 @@
-//! A body, read to its end within a bound.
+//! Reading a body to its end within a bound.
 
 use std::error::Error;
 use std::pin::pin;
@@ -7,8 +7,8 @@ use bytes::Buf;
 use http_body::Body;
 use http_body_util::BodyExt;
 
-/// Reads a body that may be endless, and never more of it than `cap`, into one piece: small frames cost no more than large
-/// ones. Room is made at once for what it announces, up to `believed` bytes.
+/// Reads a body that may be endless into one piece, but never more of it than `cap`: small frames cost no more than
+/// large ones. Allocates room at once for the announced length, up to `believed` bytes.
 pub(crate) async fn read_bounded<B>(body: B, cap: usize, believed: usize) -> Result<Vec<u8>, Unread>
 where
     B: Body,
@@ -43,7 +43,7 @@ pub(crate) enum Unread {
     TooLarge,
 }
 
-/// Up to which length anybody's announcement is believed, in bytes.
+/// The announced length that is believed at most, in bytes. Anybody can announce any length.
 #[cfg(any(feature = "cloudflare", feature = "http-push"))]
 pub(crate) const BELIEVED: usize = 64 * 1024;
 
@@ -60,7 +60,7 @@ mod tests {
         let body = |length: usize| Full::new(Bytes::from(vec![b'x'; length]));
         assert_eq!(read_bounded(body(10), 10, 10).await.unwrap().len(), 10);
         assert!(matches!(read_bounded(body(11), 10, 10).await, Err(Unread::TooLarge)));
-        // One that doesn't announce its length.
+        // A body that doesn't announce its length.
         let chunks = tokio_stream::iter((0..3).map(|_| Ok::<_, std::io::Error>(Frame::data(Bytes::from("1234")))));
         assert!(matches!(
             read_bounded(StreamBody::new(chunks), 10, 10).await,

@@ -1,4 +1,4 @@
-//! Errors in words.
+//! Errors as text.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -19,5 +19,5 @@ pub(crate) fn error_text(error: &(dyn Error + 'static)) -> Cow<'static, str> {
     Cow::Owned(words)
 }
 
-/// How many characters of an error are kept.
+/// The longest text, in characters.
 const LONGEST_WORDS: usize = 500;

@@ -1,4 +1,4 @@
-//! What several parts need and none of them is about.
+//! Helpers that several parts need, and that belong to none of them.
 
 #[cfg(any(feature = "cloudflare", feature = "crl-poll", feature = "http-push"))]
 pub(crate) mod bounded_body;

@@ -1,11 +1,12 @@
-//! An issuer's canary, beside its events.
+//! An issuer's canary, in a feed beside its events.
 
 use crate::format::signal;
 use crate::model::canary::revocation;
 use crate::model::decode::{Decode, DecodeError, Decoded};
 use crate::model::timestamp::Timestamp;
 
-/// Reads revocations of the [canary](canary()) in a feed, and leaves all other messages to the decoder of the issuer's events.
+/// Reads revocations of the [canary](canary()) in a feed, and passes all other messages to the decoder of the issuer's
+/// events.
 ///
 /// ```
 /// use tower_revocation::format::{Canaries, canary};
@@ -18,21 +19,22 @@ use crate::model::timestamp::Timestamp;
 /// assert!(matches!(decode.decode(b"agent-7 is out").unwrap(), Decoded::Events(_)));
 /// ```
 ///
-/// The canary takes the same way as events do, but for the decoder that reads them: an issuer whose own messages can carry a
-/// cut-off should have its canary be one of those, read as [`canary::revocation`](crate::model::canary::revocation).
+/// The canary takes the same way as events do, except for the decoder that reads them. If an issuer's own messages can
+/// carry a cut-off, its canary should be such a message, read as
+/// [`canary::revocation`](crate::model::canary::revocation).
 ///
 /// # Errors
 ///
-/// Those of the events' decoder, and `at_ms` if a canary does not say when it was revoked.
+/// Returns the errors of the events' decoder, and `at_ms` if a canary does not say when it was revoked.
 ///
 /// # Security
 ///
-/// Canaries are not signed: whoever may publish can make the path look alive.
+/// Canaries are not signed: anybody who may publish can make the path look alive.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Canaries<D>(D);
 
 impl<D> Canaries<D> {
-    /// A decoder of canaries and of whatever `events` reads.
+    /// Returns a decoder of canaries and of all that `events` reads.
     #[must_use]
     pub const fn beside(events: D) -> Self {
         Self(events)
@@ -48,8 +50,8 @@ impl<D: Decode> Decode for Canaries<D> {
     }
 }
 
-/// What an issuer publishes to revoke its canary: `{"type":"revocation.canary","at_ms":1767225600250}`, with its own time in
-/// milliseconds since the epoch. A new time each time: what was revoked before proves nothing again.
+/// Returns what an issuer publishes to revoke its canary: `{"type":"revocation.canary","at_ms":1767225600250}`, with
+/// its own time in milliseconds since the epoch. Use a new time each time: one that was used before proves nothing.
 #[must_use]
 pub fn canary(at: Timestamp) -> Vec<u8> {
     signal::write(CANARY_TYPE, at)

@@ -20,13 +20,13 @@ use crate::model::timestamp::Timestamp;
 /// - `data.reason` is `agent_revoked`, and `data.metadata.agentDid` names the agent: the registry's shape;
 /// - `data.reason` and `data.metadata` are absent or null, and `data.agentId` is itself the agent's DID.
 ///
-/// With another text for a reason it is ignored, as Clawdentity's own proxy does: a session that ended does not concern
-/// the agent. In any other shape it is an error. (The proxy ignores some of these; a message that says `revoked` and
-/// cannot be understood should be seen by somebody.)
+/// If `data.reason` is another text, the message is ignored, as Clawdentity's own proxy does: a session that ended does
+/// not concern the agent. In any other shape the message is an error. (The proxy ignores some of these. Somebody should
+/// look at a message that says `revoked` and cannot be understood.)
 ///
 /// The agent is revoked by DID ([`Key::subject`]), as of `timestampUtc`. Members that do not matter may be missing or
-/// malformed, `timestampUtc` too: the revocation then takes effect upon arrival. Blanks around a DID are cut off. Where
-/// a member is stated twice, the last counts, as to the JavaScript that reads the same queue.
+/// malformed. This includes `timestampUtc`: without it the revocation takes effect upon arrival. Blanks around a DID
+/// are cut off. If a member is stated twice, the last counts, as for the JavaScript that reads the same queue.
 ///
 /// ```
 /// use tower_revocation::format::clawdentity::ClawdentityEvents;
@@ -40,19 +40,18 @@ use crate::model::timestamp::Timestamp;
 ///
 /// # Errors
 ///
-/// The fields named are `body`, `type`, `data`, `data.reason`, `data.metadata`, `data.metadata.agentDid` and
-/// `data.agentId`. A
-/// `type` with blanks around `agent.auth.revoked` is an error: somebody meant it.
+/// Errors name the fields `body`, `type`, `data`, `data.reason`, `data.metadata`, `data.metadata.agentDid` and
+/// `data.agentId`. A `type` with blanks around `agent.auth.revoked` is an error: its sender meant a revocation.
 ///
 /// # Security
 ///
-/// Messages are not signed: whoever may write to the queue may revoke. An agent of another authority is revoked as
-/// well, which is harmless where no request can present it.
+/// Messages are not signed: anybody who may write to the queue may revoke. An agent of another authority is revoked as
+/// well, which is harmless if no request can present it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClawdentityEvents(());
 
 impl ClawdentityEvents {
-    /// A decoder.
+    /// Returns the decoder.
     #[must_use]
     pub const fn new() -> Self {
         Self(())
@@ -110,8 +109,9 @@ fn revocation(data: Data<'_>) -> Result<Result<Revocation, &'static str>, Decode
     Ok(Ok(Revocation::block(Key::subject(did)).because(reason)))
 }
 
-/// When the message says that it happened, if it does so intelligibly
-/// ([RFC 3339](https://www.rfc-editor.org/rfc/rfc3339)). Read by itself, so that nothing in it can spoil the message.
+/// When the message says that it happened, if it says so in readable form ([RFC
+/// 3339](https://www.rfc-editor.org/rfc/rfc3339)). It is read separately, so that an error in it does not make the
+/// message unreadable.
 fn stated_time(message: &[u8]) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct Stamp<'a> {
@@ -268,10 +268,10 @@ impl<'de> ReadMembers<'de> for Metadata<'de> {
     }
 }
 
-/// The `type` that is ours.
+/// The `type` that this decoder reads.
 const REVOKED: &str = "agent.auth.revoked";
 
-/// The `data.reason` that is ours.
+/// The `data.reason` that this decoder reads.
 const AGENT_REVOKED: &str = "agent_revoked";
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! An issuer's heartbeat, beside its events.
+//! An issuer's heartbeat, in a feed beside its events.
 
 use crate::format::signal;
 use crate::model::decode::{Decode, DecodeError, Decoded};
 use crate::model::timestamp::Timestamp;
 
-/// Reads [heartbeats](heartbeat) in a feed, and leaves all other messages to the decoder of the issuer's events.
+/// Reads [heartbeats](heartbeat) in a feed, and passes all other messages to the decoder of the issuer's events.
 ///
-/// A broker that answers proves that it is there itself. Whether the issuer can still reach it, only the issuer can show: by
-/// publishing a heartbeat every few seconds, on the same path as its events. The age of the newest is in
+/// A broker that answers proves that it is there itself. Only the issuer can show that it can still reach the broker:
+/// by a heartbeat every few seconds, on the same path as its events. The age of the newest is in
 /// [`status`](crate::status::FeedStatus::last_heartbeat_ms_ago).
 ///
 /// ```
@@ -23,16 +23,16 @@ use crate::model::timestamp::Timestamp;
 ///
 /// # Errors
 ///
-/// Those of the events' decoder, and `at_ms` if a heartbeat does not say when it was sent.
+/// Returns the errors of the events' decoder, and `at_ms` if a heartbeat does not say when it was sent.
 ///
 /// # Security
 ///
-/// Heartbeats are not signed: whoever may publish can make the path look alive.
+/// Heartbeats are not signed: anybody who may publish can make the path look alive.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Heartbeats<D>(D);
 
 impl<D> Heartbeats<D> {
-    /// A decoder of heartbeats and of whatever `events` reads.
+    /// Returns a decoder of heartbeats and of all that `events` reads.
     #[must_use]
     pub const fn beside(events: D) -> Self {
         Self(events)
@@ -48,8 +48,8 @@ impl<D: Decode> Decode for Heartbeats<D> {
     }
 }
 
-/// What an issuer publishes every few seconds: `{"type":"revocation.heartbeat","at_ms":1767225600250}`, with its own time in
-/// milliseconds since the epoch.
+/// Returns what an issuer publishes every few seconds: `{"type":"revocation.heartbeat","at_ms":1767225600250}`, with
+/// its own time in milliseconds since the epoch.
 #[must_use]
 pub fn heartbeat(at: Timestamp) -> Vec<u8> {
     signal::write(HEARTBEAT_TYPE, at)

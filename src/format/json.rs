@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A JSON value of any kind, so that one of the wrong kind is found by whoever looks at it, and spoils nothing else.
-/// Text is borrowed where it holds no escapes. The content of arrays is passed over.
+/// A JSON value of any kind. The reader of a member finds that it has the wrong kind, and other members stay readable.
+/// Text is borrowed if it holds no escapes. The content of arrays is passed over.
 #[derive(Debug, Default)]
 pub(crate) enum Json<'a, T = IgnoredAny> {
     #[default]

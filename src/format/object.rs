@@ -1,4 +1,4 @@
-//! A struct that is stated as an object.
+//! Structs that must be stated as an object.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-/// A struct that is stated as an object: serde would read an array of its members as well.
+/// A struct that must be stated as an object: serde alone would also read an array of its members.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

@@ -1,4 +1,4 @@
-//! Small messages of an issuer beside its events: of what type, and when they were sent.
+//! Small messages of an issuer beside its events: a type, and the time when they were sent.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub(crate) fn write(kind: &str, at: Timestamp) -> Vec<u8> {
     serde_json::to_vec(&signal).expect("a string and a number serialize")
 }
 
-/// When the message was sent, if it is one of that type. Other messages are hardly looked at.
+/// When the message was sent, if it is one of that type. Other messages cost almost nothing.
 pub(crate) fn read(kind: &str, message: &[u8]) -> Option<Result<Timestamp, DecodeError>> {
     if message.len() > LONGEST {
         return None;

@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use crate::identify::extract::Identify;
 use crate::model::credential::{Credential, Identity};
 
-/// Identifies requests by the `T` in their extensions, put there by an authentication layer in front.
+/// Returns an [`Identify`] that takes the `T` in a request's extensions, where an authentication layer in front has put
+/// it.
 ///
 /// A request without a `T` presents no credential.
 ///
@@ -36,15 +37,15 @@ use crate::model::credential::{Credential, Identity};
 ///
 /// # Security
 ///
-/// The authentication layer has to run first. If it runs after this one, no request has a `T`, all are
-/// anonymous, and all pass: where every request must be authenticated, say so with
-/// `RevocationLayer::with_anonymous(Anonymous::Challenge)`, and the mistake shows at once.
+/// The authentication layer has to run first. If it runs after this one, no request has a `T`, all are anonymous, and
+/// all pass. If every request must be authenticated, set `RevocationLayer::with_anonymous(Anonymous::Challenge)`, and
+/// the mistake shows at once.
 #[must_use]
 pub fn extension<T: ToCredential>() -> Extension<T, fn(&T) -> Credential> {
     extension_with(T::to_credential)
 }
 
-/// As [`extension`], for types that cannot implement [`ToCredential`].
+/// Returns what [`extension`] does, for types that cannot implement [`ToCredential`].
 ///
 /// ```
 /// use tower_revocation::{Credential, Key, RevocationLayer, identify};
@@ -67,9 +68,10 @@ where
     }
 }
 
-/// A type that knows the credential it stands for: claims, a session, a credential itself.
+/// Says which credential a value stands for: claims, a session, a credential itself.
 pub trait ToCredential {
-    /// The credential. Called once per request: keys can be made when the claims are verified and kept beside them.
+    /// Returns the credential. Called once per request: keys can be made when the claims are verified, and held beside
+    /// them.
     fn to_credential(&self) -> Credential;
 }
 
@@ -79,7 +81,7 @@ impl ToCredential for Credential {
     }
 }
 
-/// Identifies requests by a value in their extensions. Made by [`extension`] and [`extension_with`].
+/// Identifies requests by a value in their extensions. [`extension`] and [`extension_with`] make it.
 pub struct Extension<T, F> {
     read: F,
     claims: PhantomData<fn(&T)>,

@@ -1,11 +1,11 @@
-//! The extension point.
+//! The extension point for credentials.
 
 use crate::model::credential::Identity;
 
 /// Says what credential a request presents.
 ///
-/// Runs synchronously before the inner service, on every request: it should neither allocate nor block.
-/// Closures that return an [`Identity`], a [`Credential`](crate::Credential) or an `Option` of one will do:
+/// It runs synchronously before the inner service, on every request: it should neither allocate nor block. A closure
+/// that returns an [`Identity`], a [`Credential`](crate::Credential) or an `Option` of one is enough:
 ///
 /// ```
 /// use http::Request;
@@ -19,12 +19,12 @@ use crate::model::credential::Identity;
 /// # let _ = (layer, sink);
 /// ```
 pub trait Identify<Req> {
-    /// What `request` presents.
+    /// Returns what `request` presents.
     ///
     /// # Security
     ///
-    /// [`Identity::Anonymous`] passes, unless the layer demands a credential. Where there is a credential that
-    /// can't be read, say [`Identity::Unreadable`].
+    /// [`Identity::Anonymous`] passes, unless the layer demands a credential. If there is a credential that can't be
+    /// read, return [`Identity::Unreadable`].
     fn identify(&self, request: &Req) -> Identity;
 }
 

@@ -11,11 +11,11 @@ use crate::identify::members::{Claim, Members};
 use crate::model::credential::{Credential, Identity};
 use crate::model::key::Key;
 
-/// Identifies requests by the JSON Web Token in `header` behind `scheme`, such as `Authorization: Bearer <token>`.
-/// An empty scheme takes the header's whole value for a token.
+/// Returns an [`Identify`] that reads the JSON Web Token in `header` behind `scheme`, such as `Authorization: Bearer
+/// <token>`. With an empty scheme, the header's whole value is the token.
 ///
-/// Read are the claims `jti`, `sub`, `sid`, `client_id` and `azp`, the header's `kid`, the same claims of all
-/// actors in nested `act` claims ([RFC 8693 §4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)), and `iat`;
+/// It reads the claims `jti`, `sub`, `sid`, `client_id` and `azp`, the header's `kid`, the same claims of all actors in
+/// nested `act` claims ([RFC 8693 §4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)), and `iat`;
 /// [`Jwt::with_claim`] adds others. Allocates nothing for tokens whose parts are shorter than 2 KB.
 ///
 /// ```
@@ -31,17 +31,18 @@ use crate::model::key::Key;
 ///
 /// # Security
 ///
-/// Nothing is verified: a claim read here can only ever cause a refusal, and authentication has to take place elsewhere.
-/// So that no token slips by that an authentication layer would read differently,
+/// Nothing is verified: a claim read here can only ever cause a refusal, and authentication has to take place
+/// elsewhere. An authentication layer may read a token differently. The following rules prevent that a revoked token
+/// passes because of it:
 ///
-/// - the scheme is compared without regard to case
-///   ([RFC 9110 §11.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.1)), and any run of spaces, tabs or
-///   non-ASCII bytes separates;
-/// - every value of the header is read, and every comma-separated part of one; the request presents all of their
-///   keys, and counts as issued when the oldest was;
-/// - every occurrence of a repeated claim counts;
-/// - a token that cannot be read is [`Identity::Unreadable`], which the layer refuses unless told otherwise; told so, it
-///   still looks at those beside it that can be.
+/// - The scheme is compared without regard to case ([RFC 9110
+///   §11.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.1)), and any run of spaces, tabs or non-ASCII bytes
+///   separates.
+/// - Every value of the header is read, and every comma-separated part of one. The request presents all of their keys,
+///   and counts as issued when the oldest was.
+/// - Every occurrence of a repeated claim counts.
+/// - A token that cannot be read is [`Identity::Unreadable`], which the layer refuses by default. If the layer lets it
+///   pass, it still checks the other tokens of the request.
 #[must_use]
 pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
     let claims = vec![
@@ -59,18 +60,19 @@ pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
     }
 }
 
-/// Identifies requests by an unverified JSON Web Token. Made by [`jwt`].
+/// Identifies requests by an unverified JSON Web Token. [`jwt`] makes it.
 #[derive(Clone, Debug)]
 pub struct Jwt {
     header: HeaderName,
     scheme: String,
     claims: Vec<Claim>,
-    /// What is read of a token's header.
+    /// The claim that is read in a token's header.
     kid: [Claim; 1],
 }
 
 impl Jwt {
-    /// Reads another claim, a string or an array of strings, as keys that `make` makes, such as [`Key::tenant`] or a closure.
+    /// Adds a claim to read, a string or an array of strings. `make` makes its values keys, such as [`Key::tenant`] or
+    /// a closure.
     ///
     /// `make` is called for each id that a request presents: it must be fast, and must not block.
     #[must_use]
@@ -141,7 +143,7 @@ impl<B> Identify<http::Request<B>> for Jwt {
                 match (self.read(token), &mut found) {
                     (Ok(credential), Some(found)) => found.merge(&credential),
                     (Ok(credential), found) => *found = Some(credential),
-                    // Goes on: rubbish beside a revoked token must not keep it from being looked at.
+                    // Continues: a revoked token must be found even if rubbish stands beside it.
                     (Err(problem), _) => unreadable = Some(problem),
                 }
             }
@@ -171,8 +173,8 @@ fn with_decoded<T>(part: &[u8], read: impl FnOnce(&[u8]) -> Result<T, &'static s
     }
 }
 
-/// What separates scheme and token. Some parsers take a non-breaking space in Latin-1 for a space; a token
-/// has no use for any byte beyond ASCII.
+/// Whether a byte separates scheme and token. Some parsers treat a non-breaking space in Latin-1 as a space, and a
+/// token has no use for bytes beyond ASCII.
 const fn is_separator(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t') || !byte.is_ascii()
 }

@@ -10,7 +10,7 @@ use crate::model::credential::Credential;
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
 
-/// A member's name, and what its value is a key of.
+/// A member's name, and the kind of key that its value names.
 #[derive(Clone)]
 pub(crate) struct Claim {
     name: Cow<'static, str>,
@@ -169,11 +169,11 @@ impl<'de> Visitor<'de> for Ids<'_> {
     }
 }
 
-/// How many keys one token may present. Whoever sends it has proved nothing yet, and each key is looked up.
+/// How many keys one token may present. Its sender has proved nothing yet, and each key costs a look-up.
 pub(crate) const MOST_KEYS: usize = 256;
 
-/// Seconds since the epoch, perhaps with a fraction
-/// ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)), rounded down: rather too old than too young.
+/// Seconds since the epoch, perhaps with a fraction ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)),
+/// rounded down: a token should rather count as too old than as too young.
 struct NumericDate;
 
 impl<'de> DeserializeSeed<'de> for NumericDate {
@@ -203,12 +203,12 @@ impl Visitor<'_> for NumericDate {
         if !secs.is_finite() {
             return Err(E::custom("date is not finite"));
         }
-        // The cast saturates, at zero too.
+        // The cast saturates, also at zero.
         Ok(Timestamp::from_unix_secs(secs.floor() as u64))
     }
 }
 
-/// Any value, passed over. `IgnoredAny` would do, but `serde_json` allocates to skip an object with it.
+/// Skips any value. `IgnoredAny` would do the same, but `serde_json` allocates to skip an object with it.
 #[derive(Clone, Copy)]
 struct Skip;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
 
-/// What a request presents: its keys, and when it was issued, if known.
+/// Holds what a request presents: its keys, and when it was issued, if known.
 ///
 /// One revoked key refuses the whole credential. A delegated token presents its ancestors' keys as
 /// well, so that the revocation of any ancestor reaches it.
@@ -39,7 +39,7 @@ impl Credential {
     /// How many keys fit without an allocation.
     pub const INLINE_KEYS: usize = 6;
 
-    /// A credential without keys, refused only by what is revoked issuer-wide.
+    /// Returns a credential without keys. Only what is revoked issuer-wide refuses it.
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
@@ -80,10 +80,10 @@ impl Credential {
         }
     }
 
-    /// Takes over another credential that the same request presents.
+    /// Adds another credential that the same request presents.
     ///
-    /// The result counts as issued when the older of the two was, and as of unknown age if either is:
-    /// nothing that refuses one of them may be outvoted by the other.
+    /// The result counts as issued when the older of the two was, and as of unknown age if either is: if one of them
+    /// alone would be refused, the result is.
     pub fn merge(&mut self, other: &Self) {
         self.issued_at = match (self.issued_at, other.issued_at) {
             (Some(one), Some(two)) => Some(one.min(two)),
@@ -94,7 +94,7 @@ impl Credential {
         }
     }
 
-    /// The keys, in the order they were added.
+    /// Returns the keys, in the order in which they were added.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         let [inline, more] = self.slices();
         inline.iter().chain(more)
@@ -112,21 +112,21 @@ impl Credential {
         self.inline_len + self.more.len()
     }
 
-    /// When the credential was issued, if known.
+    /// Returns when the credential was issued, if known.
     #[must_use]
     pub const fn issued_at(&self) -> Option<Timestamp> {
         self.issued_at
     }
 }
 
-/// What a request was found to present.
+/// Says what a request was found to present.
 #[derive(Clone, Debug, Default)]
 pub enum Identity {
     /// No credential of this issuer.
     #[default]
     Anonymous,
-    /// This credential, and beside it another whose keys can't be read, and what is wrong with that one. It is checked
-    /// for what can be read before it is dealt with as unreadable.
+    /// This credential, and beside it another whose keys can't be read, with what is wrong with that one. The readable
+    /// keys are checked before it is dealt with as unreadable.
     Partial(Credential, &'static str),
     /// This credential.
     Presented(Credential),
@@ -135,7 +135,7 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// What of it can be read.
+    /// The part of it that can be read.
     pub(crate) const fn credential(&self) -> Option<&Credential> {
         match self {
             Self::Presented(credential) | Self::Partial(credential, _) => Some(credential),

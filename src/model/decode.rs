@@ -1,4 +1,4 @@
-//! From a raw message to what it says, and what became of it.
+//! What a raw message says, and what became of it.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -9,7 +9,7 @@ use crate::model::timestamp::Timestamp;
 
 /// Reads the messages of one queue.
 ///
-/// Closures are decoders: `|message: &[u8]| -> Result<Decoded, DecodeError> { … }`. Formats that this crate knows
+/// A closure is a decoder: `|message: &[u8]| -> Result<Decoded, DecodeError> { … }`. The formats that this crate reads
 /// are behind features.
 ///
 /// ```
@@ -36,7 +36,7 @@ pub trait Decode {
     ///
     /// # Errors
     ///
-    /// A message of a known type that cannot be read: it may be a missed revocation, and becomes a dead letter.
+    /// Fails for a message of a known type that cannot be read: it may be a revocation, and becomes a dead letter.
     fn decode(&self, message: &[u8]) -> Result<Decoded, DecodeError>;
 }
 
@@ -49,17 +49,17 @@ where
     }
 }
 
-/// What a message says.
+/// Holds what a message says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decoded {
     /// These events, to be applied together.
     Events(Vec<Event>),
-    /// Nothing that concerns revocation, and why.
+    /// Nothing that concerns revocation, and the reason.
     Ignored(Cow<'static, str>),
-    /// That the issuer's end of the feed was alive at this time, by the issuer's clock.
+    /// The issuer's end of the feed was alive at this time, by the issuer's clock.
     Heartbeat(Timestamp),
-    /// That a newer list is to be had, and should be fetched now.
+    /// A newer list exists, and should be fetched now.
     Refresh,
 }
 
@@ -69,7 +69,7 @@ impl<E: Into<Event>> From<E> for Decoded {
     }
 }
 
-/// Why a message cannot be read. It names the field.
+/// Says why a message cannot be read. It names the field.
 #[derive(Debug)]
 pub struct DecodeError {
     field: &'static str,
@@ -78,12 +78,12 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    /// `field` (a path such as `data.metadata.agentDid`) has a problem, in words that follow its name: `is
-    /// missing`, `is not a string`.
+    /// Returns an error of `field` (a path such as `data.metadata.agentDid`), with the problem in words that follow its
+    /// name: `is missing`, `is not a string`.
     ///
     /// # Security
     ///
-    /// The words end in logs and dead letters: do not quote the message in them at length.
+    /// The words end in logs and dead letters: do not quote much of the message in them.
     #[must_use]
     pub fn new(field: &'static str, problem: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -93,14 +93,14 @@ impl DecodeError {
         }
     }
 
-    /// Adds what caused it, as [`source`](Error::source).
+    /// Adds the cause, as [`source`](Error::source).
     #[must_use]
     pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
     }
 
-    /// The field at fault.
+    /// Returns the field at fault.
     #[must_use]
     pub const fn field(&self) -> &'static str {
         self.field
@@ -119,7 +119,8 @@ impl Error for DecodeError {
     }
 }
 
-/// What became of a message, and why in a word that may be counted by: a bounded number of them, none from the message.
+/// What became of a message, and the reason as a word for counters. There are few such words, and none comes from the
+/// message.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) disposition: Disposition,
@@ -134,7 +135,7 @@ impl Ended {
         }
     }
 
-    /// A decoder's own words, if they are the same for every message; others could be anything.
+    /// The decoder's own words, if they are the same for every message. Others could be anything.
     pub(crate) fn ignored(reason: Cow<'static, str>) -> Self {
         let code = match reason {
             Cow::Borrowed(code) => code,
@@ -161,13 +162,13 @@ impl Ended {
     }
 }
 
-/// What was applied needs no reason.
+/// The code of what was applied: it needs no reason.
 pub(crate) const NO_CODE: &str = "none";
 
-/// Reasons that are not told apart.
+/// The code of reasons that are not counted apart.
 pub(crate) const OTHER_CODE: &str = "other";
 
-/// What became of a message. Each ends in exactly one of these.
+/// Says what became of a message. Each message ends in exactly one of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a message has to be acknowledged, retried or dead-lettered accordingly"]
 pub enum Disposition {
@@ -177,12 +178,12 @@ pub enum Disposition {
     Ignored(Cow<'static, str>),
     /// It cannot be applied now and should be delivered again later.
     Retry(Cow<'static, str>),
-    /// It can never be applied: put it aside, with the reason, where somebody looks.
+    /// It can never be applied: put it aside with the reason, in a place where somebody looks.
     DeadLetter(Cow<'static, str>),
 }
 
 impl Disposition {
-    /// The name for logs, counters and answers: `applied`, `ignored`, `retry` or `dead-letter`.
+    /// Returns the name for logs, counters and answers: `applied`, `ignored`, `retry` or `dead-letter`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -193,7 +194,7 @@ impl Disposition {
         }
     }
 
-    /// Why, for all but [`Applied`](Self::Applied).
+    /// Returns the reason, for all but [`Applied`](Self::Applied).
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {

@@ -1,4 +1,4 @@
-//! The settings of one trust domain.
+//! The configuration of one trust domain.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -6,11 +6,12 @@ use std::time::Duration;
 use crate::model::canary::Canary;
 use crate::model::policy::{ListPolicy, StalePolicy};
 
-/// Holds the settings of one trust domain: how stale lists, retention and capacity are dealt with.
+/// Holds the configuration of one trust domain: what to do about stale lists, retention and capacity.
 ///
-/// All layers and sinks of the domain share them. Give them to
-/// [`RevocationLayer::pair_with`](crate::RevocationLayer::pair_with), or change them while the domain runs, by
-/// [`EventSink::configure`](crate::EventSink::configure). What one layer does with what its domain decides is set at the layer.
+/// All layers and sinks of the domain share it. Give it to
+/// [`RevocationLayer::pair_with`](crate::RevocationLayer::pair_with), or change it while the domain runs, by
+/// [`EventSink::configure`](crate::EventSink::configure). What one layer does with the domain's decisions is an option
+/// of the layer.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,7 +35,7 @@ pub struct DomainConfig {
 }
 
 impl DomainConfig {
-    /// Returns the default settings.
+    /// Returns the default configuration.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -59,7 +60,7 @@ impl DomainConfig {
     ///
     /// # Security
     ///
-    /// While the event feed and the registry are both away, a revocation stays unknown for up to this long.
+    /// If the event feed and the registry are both away, a revocation stays unknown for up to this long.
     #[must_use]
     pub const fn with_max_age(mut self, max_age: Duration) -> Self {
         self.max_age = max_age;
@@ -73,7 +74,8 @@ impl DomainConfig {
         self
     }
 
-    /// Sets how long an event's effect is kept. Defaults to [`DEFAULT_RETENTION`]; it must exceed the longest token lifetime.
+    /// Sets how long an event's effect is remembered. Defaults to [`DEFAULT_RETENTION`]; it must exceed the longest
+    /// token lifetime.
     ///
     /// # Security
     ///
@@ -91,15 +93,15 @@ impl DomainConfig {
         self
     }
 
-    /// Sets how many keys events may hold, at some 140 bytes each. Defaults to [`DEFAULT_CAPACITY`]. Nothing is evicted at
-    /// capacity: new events are to be retried.
+    /// Sets how many keys events may hold, at some 140 bytes each. Defaults to [`DEFAULT_CAPACITY`]. Nothing is evicted
+    /// at capacity: new events have to be retried.
     #[must_use]
     pub const fn with_capacity(mut self, keys: NonZeroUsize) -> Self {
         self.capacity = keys;
         self
     }
 
-    /// Sets which proofs to expect that a revocation at the issuer is enforced here. Defaults to none.
+    /// Sets the canary: the proofs to expect that a revocation at the issuer is enforced here. Defaults to none.
     #[must_use]
     pub const fn with_canary(mut self, canary: Canary) -> Self {
         self.canary = Some(canary);
@@ -113,14 +115,12 @@ impl Default for DomainConfig {
     }
 }
 
-/// How old the newest list may be before the stale policy answers: 1 hour.
+/// How old the newest list may be before the stale policy decides: 1 hour.
 ///
-/// Four times the poller's slow pace, so that a registry may be away for 45 minutes before anyone is
-/// refused.
+/// Four times the poller's slow pace: a registry may be away for 45 minutes before anyone is refused.
 pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// How long an event's effect is kept: 90 days, the longest token lifetime we know of, and an hour of
-/// leeway.
+/// How long an event's effect is remembered: 90 days, the longest token lifetime we know of, and an hour of leeway.
 ///
 /// # Security
 ///
@@ -133,5 +133,5 @@ pub const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 /// How many keys events may hold: 1 million.
 pub const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(1_000_000).expect("not zero");
 
-// The longest token lifetime known, 90 days, and what clocks may differ by.
+// The longest token lifetime known, 90 days, and the difference that clocks may have.
 const _: () = assert!(DEFAULT_RETENTION.as_secs() >= 90 * 24 * 60 * 60 + DEFAULT_LEEWAY.as_secs());

@@ -3,11 +3,10 @@
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
 
-/// One thing an issuer said about one key.
+/// Holds one thing that an issuer said about one key.
 ///
-/// Events may be fed to a sink in any order, late and repeatedly: what is decided depends only on which
-/// events were seen. Per key the latest block, the greatest cut-off and the latest reinstatement
-/// count, and a tie refuses.
+/// Events may be fed to a sink in any order, late and repeatedly: the decision depends only on which events were seen.
+/// For each key the latest block, the greatest cut-off and the latest reinstatement count, and a tie refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -18,7 +17,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// What the event is about.
+    /// Returns the key that the event is about.
     #[must_use]
     pub const fn key(&self) -> &Key {
         match self {
@@ -40,11 +39,11 @@ impl From<Reinstatement> for Event {
     }
 }
 
-/// A key is revoked: for good ([`of`](Self::of)) or up to a time ([`cut_off`](Self::cut_off)).
+/// Revokes a key: for good ([`block`](Self::block)) or up to a time ([`cut_off`](Self::cut_off)).
 ///
-/// Which of the two to use: a disabled or revoked account, agent or token is a **block**. A logout, a
-/// changed password or a rotated credential is a **cut-off**: the subject goes on with a new token. A
-/// block in place of a cut-off locks people out until someone reinstates them.
+/// Which of the two to use: a disabled or revoked account, agent or token is a **block**. A logout, a changed password
+/// or a rotated credential is a **cut-off**: the subject continues with a new token. A block in place of a cut-off
+/// locks people out until someone reinstates them.
 ///
 /// ```
 /// use tower_revocation::{Effect, Event, Key, Reason, Revocation, Timestamp};
@@ -65,21 +64,21 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// A block: nothing that presents `key` passes until it is reinstated.
+    /// Returns a block: nothing that presents `key` passes until it is reinstated.
     #[must_use]
     pub const fn block(key: Key) -> Self {
         Self::new(key, Effect::Block)
     }
 
-    /// A cut-off: nothing that presents `key` and was issued at or before the revocation's time passes.
+    /// Returns a cut-off: nothing that presents `key` and was issued at or before the revocation's time passes.
     ///
     /// The token's own `iat` is compared, in whole seconds: a token issued within the same second is
     /// refused, since `iat` cannot say on which side of the cut-off it lies.
     ///
     /// # Security
     ///
-    /// A cut-off in the future refuses all tokens until then, and the greatest cut-off counts: it
-    /// cannot be taken back.
+    /// A cut-off in the future refuses all tokens until then. It cannot be taken back, since the greatest cut-off
+    /// counts.
     #[must_use]
     pub const fn cut_off(key: Key) -> Self {
         Self::new(key, Effect::CutOff)
@@ -87,8 +86,8 @@ impl Revocation {
 
     /// Sets when the revocation took effect. Defaults to its arrival at the sink.
     ///
-    /// State it wherever the issuer does: a time that depends on the arrival makes a redelivered
-    /// message look newer than it is, and undo a reinstatement.
+    /// Set it if the issuer states it. A time that depends on the arrival makes a redelivered message look newer than
+    /// it is, so that the message would undo a reinstatement.
     #[must_use]
     pub const fn at(mut self, at: Timestamp) -> Self {
         self.at = Some(at);
@@ -102,43 +101,43 @@ impl Revocation {
         self
     }
 
-    /// Sets when the revocation may be forgotten, such as the `exp` of a revoked token; the clock leeway
-    /// is added. Defaults to the retention that the policy names, counted from the arrival.
+    /// Sets when the revocation may be forgotten, such as the `exp` of a revoked token; the clock leeway is added.
+    /// Defaults to the domain's retention, counted from the arrival.
     ///
     /// # Security
     ///
-    /// A time before the last token under the key has expired lets that token pass again.
+    /// If the time is before the last token under the key has expired, that token passes again.
     #[must_use]
     pub const fn forget_at(mut self, forget_at: Timestamp) -> Self {
         self.forget_at = Some(forget_at);
         self
     }
 
-    /// What is revoked.
+    /// Returns the key that is revoked.
     #[must_use]
     pub const fn key(&self) -> &Key {
         &self.key
     }
 
-    /// Whether this blocks or cuts off.
+    /// Returns whether this blocks or cuts off.
     #[must_use]
     pub const fn effect(&self) -> Effect {
         self.effect
     }
 
-    /// When it took effect, if the issuer said so.
+    /// Returns when it took effect, if the issuer said so.
     #[must_use]
     pub const fn effective_at(&self) -> Option<Timestamp> {
         self.at
     }
 
-    /// Why, as far as the issuer said.
+    /// Returns the reason, as far as the issuer said it.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// When it may be forgotten, if the issuer said so.
+    /// Returns when it may be forgotten, if the issuer said so.
     #[must_use]
     pub const fn forgotten_at(&self) -> Option<Timestamp> {
         self.forget_at
@@ -155,12 +154,12 @@ impl Revocation {
     }
 }
 
-/// The ordered opposite of a block.
+/// Lifts a block, in the order of times.
 ///
-/// It lifts the blocks on its own key that are strictly older, and nothing else: cut-offs stay, and so do
-/// revocations of other keys (a reinstated subject's revoked tokens and sessions stay revoked). The lifted
-/// block stays as a cut-off at its own time: what was issued before it was imposed does not come back.
-/// A token, whose `iat` lies before its revocation, can therefore never be reinstated.
+/// It lifts the blocks on its own key that are strictly older, and nothing else. Cut-offs stay, and so do revocations
+/// of other keys: a reinstated subject's revoked tokens and sessions stay revoked. The lifted block stays as a cut-off
+/// at its own time: what was issued before it does not come back. A token can therefore never be reinstated: its `iat`
+/// lies before its revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reinstatement {
     key: Key,
@@ -168,40 +167,41 @@ pub struct Reinstatement {
 }
 
 impl Reinstatement {
-    /// Reinstates `key` as of `at`, the issuer's time.
+    /// Returns a reinstatement of `key` as of `at`, the issuer's time.
     ///
-    /// Unlike a revocation it must say when: an undated one, delivered late, could lift a newer block.
+    /// Unlike a revocation it must have a time: without one, a reinstatement that is delivered late could lift a newer
+    /// block.
     ///
-    /// A sink refuses one from the future: it would lift the blocks that come until then.
+    /// A sink refuses a reinstatement from the future: it would lift the blocks that come until then.
     #[must_use]
     pub const fn of(key: Key, at: Timestamp) -> Self {
         Self { key, at }
     }
 
-    /// What is reinstated.
+    /// Returns the key that is reinstated.
     #[must_use]
     pub const fn key(&self) -> &Key {
         &self.key
     }
 
-    /// As of when.
+    /// Returns as of when it is reinstated.
     #[must_use]
     pub const fn effective_at(&self) -> Timestamp {
         self.at
     }
 }
 
-/// What a revocation does.
+/// Says what a revocation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Nothing under the key passes until it is reinstated.
     Block,
-    /// What was issued at or before a time does not pass.
+    /// Nothing that was issued at or before a time passes.
     CutOff,
 }
 
 impl Effect {
-    /// The name for logs: `block` or `cut-off`.
+    /// Returns the name for logs: `block` or `cut-off`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -211,22 +211,22 @@ impl Effect {
     }
 }
 
-/// Why a key was revoked, after the reasons of X.509
-/// ([RFC 5280 §5.3.1](https://www.rfc-editor.org/rfc/rfc5280#section-5.3.1)).
+/// Says why a key was revoked, by the reasons of X.509 ([RFC 5280
+/// §5.3.1](https://www.rfc-editor.org/rfc/rfc5280#section-5.3.1)).
 ///
-/// A code and not a text, so that a list of a million entries keeps no strings. It informs, and decides one thing alone:
-/// [`Superseded`](Self::Superseded) leaves work in flight alone, unless the layer is told otherwise
+/// It is a code and not a text, so that a list of a million entries holds no strings. It informs, and decides only one
+/// thing: [`Superseded`](Self::Superseded) does not end work in flight, unless the layer is told otherwise
 /// ([`Reach`](crate::Reach)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum Reason {
-    /// The issuer gave none, or none of these.
+    /// The issuer gave no reason, or none of these.
     #[default]
     Unspecified,
     /// The account or agent ended.
     CessationOfOperation,
-    /// A secret is known or suspected to be in other hands.
+    /// A secret is known or suspected to be in the wrong hands.
     KeyCompromise,
     /// The holder lost the right.
     PrivilegeWithdrawn,
@@ -235,7 +235,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The name for logs: `unspecified`, `key-compromise`, ….
+    /// Returns the name for logs: `unspecified`, `key-compromise`, ….
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

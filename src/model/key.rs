@@ -1,4 +1,4 @@
-//! What can be revoked: a kind and an id, held as a keyed fingerprint.
+//! What can be revoked: a kind and an id, as a keyed fingerprint.
 
 use std::fmt;
 use std::hash::Hasher;
@@ -7,25 +7,26 @@ use siphasher::sip128::Hasher128;
 
 use crate::model::key_secrets::KeySecrets;
 
-/// What can be revoked, and what a request presents: a kind and an id, in 16 bytes.
+/// Names what can be revoked, and what a request presents: a kind and an id, in 16 bytes.
 ///
-/// The id's text is not kept. A key holds its kind and 124 bits of a SipHash-1-3 of its id under a secret that is drawn at
-/// random once per process and kind, so that a memory dump holds no ids, an entry costs the same whatever its id's
-/// length, and nobody outside can search for ids that collide. Keys of two processes cannot be compared and are not
-/// meant to be stored, unless a journal (feature `journal`) hands the secrets of one process to the next.
+/// The id's text is not held. A key is its kind and 124 bits of a SipHash-1-3 of its id. The hash is keyed with a
+/// secret that is drawn at random once per process and kind. So a memory dump holds no ids, an entry costs the same for
+/// any length of id, and nobody outside can search for ids that collide. Keys of two processes cannot be compared, and
+/// are not meant to be stored, unless a journal (feature `journal`) passes the secrets of one process to the next.
 ///
 /// Making a key costs one hash of its id (10 to 30 ns) and no allocation.
 ///
 /// # Security
 ///
-/// Kinds never meet: the same text as a token and as a subject gives two unrelated keys. Two different ids of a kind
-/// share a fingerprint with probability 2⁻¹²⁴. A credential of 8 keys against a list of 10 million entries is
-/// wrongly refused with probability of at most 8 · 10⁷ / 2¹²⁴ < 4 · 10⁻³⁰.
+/// Kinds never collide: the same text as a token and as a subject gives two unrelated keys. Two different ids of a kind
+/// share a fingerprint with probability 2⁻¹²⁴. A credential of 8 keys against a list of 10 million entries is wrongly
+/// refused with probability of at most 8 · 10⁷ / 2¹²⁴ < 4 · 10⁻³⁰.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key(Fingerprint);
 
 impl Key {
-    /// One token, by its `jti` ([RFC 7519 §4.1.7](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.7)).
+    /// Returns the key of one token, by its `jti` ([RFC 7519
+    /// §4.1.7](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.7)).
     ///
     /// Ids of all kinds are compared byte for byte: no trimming, no case folding.
     #[must_use]
@@ -33,43 +34,45 @@ impl Key {
         Self::of(KeyKind::Token, jti)
     }
 
-    /// A subject, by its `sub`: a user, an agent's DID.
+    /// Returns the key of a subject, by its `sub`: a user, an agent's DID.
     #[must_use]
     pub fn subject(sub: &str) -> Self {
         Self::of(KeyKind::Subject, sub)
     }
 
-    /// A session, by its `sid`
-    /// ([OpenID Connect Front-Channel Logout §3](https://openid.net/specs/openid-connect-frontchannel-1_0.html#OPLogout)).
+    /// Returns the key of a session, by its `sid` ([OpenID Connect Front-Channel Logout
+    /// §3](https://openid.net/specs/openid-connect-frontchannel-1_0.html#OPLogout)).
     #[must_use]
     pub fn session(sid: &str) -> Self {
         Self::of(KeyKind::Session, sid)
     }
 
-    /// A client, by its `client_id` ([RFC 8693 §4.3](https://www.rfc-editor.org/rfc/rfc8693#section-4.3)).
+    /// Returns the key of a client, by its `client_id` ([RFC 8693
+    /// §4.3](https://www.rfc-editor.org/rfc/rfc8693#section-4.3)).
     #[must_use]
     pub fn client(client_id: &str) -> Self {
         Self::of(KeyKind::Client, client_id)
     }
 
-    /// All that was signed with one key, by its `kid`
-    /// ([RFC 7515 §4.1.4](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.4)).
+    /// Returns the key of all that was signed with one signing key, by its `kid` ([RFC 7515
+    /// §4.1.4](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.4)).
     #[must_use]
     pub fn signing_key(kid: &str) -> Self {
         Self::of(KeyKind::SigningKey, kid)
     }
 
-    /// All credentials of one tenant.
+    /// Returns the key of all credentials of one tenant.
     #[must_use]
     pub fn tenant(id: &str) -> Self {
         Self::of(KeyKind::Tenant, id)
     }
 
-    /// A key of the host's own kind, such as `Key::named("device", "d-17")`. Keys of two names never meet either.
+    /// Returns a key of the host's own kind, such as `Key::named("device", "d-17")`. Keys of two names never collide
+    /// either.
     #[must_use]
     pub fn named(name: &str, id: &str) -> Self {
         let mut hasher = *KeySecrets::in_use().hasher(KeyKind::Named.code());
-        // The name says how long it is, so that no id can continue another's name.
+        // The length of the name comes first, so that no id can continue another's name.
         hasher.write(&(name.len() as u64).to_le_bytes());
         hasher.write(name.as_bytes());
         hasher.write(id.as_bytes());
@@ -77,13 +80,13 @@ impl Key {
         Self(Fingerprint::new(KeyKind::Named, hash.h1, hash.h2))
     }
 
-    /// Everything the issuer ever issued. Each credential presents this key without being asked to.
+    /// Returns the key of everything that the issuer ever issued. Every credential presents it automatically.
     #[must_use]
     pub const fn everything() -> Self {
         Self(Fingerprint::new(KeyKind::Everything, 0, 0))
     }
 
-    /// What kind of thing this key stands for.
+    /// Returns the kind of thing that this key stands for.
     #[must_use]
     pub const fn kind(&self) -> KeyKind {
         self.0.kind()
@@ -127,7 +130,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The kinds of [`Key`].
+/// Names the kinds of [`Key`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyKind {
@@ -145,7 +148,7 @@ pub enum KeyKind {
     Tenant,
     /// A single token (`jti`).
     Token,
-    /// Everything the issuer ever issued.
+    /// Everything that the issuer ever issued.
     Everything,
 }
 
@@ -156,7 +159,7 @@ impl KeyKind {
     /// How many kinds there are.
     pub(crate) const COUNT: usize = Self::TABLES + 1;
 
-    /// The name for logs and counters: `token`, `subject`, ….
+    /// Returns the name for logs and counters: `token`, `subject`, ….
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -184,7 +187,7 @@ impl KeyKind {
         }
     }
 
-    /// The number by which journals know the kind and its secret. It never changes, and a new kind takes the next one.
+    /// The number by which journals know the kind and its secret. It never changes. A new kind takes the next number.
     pub(crate) const fn code(self) -> usize {
         match self {
             Self::Client => 0,

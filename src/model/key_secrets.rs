@@ -1,4 +1,4 @@
-//! The secrets that keys are made with.
+//! The secrets with which keys are made.
 
 use std::array;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -6,12 +6,12 @@ use std::sync::OnceLock;
 
 use siphasher::sip128::SipHasher13;
 
-/// A hasher for each kind of key, under a secret of its own, so that kinds have nothing in common.
+/// A hasher for each kind of key, each with its own secret, so that kinds have nothing in common.
 ///
-/// There is one set in a process. It is drawn when the first key is made, unless a journal brought one by then.
+/// There is one set in a process. It is drawn when the first key is made, unless a journal brought one before that.
 pub(crate) struct KeySecrets {
     hashers: [SipHasher13; Self::COUNT],
-    /// Whether a journal keeps them, so that the keys of later processes equal those of this one.
+    /// Whether a journal stores them, so that the keys of later processes equal those of this one.
     #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal asks"))]
     is_kept: bool,
 }
@@ -24,7 +24,7 @@ impl KeySecrets {
     #[cfg(feature = "journal")]
     pub(crate) const DOCUMENTS: usize = Self::COUNT - 1;
 
-    /// Those that this process makes its keys with.
+    /// The secrets with which this process makes its keys.
     pub(crate) fn in_use() -> &'static Self {
         IN_USE.get_or_init(|| Self::draw(false))
     }
@@ -45,14 +45,14 @@ impl KeySecrets {
     }
 }
 
-/// What a journal does with them.
+/// How a journal stores and restores them.
 #[cfg(feature = "journal")]
 impl KeySecrets {
-    /// Uses the ones that a journal kept, or keeps new ones in use if it is a new journal.
+    /// Uses the secrets that a journal stored. For a new journal, uses new ones, which the caller stores.
     ///
     /// # Errors
     ///
-    /// [`KeysExist`] if keys were made already with secrets that no journal kept, or with others.
+    /// [`KeysExist`] if keys were made already with secrets that no journal stores, or with others.
     pub(crate) fn keep(stored: Option<&[u8; 16 * Self::COUNT]>) -> Result<&'static Self, KeysExist> {
         let in_use = IN_USE.get_or_init(|| stored.map_or_else(|| Self::draw(true), Self::from_bytes));
         let are_the_same = stored.is_none_or(|stored| in_use.to_bytes() == *stored);
@@ -63,7 +63,7 @@ impl KeySecrets {
         }
     }
 
-    /// To be stored.
+    /// The bytes to store.
     pub(crate) fn to_bytes(&self) -> [u8; 16 * Self::COUNT] {
         let mut bytes = [0; 16 * Self::COUNT];
         for (hasher, bytes) in self.hashers.iter().zip(bytes.chunks_exact_mut(16)) {
@@ -85,7 +85,7 @@ impl KeySecrets {
     }
 }
 
-/// Keys were made that a journal's secrets would not make.
+/// Keys were made before, with other secrets than the journal's.
 #[cfg(feature = "journal")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeysExist;
@@ -96,7 +96,7 @@ static IN_USE: OnceLock<KeySecrets> = OnceLock::new();
 mod tests {
     use super::*;
 
-    /// What was stored under these has to be found under them by later versions of this crate. The hashes are those of another
+    /// Later versions of this crate have to find what was stored under these secrets. The hashes come from another
     /// implementation of SipHash-1-3 with 128 bits of output.
     #[test]
     fn stored_secrets_make_the_same_keys_for_ever() {

@@ -1,4 +1,5 @@
-//! The vocabulary: keys, credentials, events, verdicts, and what a host chooses. Values alone; nothing here holds a state.
+//! The vocabulary: keys, credentials, events, verdicts, and what a host chooses. Only values; nothing here holds a
+//! state.
 
 pub(crate) mod options;
 pub(crate) mod domain_config;

@@ -1,8 +1,8 @@
-//! What a layer is told to do with what is decided.
+//! The options of a layer: what it does with a decision.
 
 use crate::model::reach::Reaches;
 
-/// What one layer does with what its domain decides.
+/// The options of one layer: what it does with its domain's decisions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LayerOptions {
     pub(crate) anonymous: Anonymous,
@@ -15,23 +15,23 @@ pub(crate) struct LayerOptions {
     pub(crate) reaches: Reaches,
 }
 
-/// What to do with requests that present no credential.
+/// Says what to do with requests that present no credential.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Anonymous {
-    /// Let them pass: authentication is somebody else's task. The default.
+    /// Let them pass: authentication is the task of another layer. The default.
     #[default]
     Pass,
     /// Refuse them with a plain challenge: 401, without an error code.
     Challenge,
 }
 
-/// What to do with credentials that cannot be read.
+/// Says what to do with credentials that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Unreadable {
-    /// Refuse them: they can't be shown not to be revoked. The default.
+    /// Refuse them: nobody can show that they are not revoked. The default.
     #[default]
     Refuse,
-    /// Let them pass, for stacks that also take tokens of another format under the same scheme.
+    /// Let them pass, for stacks that also accept tokens of another format under the same scheme.
     ///
     /// # Security
     ///
@@ -39,7 +39,7 @@ pub enum Unreadable {
     Pass,
 }
 
-/// Whether to refuse.
+/// Says whether to refuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Enforcement {
     /// Refuse. The default.
@@ -47,61 +47,62 @@ pub enum Enforcement {
     Enforce,
     /// Admit everything, and count and log what would be refused: for a first look in production.
     ///
-    /// It is this layer's alone. Readiness, concerns and the canary are the trust domain's, and speak of what is decided: with
-    /// [`StalePolicy::FailClosed`](crate::StalePolicy::FailClosed) a replica without a fresh list is "not ready" although this layer
-    /// would let everybody pass. Look with [`StalePolicy::FailOpen`](crate::StalePolicy::FailOpen), or leave readiness alone meanwhile.
+    /// This concerns this layer alone. Readiness, concerns and the canary belong to the trust domain, and tell what is
+    /// decided: with [`StalePolicy::FailClosed`](crate::StalePolicy::FailClosed) a replica without a fresh list is "not
+    /// ready" although this layer would let everybody pass. Use [`StalePolicy::FailOpen`](crate::StalePolicy::FailOpen)
+    /// during that first look, or leave readiness alone meanwhile.
     Observe,
 }
 
-/// Whether admitted requests carry a [`ListFreshness`](crate::ListFreshness) in their extensions.
+/// Says whether admitted requests carry a [`ListFreshness`](crate::ListFreshness) in their extensions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum StatusExtension {
-    /// They don't: the admitted path stays free of allocations. The default.
+    /// Omit it: the admitted path stays free of allocations. The default.
     #[default]
     Omit,
-    /// They do, at the cost of an allocation.
+    /// Insert it, at the cost of an allocation.
     Insert,
 }
 
-/// Whether admitted requests carry a [`RevocationGuard`](crate::RevocationGuard) in their extensions.
+/// Says whether admitted requests carry a [`RevocationGuard`](crate::RevocationGuard) in their extensions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum GuardExtension {
-    /// They don't: the admitted path stays free of allocations. The default.
+    /// Omit it: the admitted path stays free of allocations. The default.
     ///
     /// # Security
     ///
-    /// An upgraded connection, or a task that a handler leaves behind, goes on after its revocation.
+    /// An upgraded connection, or a task that a handler leaves behind, continues after its revocation.
     #[default]
     Omit,
-    /// They do, at the cost of two allocations. For services with WebSockets or tasks that outlive their response.
+    /// Insert it, at the cost of two allocations. For services with WebSockets or tasks that outlive their response.
     Insert,
 }
 
-/// How a response body ends whose credential is revoked on its way.
+/// Says how a response body ends if its credential is revoked while it is sent.
 ///
-/// A gRPC response ends with trailers that say `UNAUTHENTICATED` under either.
+/// A gRPC response ends with trailers that say `UNAUTHENTICATED` in both cases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cut {
-    /// With an error ([`StreamCut`](crate::StreamCut)): HTTP/2 resets the stream, HTTP/1 closes the connection without the
-    /// last chunk, and the client knows that something is missing. The default.
+    /// End with an error ([`StreamCut`](crate::StreamCut)): HTTP/2 resets the stream, HTTP/1 closes the connection
+    /// without the last chunk, and the client knows that something is missing. The default.
     #[default]
     Abort,
-    /// As if it were over. For clients that take an error for a reason to repeat the request at once.
+    /// End as if the body were complete. For clients that repeat the request at once after an error.
     ///
     /// # Security
     ///
-    /// A response of no stated length that was cut passes for a whole one.
+    /// A response that does not state its length looks complete although it was cut.
     End,
 }
 
-/// What becomes of a handler that is still running when its request's credential is revoked. Its response is
-/// withheld under either, and the client gets the refusal that its next request would get.
+/// Says what happens to a handler that is still running when its request's credential is revoked. In both cases its
+/// response is withheld, and the client gets the refusal that its next request would get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Running {
-    /// It is dropped at once, wherever it waits. What it had begun stays half done, as when its client goes away. Costs an
-    /// allocation and a look-up by each key where a handler has to wait.
+    /// Drop it at once, at the point where it waits. What it had begun stays half done, as when its client goes away.
+    /// If a handler has to wait, this costs an allocation, and a look-up for each key.
     Drop,
-    /// It may finish. The default.
+    /// Let it finish. The default.
     #[default]
     Finish,
 }

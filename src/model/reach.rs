@@ -2,26 +2,26 @@
 
 use crate::model::key::KeyKind;
 
-/// Which revocations of a kind of key reach work in flight: response bodies, handlers, upgraded connections.
+/// Says which revocations of a kind of key reach work in flight: response bodies, handlers, upgraded connections.
 ///
-/// The next request with the credential is refused under any of them.
+/// The next request with the credential is refused in each case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// All of them. A rotation cuts what was opened with the old credential.
     Always,
-    /// None of them. For issuers that rotate credentials without saying so, and then only for the kind that they rotate.
+    /// None of them. For issuers that rotate credentials without saying so, and only for the kind that they rotate.
     ///
     /// # Security
     ///
-    /// A stream that is open stays open, whatever is revoked by keys of this kind.
+    /// No revocation of a key of this kind closes a stream that is open.
     Never,
-    /// All but rotations: revocations for the one reason that a newer credential took this one's place
+    /// All but rotations, which are revocations with the reason that a newer credential took this one's place
     /// ([`Reason::Superseded`](crate::Reason::Superseded)). The default.
     ///
     /// # Security
     ///
-    /// Whoever holds a token that was rotated keeps the streams that it opened, until a revocation of another of its keys
-    /// reaches them. Where tokens are rotated because they leaked, choose [`Always`](Self::Always).
+    /// The holder of a rotated token keeps the streams that the token opened, until a revocation of another of its keys
+    /// reaches them. If tokens are rotated because they leaked, choose [`Always`](Self::Always).
     #[default]
     UnlessSuperseded,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::verdict::{Revoked, Unknown};
 
-/// Why a request is refused, for whoever writes the response.
+/// Says why a request is refused, for the writer of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -15,12 +15,12 @@ pub enum Refusal {
     Revoked(Revoked),
     /// Nothing is known against the credential, but what is known is stale, and the policy is to fail closed.
     Unavailable {
-        /// Why nothing can be said for certain.
+        /// Why nothing is certain.
         why: Unknown,
         /// When to try again.
         retry_after: Duration,
     },
-    /// A credential is presented, but its keys cannot be read: it cannot be shown not to be revoked.
+    /// A credential is presented, but its keys cannot be read: nobody can show that it is not revoked.
     Unreadable {
         /// What is wrong with it.
         problem: &'static str,
@@ -28,7 +28,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The name for logs and counters: `missing`, `revoked`, `unavailable` or `unreadable`.
+    /// Returns the name for logs and counters: `missing`, `revoked`, `unavailable` or `unreadable`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl Refusal {
     }
 }
 
-/// When a client refused as [`Refusal::Unavailable`] is told to try again: after 10 seconds.
+/// When a client that gets [`Refusal::Unavailable`] should try again: after 10 seconds.
 ///
-/// A third of the poller's fast pace: soon after the list is back, so are the clients.
+/// A third of the poller's fast pace: clients come back soon after the list does.
 pub const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(10);

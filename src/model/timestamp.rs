@@ -4,14 +4,14 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A wall-clock time, in milliseconds since the Unix epoch.
+/// Holds a wall-clock time, in milliseconds since the Unix epoch.
 ///
-/// Used for what documents and events *state* (`iat`, `revokedAt`, the time of an event). Nothing is
-/// ever timed with it: freshness and retention run on the monotonic clock, so that a stepped wall
-/// clock cannot age a list or forget a revocation.
+/// It is used for what documents and events *state* (`iat`, `revokedAt`, the time of an event). Nothing is ever timed
+/// with it. Freshness and retention run on the monotonic clock, so a stepped wall clock cannot age a list or forget a
+/// revocation.
 ///
-/// Times before the epoch count as the epoch; arithmetic saturates. An `Option` of one takes no more room than the
-/// time itself.
+/// Times before the epoch count as the epoch; arithmetic saturates. An `Option` of one takes no more room than the time
+/// itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(
     /// One more than the milliseconds, so that none of them is zero.
@@ -19,50 +19,50 @@ pub struct Timestamp(
 );
 
 impl Timestamp {
-    /// The time as the system's wall clock has it.
+    /// Returns the time of the system's wall clock.
     #[must_use]
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }
 
-    /// A time given in milliseconds since the Unix epoch.
+    /// Returns the time that is so many milliseconds after the Unix epoch.
     #[must_use]
     pub const fn from_unix_millis(millis: u64) -> Self {
         Self(NonZeroU64::MIN.saturating_add(millis))
     }
 
-    /// A time given in whole seconds since the Unix epoch, as a JWT's `NumericDate`
-    /// ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)).
+    /// Returns the time that is so many whole seconds after the Unix epoch, as a JWT's `NumericDate` ([RFC 7519
+    /// §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)).
     #[must_use]
     pub const fn from_unix_secs(secs: u64) -> Self {
         Self::from_unix_millis(secs.saturating_mul(1000))
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_unix_millis(self) -> u64 {
         self.0.get() - 1
     }
 
-    /// Whole seconds since the Unix epoch, rounded down.
+    /// Returns the whole seconds since the Unix epoch, rounded down.
     #[must_use]
     pub const fn as_unix_secs(self) -> u64 {
         self.as_unix_millis() / 1000
     }
 
-    /// This time, `duration` later.
+    /// Returns the time `duration` later.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// This time, `duration` earlier; the epoch if that is before it.
+    /// Returns the time `duration` earlier; the epoch if that is before it.
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         Self::from_unix_millis(self.as_unix_millis().saturating_sub(millis(duration)))
     }
 
-    /// How long ago `earlier` was, seen from this time; zero if it lies ahead.
+    /// Returns how long ago `earlier` was, seen from this time; zero if it lies ahead.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.get().saturating_sub(earlier.0.get()))
@@ -76,14 +76,14 @@ impl From<SystemTime> for Timestamp {
 }
 
 impl Default for Timestamp {
-    /// The Unix epoch.
+    /// Returns the Unix epoch.
     fn default() -> Self {
         Self::from_unix_millis(0)
     }
 }
 
 impl fmt::Display for Timestamp {
-    /// Writes whole and thousandths of seconds since the epoch: `1767225600.250`.
+    /// Writes the seconds since the epoch, with thousandths: `1767225600.250`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:03}", self.as_unix_secs(), self.as_unix_millis() % 1000)
     }

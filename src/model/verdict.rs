@@ -1,4 +1,4 @@
-//! What is decided about a credential, and how fresh the answer is.
+//! What is known about a credential, and how fresh the answer is.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use crate::model::event::{Effect, Reason};
 use crate::model::key::KeyKind;
 use crate::model::timestamp::Timestamp;
 
-/// What the state says about a credential. A policy decides what [`Unknown`](Self::Unknown) means.
+/// Says what the state knows about a credential. A policy decides what [`Unknown`](Self::Unknown) means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Verdict {
-    /// Nothing known is against it, and what is known is fresh.
+    /// Nothing is known against it, and what is known is fresh.
     Admit,
     /// It is revoked.
     Revoked(Revoked),
-    /// Nothing known is against it, but what is known is not fresh.
+    /// Nothing is known against it, but what is known is not fresh.
     Unknown(Unknown),
 }
 
-/// Why a credential is refused.
+/// Says why a credential is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revoked {
@@ -26,13 +26,13 @@ pub struct Revoked {
     pub kind: KeyKind,
     /// Whether the key is blocked or the credential lies before a cut-off.
     pub effect: Effect,
-    /// Who said so.
+    /// Where the revocation comes from.
     pub source: RevokedBy,
     /// Why, as far as the issuer said.
     pub reason: Reason,
 }
 
-/// Where a revocation is known from.
+/// Says where a revocation comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RevokedBy {
     /// An event.
@@ -42,7 +42,7 @@ pub enum RevokedBy {
 }
 
 impl RevokedBy {
-    /// The name for logs: `event` or `list`.
+    /// Returns the name for logs: `event` or `list`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl RevokedBy {
     }
 }
 
-/// Why nothing can be said for certain.
+/// Says why nothing is certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unknown {
@@ -65,12 +65,12 @@ pub enum Unknown {
     },
 }
 
-/// How fresh the answer about a request was; put into its extensions where the layer is asked to
+/// Says how fresh the answer about a request was. The layer puts it into the request's extensions if it is asked to
 /// (`RevocationLayer::with_status_extension`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListFreshness {
-    /// Whether the answer can be relied on.
+    /// Whether the answer is reliable.
     pub freshness: Freshness,
     /// How long ago the newest list was fetched or confirmed; `None` without one.
     pub snapshot_age: Option<Duration>,
@@ -78,7 +78,7 @@ pub struct ListFreshness {
     pub snapshot_issued_at: Option<Timestamp>,
 }
 
-/// Whether an answer can be relied on.
+/// Says whether an answer is reliable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Freshness {

@@ -1,4 +1,4 @@
-//! All of it.
+//! The whole status.
 
 use serde::Serialize;
 
@@ -11,15 +11,16 @@ use crate::status::list::{ListStatus, PollStatus};
 use crate::status::message::{DeadLetterStatus, DispositionCounts};
 use crate::status::work::{InFlightStatus, VerdictCounts};
 
-/// What a trust domain knows about itself: enough to tell why a list or a message was refused.
+/// Shows what a trust domain knows about itself: enough to tell why a list or a message was refused.
 ///
 /// Serializes to the JSON that is shown to operators. Ages are in milliseconds, as of the moment the status was taken.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Status {
-    /// Whether requests are answered by what is known: false if the policy refuses everyone for want of a fresh list.
+    /// Whether requests are answered by what is known. False if the policy refuses everyone because no fresh list is
+    /// there.
     pub ready: bool,
-    /// What is not as it should be, in words, the gravest first. Empty if all is well.
+    /// What is wrong, in words, the gravest first. Empty if all is well.
     pub concerns: Vec<Concern>,
     /// `fresh`, `no-snapshot` or `stale`.
     #[serde(serialize_with = "freshness")]
@@ -38,14 +39,14 @@ pub struct Status {
     pub last_dead_letter: Option<DeadLetterStatus>,
     /// Requests by what was decided.
     pub verdicts: VerdictCounts,
-    /// Requests that a layer in observe-only mode admitted and would have refused.
+    /// Requests that a layer in observe-only mode admitted and would otherwise have refused.
     pub would_refuse: u64,
-    /// Work that was admitted and is under way.
+    /// Work that was admitted and is still running.
     pub in_flight: InFlightStatus,
     /// Proofs that a revocation at the issuer is enforced here; `None` if none are
-    /// [expected](crate::RevocationLayer::with_canary).
+    /// [expected](crate::DomainConfig::with_canary).
     pub canary: Option<CanaryStatus>,
-    /// What keeps all this beyond the life of the process; `None` without a journal.
+    /// The journal, which persists what is known beyond the life of the process; `None` without one.
     pub journal: Option<JournalStatus>,
 }
 

@@ -1,16 +1,16 @@
-//! What is not as it should be.
+//! Concerns: what is wrong.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// One thing that is not as it should be.
+/// Describes one thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Concern {
-    /// Which, for programs.
+    /// Which concern it is, for programs.
     pub code: ConcernCode,
-    /// A sentence or two for people: what is the matter, since when, why as far as it is known, and what comes of it. No ids.
+    /// A sentence or two for people: what is wrong, since when, why as far as it is known, and the consequence. No ids.
     pub words: String,
 }
 
@@ -20,12 +20,12 @@ impl fmt::Display for Concern {
     }
 }
 
-/// What may not be as it should be, the gravest first.
+/// Names what may be wrong, the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ConcernCode {
-    /// What earlier processes were told is lost, and no signed list has made up for it yet.
+    /// The state of earlier processes is lost, and no signed list was fetched since: a list is needed.
     JournalLost,
     /// No list was ever installed.
     NoList,
@@ -37,15 +37,15 @@ pub enum ConcernCode {
     FeedDown,
     /// No canary came through in time.
     CanaryOverdue,
-    /// Messages may have been missed, and no list was fetched since.
+    /// Messages may have been skipped, and no list was fetched since.
     FeedGap,
     /// Events cannot be made durable.
     JournalNotDurable,
     /// Events hold 90 % or more of the keys that they may.
     OverlayFull,
-    /// Polls fail. The list is young enough still.
+    /// Polls fail. The list is still young enough.
     ListAging,
-    /// The signing keys could not be fetched anew.
+    /// The signing keys could not be fetched again.
     SigningKeysAging,
     /// The event feed is being connected.
     FeedConnecting,
@@ -54,7 +54,7 @@ pub enum ConcernCode {
 }
 
 impl ConcernCode {
-    /// Its name in JSON: `list-stale`, ….
+    /// Returns its name in JSON: `list-stale`, ….
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

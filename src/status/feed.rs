@@ -1,8 +1,8 @@
-//! The event feed.
+//! The status of the event feed.
 
 use serde::Serialize;
 
-/// The event feed.
+/// Shows the status of the event feed.
 ///
 /// Without the crate's own loop (feature `source`) only the state, the last event and the last heartbeat are known.
 #[derive(Clone, Debug, Serialize)]
@@ -10,49 +10,49 @@ use serde::Serialize;
 pub struct FeedStatus {
     /// Its name, such as `nats:revocations`.
     pub source: Option<String>,
-    /// What its consumer last said of it.
+    /// The state that its consumer reported last.
     pub state: FeedState,
-    /// For how long it has been so; `None` before anything was said of it.
+    /// For how long it has been in this state; `None` before a state was reported.
     pub state_for_ms: Option<u64>,
     /// How long ago the last event was applied.
     pub last_event_ms_ago: Option<u64>,
     /// How long ago the broker last gave a sign of life.
     pub last_signal_ms_ago: Option<u64>,
-    /// How long ago the issuer sent the newest heartbeat that came in, by its own clock. A broker proves no more than itself;
-    /// this proves the whole path.
+    /// How long ago the issuer sent the newest heartbeat that came in, by the issuer's clock. A sign of life from the
+    /// broker proves only that the broker is there; a heartbeat proves the whole path.
     pub last_heartbeat_ms_ago: Option<u64>,
-    /// How many messages are still to come; `None` while the feed is down, and where the broker does not say.
+    /// How many messages are still to come; `None` while the feed is down, and if the broker does not say.
     pub lag: Option<u64>,
-    /// How many messages were taken in and are not settled: waiting for the journal's disk, or to be tried again.
+    /// How many messages were taken in and are not settled: they wait for the journal's disk, or to be tried again.
     pub unacknowledged: usize,
     /// How often it was opened since the start.
     pub opened: u64,
-    /// How often messages may have been missed.
+    /// How often messages may have been skipped.
     pub gaps: u64,
-    /// The latest of these.
+    /// The latest gap.
     pub last_gap: Option<GapStatus>,
-    /// Why it could last not be opened or read. It stays after things went well again.
+    /// Why it could not be opened or read the last time that this failed. It stays after a success.
     pub last_error: Option<String>,
 }
 
-/// Messages that may have been missed.
+/// Describes a gap: messages that may have been skipped.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct GapStatus {
-    /// Why.
+    /// Why they may have been skipped.
     pub reason: String,
     /// How long ago it was noticed.
     pub ms_ago: u64,
-    /// Whether no list was fetched since that would make up for it.
+    /// Whether the domain still needs a list because of it.
     pub is_open: bool,
 }
 
-/// What the consumer of the event feed says of it.
+/// Says how the event feed is, as its consumer reports it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FeedState {
-    /// Nothing yet. The poller keeps its fast pace. The default.
+    /// Nothing was reported yet. The poller keeps its fast pace. The default.
     #[default]
     Unknown,
     /// It is being connected.
@@ -66,7 +66,7 @@ pub enum FeedState {
 }
 
 impl FeedState {
-    /// All of them.
+    /// All states.
     #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only metrics name them all"))]
     pub(crate) const ALL: [Self; 5] = [
         Self::Unknown,
@@ -76,7 +76,7 @@ impl FeedState {
         Self::Down,
     ];
 
-    /// Its name in JSON: `unknown`, `connecting`, `catching-up`, `live` or `down`.
+    /// Returns its name in JSON: `unknown`, `connecting`, `catching-up`, `live` or `down`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,8 +1,8 @@
-//! The journal.
+//! The status of the journal.
 
 use serde::Serialize;
 
-/// The journal.
+/// Shows the status of the journal.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct JournalStatus {
@@ -14,24 +14,24 @@ pub struct JournalStatus {
     pub restored_entries: usize,
     /// Whether the list of an earlier process was put in force at the start.
     pub restored_list: bool,
-    /// When the list was issued that is kept and verified, in seconds since the epoch. A restart finds it, and not the installed one
-    /// if that is another.
+    /// The issue time of the list that is stored and verified, in seconds since the epoch. A restart finds this list,
+    /// even if another one is installed now.
     pub list_iat: Option<u64>,
-    /// Whether events are durable: false since the last attempt to write failed. Events are answered by "retry" then, and
-    /// each of them is another attempt.
+    /// Whether events are durable: false since the last attempt to write failed. Then events are answered by "retry",
+    /// and each of them causes another attempt.
     pub durable: bool,
-    /// What last went wrong: which file, and why. It stays after things went well again.
+    /// What failed last: which file, and why. It stays after a success.
     pub last_error: Option<String>,
     /// How many attempts to write failed since the start.
     pub failures: u64,
-    /// How many keys are kept.
+    /// How many keys are stored.
     pub entries: u64,
-    /// How many bytes the journal and the kept list take on disk.
+    /// How many bytes the journal and the stored list take on disk.
     pub bytes: u64,
 }
 
 impl JournalStatus {
-    /// At the start, when nothing has gone wrong.
+    /// The status at the start, before anything failed.
     #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "there is none"))]
     pub(crate) const fn new(directory: String, start: JournalStart) -> Self {
         Self {
@@ -49,15 +49,16 @@ impl JournalStatus {
     }
 }
 
-/// What was found of earlier processes at the start.
+/// Says what of earlier processes was found at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum JournalStart {
-    /// Something that was of no use, or nothing that could be read. Nobody is admitted until a list is fetched that makes up for it.
+    /// Something that was of no use, or nothing that could be read. Nobody is admitted until a list is fetched: the
+    /// domain needs a list.
     Lost,
-    /// Nothing: the directory is new.
+    /// Nothing, since the directory is new.
     New,
-    /// All that they were told.
+    /// All that they had stored.
     Restored,
 }

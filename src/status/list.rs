@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// The installed list.
+/// Shows the installed list.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ListStatus {
@@ -18,7 +18,7 @@ pub struct ListStatus {
     pub iat: Option<u64>,
 }
 
-/// The poller.
+/// Shows how the poller does.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct PollStatus {
@@ -28,18 +28,18 @@ pub struct PollStatus {
     pub last_error: Option<String>,
     /// How many polls failed since the last success.
     pub failures: u64,
-    /// The keys that the issuer signs with; `None` where no poller runs.
+    /// The keys that the issuer signs with; `None` if no poller runs.
     pub signing_keys: Option<SigningKeysStatus>,
 }
 
-/// The issuer's signing keys.
+/// Shows what is known of the issuer's signing keys.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct SigningKeysStatus {
     /// How many are known.
     pub count: usize,
-    /// How long ago they were last fetched; `None` before that, also if an earlier process left some.
+    /// How long ago they were last fetched; `None` before that, even if an earlier process left some.
     pub fetched_ms_ago: Option<u64>,
-    /// Why they could last not be fetched; `None` once they were.
+    /// Why they could not be fetched the last time; `None` after a success.
     pub last_error: Option<String>,
 }

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-/// Messages by what became of them.
+/// Counts messages by what became of them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct DispositionCounts {
     /// In force.
     pub applied: u64,
-    /// None of our business.
+    /// Not about revocation.
     pub ignored: u64,
     /// To be delivered again.
     pub retry: u64,
@@ -17,7 +17,7 @@ pub struct DispositionCounts {
     pub dead_letter: u64,
 }
 
-/// A dead letter.
+/// Describes a dead letter.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct DeadLetterStatus {
