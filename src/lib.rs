@@ -19,7 +19,7 @@ pub mod crl;
 #[cfg(feature = "journal")]
 #[cfg_attr(
     not(feature = "crl-poll"),
-    allow(dead_code, reason = "only the poller has lists kept")
+    allow(dead_code, reason = "only the poller persists lists")
 )]
 pub mod journal;
 mod sink;

@@ -1,15 +1,15 @@
-//! Events on their way to becoming durable.
+//! Events that are in force, and are becoming durable.
 
 use std::fmt;
 
 use crate::domain::persistence::{Durable, NotKept};
 use crate::state::accept::ApplyError;
 
-/// Stands for events that are in force, and that become durable if there is a journal. Made by
-/// [`EventSink::apply`](crate::EventSink::apply).
+/// Stands for events that are in force, and that become durable if there is a journal.
+/// [`EventSink::apply`](crate::EventSink::apply) makes it.
 ///
-/// Without a journal there is nothing to wait for, and both ways of waiting return at once. With one, an event that was not
-/// waited for is in force and may be forgotten by a restart: do not acknowledge its message before that.
+/// Without a journal there is nothing to wait for, and both ways of waiting return at once. With a journal, a restart
+/// may forget an event that is in force but not yet durable: do not acknowledge its message before it is.
 ///
 /// Dropping it withdraws nothing.
 #[must_use = "with a journal, events may be forgotten by a restart until `durable` or `wait` has returned"]
@@ -23,7 +23,7 @@ impl Applied {
         Self { merged, durable }
     }
 
-    /// There is nothing to wait for.
+    /// Nothing to wait for.
     #[cfg(feature = "source")]
     pub(crate) const fn done() -> Self {
         Self::new(Ok(()), None)
@@ -37,23 +37,23 @@ impl Applied {
         }
     }
 
-    /// Waits on this thread until the events are durable, or until the disk is taken to hang (10 seconds).
+    /// Waits on this thread until the events are durable, for at most 10 seconds: then the disk counts as hung.
     ///
-    /// Blocks for a write to disk if there is a journal: tasks use [`durable`](Self::durable).
+    /// Blocks for a write to disk if there is a journal: tasks use [`durable`](Self::durable) instead.
     ///
     /// # Errors
     ///
-    /// Returns [`ApplyError::NotDurable`] if the journal could not keep them. They are in force all the same.
+    /// Returns [`ApplyError::NotDurable`] if the journal could not store the events. They are in force nevertheless.
     pub fn wait(self) -> Result<(), ApplyError> {
         and(self.merged, self.durable.map_or(Ok(()), Durable::wait))
     }
 
-    /// Waits as a task until the events are durable, or until the disk is taken to hang (10 seconds). Those that wait at the
-    /// same time share one write.
+    /// Waits as a task until the events are durable, for at most 10 seconds: then the disk counts as hung. Tasks that
+    /// wait at the same time share one write.
     ///
     /// # Errors
     ///
-    /// Returns [`ApplyError::NotDurable`] if the journal could not keep them. They are in force all the same.
+    /// Returns [`ApplyError::NotDurable`] if the journal could not store the events. They are in force nevertheless.
     ///
     /// # Cancel safety
     ///
@@ -79,7 +79,7 @@ impl fmt::Debug for Applied {
     }
 }
 
-/// What can be repeated goes first: what cannot is refused again then.
+/// What can be repeated comes first. On the repetition, what cannot is refused again.
 fn and(merged: Result<(), ApplyError>, kept: Result<(), NotKept>) -> Result<(), ApplyError> {
     match (merged, kept) {
         (Ok(()) | Err(ApplyError::FromFuture { .. }), Err(problem)) => Err(ApplyError::NotDurable { problem }),
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::model::timestamp::Timestamp;
 
-    /// A dead letter would be put aside while the events beside it are not durable.
+    /// Otherwise a message would be put aside as a dead letter while other events in it are not durable.
     #[test]
     fn what_can_be_repeated_goes_before_what_cannot() {
         let latest = Timestamp::default();

@@ -1,4 +1,4 @@
-//! What is not as it should be, in words.
+//! What is wrong, in words.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::model::policy::StalePolicy;
 use crate::model::verdict::Freshness;
 use crate::status::{Concern, ConcernCode, FeedState, PollStatus, Status};
 
-/// What is not as it should be, the gravest first. Pure: everything it tells of is in the status.
+/// What is wrong, the gravest first. Pure: everything it tells of is in the status.
 pub(crate) fn concerns(status: &Status, policy: &DomainConfig, needs_list: bool) -> Vec<Concern> {
     let all = [
         list(status, policy, needs_list),
@@ -61,7 +61,7 @@ fn list(status: &Status, policy: &DomainConfig, needs_list: bool) -> Option<Conc
     }
 }
 
-/// What comes of a list that is stale.
+/// The consequence of a stale list.
 const fn consequence(stale: StalePolicy) -> &'static str {
     match stale {
         StalePolicy::FailClosed => "credentials that nothing is known against are refused with 503",
@@ -103,7 +103,7 @@ fn feed(status: &Status) -> Option<Concern> {
         .as_ref()
         .map_or_else(String::new, |error| format!(" {error}"));
     match feed.state {
-        // What nobody has said anything of is not known to be missing.
+        // A feed of which nobody has said anything is not known to be missing.
         FeedState::Unknown | FeedState::Live => None,
         FeedState::Connecting => concern(
             ConcernCode::FeedConnecting,
@@ -164,7 +164,7 @@ fn journal(status: &Status) -> Option<Concern> {
 
 fn overlay(status: &Status) -> Option<Concern> {
     let overlay = &status.overlay;
-    // Nine tenths, however large the numbers.
+    // Nine tenths, without an overflow for large numbers.
     let is_nearly_full = overlay.entries >= overlay.capacity - overlay.capacity / 10;
     if !is_nearly_full {
         return None;

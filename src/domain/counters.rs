@@ -1,4 +1,4 @@
-//! Counters of what was decided and what became of messages.
+//! Counters of decisions, and of what became of messages.
 
 use std::array;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use crate::model::decode::{Disposition, Ended, OTHER_CODE};
 use crate::model::verdict::RevokedBy;
 use crate::status::DispositionCounts;
 
-/// What a request came to.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Admit,
@@ -21,7 +21,7 @@ pub(crate) enum Outcome {
 }
 
 impl From<RevokedBy> for Outcome {
-    /// Who says that a request's credential is revoked.
+    /// Which of the two says that the credential is revoked.
     fn from(source: RevokedBy) -> Self {
         match source {
             RevokedBy::Event => Self::RevokedByEvent,
@@ -39,11 +39,11 @@ pub(crate) struct Counters {
     cut: AtomicU64,
     would_cut: AtomicU64,
     applied: AtomicU64,
-    /// Messages that ended in another way, by how and why. Written by whoever takes in a message, who is no request.
+    /// Messages that ended in another way, by how and why. Consumers of messages lock it; requests never do.
     reasons: Mutex<Reasons>,
 }
 
-/// How many messages ended so, by disposition and reason.
+/// How many messages ended, by disposition and reason.
 pub(crate) type Reasons = BTreeMap<(&'static str, &'static str), u64>;
 
 impl Counters {
@@ -59,13 +59,13 @@ impl Counters {
         }
     }
 
-    /// Counts a request. Each thread has a stripe of its own, so that cores don't pass one cache line around.
+    /// Counts a request. Each thread has a stripe, so that cores don't pass one cache line around.
     pub(crate) fn decided(&self, outcome: Outcome) {
         let stripe = STRIPE.with(|stripe| *stripe);
         self.stripes[stripe].0[outcome as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a request that would have been refused, were it not only observed.
+    /// Counts a request that a layer in observe-only mode would have refused.
     pub(crate) fn would_refuse(&self) {
         self.would_refuse.fetch_add(1, Ordering::Relaxed);
     }
@@ -75,7 +75,7 @@ impl Counters {
         self.cut.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts one that would have been ended, were it not only observed.
+    /// Counts a piece of work in flight that a layer in observe-only mode would have ended.
     pub(crate) fn would_cut(&self) {
         self.would_cut.fetch_add(1, Ordering::Relaxed);
     }
@@ -93,7 +93,7 @@ impl Counters {
         }
         let name = ended.disposition.as_str();
         let mut reasons = self.locked_reasons();
-        // A decoder that makes up names as it goes must not fill the memory of whoever shows them.
+        // A decoder that invents names must not fill the memory of the recorder that holds them.
         let is_known = reasons.len() < MOST_REASONS || reasons.contains_key(&(name, ended.code));
         let code = if is_known { ended.code } else { OTHER_CODE };
         *reasons.entry((name, code)).or_default() += 1;
@@ -110,7 +110,7 @@ impl Counters {
         self.locked_reasons().clone()
     }
 
-    /// How many requests came to `outcome`.
+    /// How many requests had `outcome`.
     pub(crate) fn of_outcome(&self, outcome: Outcome) -> u64 {
         let count = |stripe: &Stripe| stripe.0[outcome as usize].load(Ordering::Relaxed);
         self.stripes.iter().map(count).sum()
@@ -134,7 +134,7 @@ impl Counters {
         }
     }
 
-    /// How many requests would have been refused, were they not only observed.
+    /// How many requests layers in observe-only mode would have refused.
     pub(crate) fn of_would_refuse(&self) -> u64 {
         self.would_refuse.load(Ordering::Relaxed)
     }
@@ -144,7 +144,7 @@ impl Counters {
         self.cut.load(Ordering::Relaxed)
     }
 
-    /// How many would have been ended, were they not only observed.
+    /// How many pieces of work in flight layers in observe-only mode would have ended.
     pub(crate) fn of_would_cut(&self) -> u64 {
         self.would_cut.load(Ordering::Relaxed)
     }

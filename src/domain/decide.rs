@@ -1,4 +1,4 @@
-//! Where a request is decided.
+//! The decision about a request.
 
 use std::sync::atomic::Ordering;
 
@@ -25,7 +25,7 @@ impl TrustDomain {
         }
     }
 
-    /// Decides by a credential, and by what is beside it if that cannot be read.
+    /// Decides by a credential, and by the other one beside it if that cannot be read.
     fn by_credential(&self, credential: &Credential, unreadable: Option<&'static str>) -> Decision {
         let mut decision = self.store.decide(credential);
         let is_stale = decision.list.freshness != Freshness::Fresh;
@@ -50,14 +50,14 @@ impl TrustDomain {
         Decision {
             refusal: Some(refusal),
             list: self.store.look(|state| state.freshness(Instant::now())),
-            // Nothing is watched that has no credential.
+            // Work without a credential is not watched.
             version: 0,
         }
     }
 
     #[cold]
     fn log_transition(&self, is_stale: bool) {
-        // Of several requests that see the change at once, one logs it.
+        // If several requests see the change at the same time, one logs it.
         if self.was_stale.swap(is_stale, Ordering::Relaxed) == is_stale {
             return;
         }

@@ -1,4 +1,4 @@
-//! What is written rarely and read by operators.
+//! State that is written rarely and read by operators.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::model::canary::Canary;
 use crate::model::timestamp::Timestamp;
 use crate::status::{CanaryStatus, DeadLetterStatus, FeedState, FeedStatus, GapStatus, PollStatus, SigningKeysStatus};
 
-/// How the poller and the feed have been.
+/// How the poller and the feed do.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     pub(crate) last_dead_letter: Option<(Instant, String)>,
@@ -34,11 +34,11 @@ pub(crate) struct SigningKeysHealth {
     pub(crate) last_error: Option<String>,
 }
 
-/// How the feed has been; all but the last event and heartbeat is known only if the crate's own loop drives it.
+/// How the feed does. Only the last event and the last heartbeat are known if the crate's own loop does not drive it.
 #[derive(Debug, Default)]
 pub(crate) struct FeedHealth {
     pub(crate) source: Option<String>,
-    /// Since when it is as it is.
+    /// When it came into its present state.
     pub(crate) since: Option<Instant>,
     pub(crate) last_event: Option<Instant>,
     pub(crate) last_signal: Option<Instant>,
@@ -67,23 +67,23 @@ impl PollHealth {
     }
 }
 
-/// What came of canaries.
+/// What canaries have proved.
 #[derive(Debug, Default)]
 pub(crate) struct CanaryHealth {
-    /// With when the issuer revoked it, by its clock.
+    /// The newest canary, with the time at which the issuer revoked it, by the issuer's clock.
     newest: Option<(Timestamp, Dated)>,
 }
 
-/// Something that its issuer dated, and that came in.
+/// Something that came in with a time that its issuer gave it.
 #[derive(Clone, Copy, Debug)]
 struct Dated {
     came: Instant,
-    /// How old it was by then.
+    /// How old it was then.
     age: Duration,
 }
 
 impl CanaryHealth {
-    /// Notes a canary that the issuer revoked at `stated`. One that comes again proves no more than it did.
+    /// Notes a canary that the issuer revoked at `stated`. If the same one comes again, it proves nothing new.
     pub(crate) fn arrived(&mut self, stated: Timestamp, wall: Timestamp, came: Instant) {
         let canary = Dated::new(stated, wall, came);
         let is_news = |(known, newest)| stated != known && canary.follows(newest);
@@ -92,12 +92,12 @@ impl CanaryHealth {
         }
     }
 
-    /// When the issuer revoked the newest one.
+    /// When the issuer revoked the newest canary.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
         self.newest.map(|(stated, _)| stated)
     }
 
-    /// How proofs are, if any are `expected`; `is_refused` says whether the newest canary is, just now.
+    /// The status of proofs, if any are `expected`. `is_refused` says whether the newest canary is refused just now.
     pub(crate) fn status(&self, expected: Option<Canary>, is_refused: bool, now: Instant) -> Option<CanaryStatus> {
         let expected = expected?;
         let proof = self.newest.filter(|_| is_refused).map(|(_, proof)| proof);
@@ -122,14 +122,16 @@ impl Dated {
         self.age.saturating_add(now.saturating_duration_since(self.came))
     }
 
-    /// Whether it is no older than another. By age, so that one from a clock that was ahead does not stand in the way of those after it.
+    /// Whether it is no older than another. Compares ages and not times: one from a clock that was ahead must not hide
+    /// those that come after it.
     fn follows(self, other: Self) -> bool {
         self.age <= other.age_at(self.came)
     }
 }
 
 impl FeedHealth {
-    /// Notes a heartbeat that its issuer dates `stated`. One that is read again later proves no more than it did then.
+    /// Notes a heartbeat with the time that its issuer gave it. If it is read again later, it proves no more than it
+    /// did then.
     pub(crate) fn heartbeat(&mut self, stated: Timestamp, wall: Timestamp, now: Instant) {
         let heartbeat = Dated::new(stated, wall, now);
         if self.last_heartbeat.is_none_or(|known| heartbeat.follows(known)) {
@@ -204,11 +206,11 @@ mod tests {
         // Read again, from a log that is replayed.
         canary.arrived(Timestamp::from_unix_secs(999), Timestamp::from_unix_secs(1_011), late);
         assert!(is_overdue(&canary, late));
-        // From a clock that is far ahead: it is new when it comes, and no longer.
+        // From a clock that is far ahead: it counts as new when it comes, and no longer.
         canary.arrived(Timestamp::from_unix_secs(9_999), Timestamp::from_unix_secs(1_011), late);
         assert!(!is_overdue(&canary, late));
         assert!(is_overdue(&canary, late + 13 * second));
-        // Once the clock is right again, so are its canaries; one from before that is none.
+        // Once the clock is right again, its canaries are good again. One from before that proves nothing.
         let healed = late + 20 * second;
         let arrives = |canary: &mut CanaryHealth, at| {
             canary.arrived(Timestamp::from_unix_secs(at), Timestamp::from_unix_secs(1_031), healed);
@@ -216,9 +218,9 @@ mod tests {
         };
         assert!(arrives(&mut canary, 1_010));
         assert!(!arrives(&mut canary, 1_030));
-        // Nor is an older one that comes later.
+        // An older one that comes later changes nothing.
         assert!(!arrives(&mut canary, 1_001));
-        // In force is what counts.
+        // A canary that is not in force proves nothing.
         assert!(canary.status(expected, false, late).unwrap().is_overdue);
     }
 

@@ -1,4 +1,4 @@
-//! How an event gets in force: from a message, or from the host, into the state and into the journal.
+//! How an event gets in force: from a message or from the host into the state and into the journal.
 
 use std::cell::LazyCell;
 
@@ -18,16 +18,16 @@ use crate::state::snapshot::RevocationList;
 use crate::status::FeedState;
 
 impl TrustDomain {
-    /// Puts events in force, and has the journal keep them if there is one.
+    /// Puts events in force, and lets the journal persist them if there is one.
     pub(crate) fn put_in_force(&self, events: &[Event]) -> Applied {
         let (store, arrival) = (&self.store, Timestamp::now());
-        let (merged, ticket) = match self.journal.get() {
+        let (merged, durable) = match self.journal.get() {
             None => (store.merge(events, arrival), None),
             Some(journal) => {
                 let (merged, entries) = store.merge_to_keep(events, arrival);
-                // Nothing to keep, nothing to wait for.
-                let ticket = (!entries.is_empty()).then(|| journal.persist(entries));
-                (merged, ticket)
+                // With nothing to persist there is nothing to wait for.
+                let durable = (!entries.is_empty()).then(|| journal.persist(entries));
+                (merged, durable)
             }
         };
         let refused = match merged {
@@ -35,10 +35,10 @@ impl TrustDomain {
             Ok(()) | Err(ApplyError::NotDurable { .. }) => 0,
         };
         self.note_applied(events, refused);
-        Applied::new(merged, ticket)
+        Applied::new(merged, durable)
     }
 
-    /// Puts in force what a message says, or tells what is to be done with it instead.
+    /// Puts in force what a message says, or returns what has to be done with it instead.
     pub(crate) fn take_in(&self, decode: &impl Decode, message: &[u8]) -> Result<Applied, Ended> {
         self.taken_in(decode.decode(message), |events| self.put_in_force(&events))
     }
@@ -64,14 +64,15 @@ impl TrustDomain {
         }
     }
 
-    /// What [`take_in`](Self::take_in) does, for messages that came together: one publication, if none of them is refused.
+    /// Does what [`take_in`](Self::take_in) does, for messages that came together: in one publication, if none of them
+    /// is refused.
     #[cfg(feature = "source")]
     pub(crate) fn take_in_all<'m>(
         &self,
         decode: &impl Decode,
         messages: impl Iterator<Item = &'m [u8]> + Clone,
     ) -> Vec<Result<Applied, Ended>> {
-        // A journal answers for each message by itself, and writes those of a time at once anyway.
+        // A journal answers for each message separately, and writes those that come at the same time together anyway.
         if self.journal.get().is_none() {
             let decoded: Vec<_> = messages.clone().map(|message| decode.decode(message)).collect();
             let of = |decoded: &Result<Decoded, DecodeError>| match decoded {
@@ -88,7 +89,8 @@ impl TrustDomain {
                     .collect();
             }
         }
-        // Which of them found no room has to be told apart. That some are in force already does no harm.
+        // Each message is taken in alone to learn which of them found no room. That some are in force already does no
+        // harm.
         messages.map(|message| self.take_in(decode, message)).collect()
     }
 
@@ -103,7 +105,7 @@ impl TrustDomain {
         disposition
     }
 
-    /// Puts a list in force, and leaves it to the caller to have it kept, and to say how that went.
+    /// Puts a list in force. The caller lets it be persisted, and reports the result.
     pub(crate) fn accept_list(&self, list: RevocationList) -> Result<AcceptedList, InstallError> {
         let accepted = self.store.install(list, Timestamp::now())?;
         tracing::info!(
@@ -119,7 +121,7 @@ impl TrustDomain {
         self.requested.send_modify(|count| *count += 1);
     }
 
-    /// Says how the feed is. Returns whether that is news.
+    /// Sets the state of the feed. Returns whether it changed.
     pub(crate) fn set_feed(&self, state: FeedState) -> bool {
         let is_news = self
             .feed
@@ -131,8 +133,8 @@ impl TrustDomain {
         is_news
     }
 
-    /// All older events came in. Where events alone decide, and are replayed from the beginning, that makes up for what was
-    /// lost.
+    /// Notes that all older events came in. If events alone decide, and the feed replays from its beginning, the domain
+    /// has resynced and needs no list.
     pub(crate) fn caught_up(&self) {
         if self
             .store
@@ -140,7 +142,7 @@ impl TrustDomain {
         {
             self.store.set_needs_list(false);
             if let Some(journal) = self.journal.get() {
-                // Nothing to wait for: until it is kept, a restart finds the loss.
+                // Nobody has to wait: until this is persisted, a restart still finds that a list is needed.
                 drop(journal.persist_resynced());
             }
         }
@@ -150,18 +152,18 @@ impl TrustDomain {
         self.health().last_dead_letter = Some((Instant::now(), reason.to_owned()));
     }
 
-    /// Notes events that are in force, but for as many of them as were refused.
+    /// Notes events that are in force, except as many of them as were refused.
     fn note_applied(&self, events: &[Event], refused: usize) {
         if refused >= events.len() {
             return;
         }
         self.counters.applied(events.len() - refused);
-        // Read only if somebody wants to know how long it took.
+        // Read only if something below needs it.
         let wall = LazyCell::new(Timestamp::now);
         let now = Instant::now();
         let dated = events.iter().filter_map(|event| match event {
             Event::Revoke(revocation) => Some((event.key(), revocation.effective_at()?)),
-            // One that comes late does no harm.
+            // A late reinstatement does no harm.
             Event::Reinstate(_) => None,
         });
         if let Some(observer) = self.observer.get().filter(|_| refused == 0) {
@@ -176,7 +178,7 @@ impl TrustDomain {
         let expects_canaries = self.store.look(|state| state.policy.canary.is_some());
         let mut health = self.health();
         health.feed.last_event = Some(now);
-        // Of a batch of which something was refused nobody knows which: it comes again.
+        // If a part of a batch was refused, nobody knows which part: the batch comes again.
         if expects_canaries && refused == 0 {
             let canary = canary::key();
             for (_, at) in dated.filter(|(key, _)| **key == canary) {
@@ -186,7 +188,7 @@ impl TrustDomain {
     }
 }
 
-/// What became of a message whose events were put in force as far as this says.
+/// What became of a message, by what became of its events.
 pub(crate) fn ended(applied: Result<(), ApplyError>) -> Ended {
     match applied {
         Ok(()) => Ended::applied(),

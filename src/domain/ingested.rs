@@ -1,4 +1,4 @@
-//! A message on its way to its end.
+//! A message that was taken in, and is becoming durable.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use crate::domain::ingest::ended;
 use crate::domain::trust_domain::TrustDomain;
 use crate::model::decode::{Disposition, Ended};
 
-/// Stands for a message that was taken in: what it says is in force. Made by
-/// [`EventSink::ingest`](crate::EventSink::ingest).
+/// Stands for a message that was taken in: what it says is in force. [`EventSink::ingest`](crate::EventSink::ingest)
+/// makes it.
 ///
 /// Without a journal there is nothing to wait for, and both ways of waiting return at once.
 ///
@@ -18,7 +18,7 @@ use crate::model::decode::{Disposition, Ended};
 pub struct Ingested {
     domain: Arc<TrustDomain>,
     taken_in: Result<Applied, Ended>,
-    /// How large the message was.
+    /// The size of the message.
     bytes: usize,
 }
 
@@ -31,9 +31,10 @@ impl Ingested {
         }
     }
 
-    /// Waits on this thread until what the message says is durable, and says what became of it.
+    /// Waits on this thread until what the message says is durable, and returns what became of it.
     ///
-    /// Blocks for a write to disk if there is a journal, 10 seconds at most: tasks use [`durable`](Self::durable).
+    /// Blocks for a write to disk if there is a journal, 10 seconds at most: tasks use [`durable`](Self::durable)
+    /// instead.
     pub fn wait(self) -> Disposition {
         let ended = match self.taken_in {
             Ok(applied) => ended(applied.wait()),
@@ -42,7 +43,7 @@ impl Ingested {
         self.domain.disposed(ended, self.bytes)
     }
 
-    /// Waits as a task until what the message says is durable, and says what became of it. Waits 10 seconds at most.
+    /// Waits as a task until what the message says is durable, and returns what became of it. Waits 10 seconds at most.
     ///
     /// # Cancel safety
     ///

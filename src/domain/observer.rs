@@ -1,10 +1,10 @@
-//! What is told of as it happens, and not counted: how long things took.
+//! Observations that are reported when they happen, and not counted: how long things took.
 
 use std::time::Duration;
 
-/// Whoever is told. Nothing on the way of a request tells anything.
+/// Receives how long things took. The path of a request reports nothing.
 pub(crate) trait Observer: Send + Sync {
-    /// An event was put in force here so long after it took effect at its issuer.
+    /// An event was put in force here, this long after it took effect at its issuer.
     fn enforced(&self, after: Duration, phase: Phase);
 
     /// A poll ended.
@@ -15,17 +15,17 @@ pub(crate) trait Observer: Send + Sync {
 /// Whether an event came in as it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// With older ones, that could not be read before.
+    /// It came together with older events that could not be read before.
     CatchUp,
     Live,
 }
 
-/// What a poll came to.
+/// The outcome of a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "crl-poll"), expect(dead_code, reason = "only the poller polls"))]
 pub(crate) enum Polled {
     Confirmed,
-    /// Why, in a word that may be counted by.
+    /// The reason, as one of few words.
     Failed(&'static str),
     Installed,
     NoneYet,

@@ -1,4 +1,4 @@
-//! What a trust domain says about itself.
+//! What a trust domain reports about itself.
 
 use std::sync::atomic::Ordering;
 
@@ -16,11 +16,11 @@ use crate::state::view::State;
 use crate::status::{CanaryStatus, InFlightStatus, ListStatus, OverlayStatus, Status, VerdictCounts};
 
 impl TrustDomain {
-    /// Says all that an operator asks about, as of now.
+    /// Returns everything that an operator asks about, as of now.
     pub(crate) fn status(&self) -> Status {
         let now = Instant::now();
         let canary = self.newest_canary();
-        // One view, so that no part of it contradicts another.
+        // One view of the state, so that no part of the status contradicts another.
         let (answer, stale, needs_list, is_canary_refused, snapshot, overlay, policy) = self.store.look(|state| {
             let is_refused = |canary| matches!(state.verdict(canary, now), Verdict::Revoked(_));
             (
@@ -33,7 +33,7 @@ impl TrustDomain {
                 state.policy,
             )
         });
-        // It asks the file system. Nobody else should wait for that.
+        // The journal asks the file system. Nobody else should wait for that, so no lock is held here.
         let journal = self.journal.get().map(|journal| journal.status());
         let health = self.health();
         let [by_event, by_list] =
@@ -89,7 +89,7 @@ impl TrustDomain {
         status
     }
 
-    /// What the newest canary would present. It has to be refused, by the decision that requests get.
+    /// The credential that the newest canary would present. The decision that requests get has to refuse it.
     fn newest_canary(&self) -> Option<Credential> {
         let newest = self.health().canary.newest()?;
         Some(Credential::from(canary::key()).with_issued_at(newest))
@@ -102,7 +102,7 @@ impl TrustDomain {
             .look(|state: &State| is_ready(&state.freshness(now), state.stale()))
     }
 
-    /// Logs when proofs stop, and when they come again. Before the first there is nothing to miss.
+    /// Logs when proofs stop, and when they come again. Nothing is overdue before the first one.
     fn log_canary(&self, canary: &CanaryStatus, has_come: bool) {
         let is_missed = canary.is_overdue && has_come;
         if self.was_overdue.swap(is_missed, Ordering::Relaxed) == is_missed {

@@ -1,4 +1,4 @@
-//! One trust domain: the store, and what is known about how it is fed.
+//! One trust domain: the store, and what is known about its feeds.
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
@@ -19,19 +19,19 @@ use crate::status::FeedState;
 pub(crate) struct TrustDomain {
     pub(crate) store: Store,
     pub(crate) counters: Counters,
-    /// What the feed's consumer says; the poller watches it.
+    /// The state of the feed, as its consumer reports it; the poller watches it.
     pub(crate) feed: watch::Sender<FeedState>,
-    /// How many times a fetch was asked for, and how many of these have been answered.
+    /// How many times a fetch was requested, and how many of these requests were answered.
     pub(crate) requested: watch::Sender<u64>,
     pub(crate) answered: watch::Sender<u64>,
-    /// Keeps what is known beyond the life of the process, if the host wants that.
+    /// Persists what is known, if the host wants that.
     pub(crate) journal: OnceLock<Box<dyn Persist>>,
-    /// Is told how long things took, if the host wants that.
+    /// Receives how long things took, if the host wants that.
     pub(crate) observer: OnceLock<Box<dyn Observer>>,
     health: Mutex<Health>,
-    /// Whether the last request found the list not fresh: only to log the change.
+    /// Whether the last request found that the list is not fresh. Used only to log the change.
     pub(super) was_stale: AtomicBool,
-    /// Whether whoever asked last found the canary overdue: the same.
+    /// Whether the last status found that the canary is overdue. Used only to log the change.
     pub(super) was_overdue: AtomicBool,
 }
 
@@ -51,7 +51,7 @@ impl TrustDomain {
         }
     }
 
-    /// Notes that a list came or was confirmed, and nothing is wrong with it.
+    /// Notes that a good list came or was confirmed.
     pub(crate) fn poll_succeeded(&self) {
         let mut health = self.health();
         health.poll.last_success = Some(Instant::now());
@@ -59,7 +59,7 @@ impl TrustDomain {
         health.poll.failures = 0;
     }
 
-    /// Notes what is wrong; the list that came may be in force all the same.
+    /// Notes what is wrong with a poll. The list that came may be in force nevertheless.
     #[cfg_attr(not(feature = "crl-poll"), expect(dead_code, reason = "only the poller polls"))]
     pub(crate) fn poll_failed(&self, error: String, is_in_force: bool) {
         let mut health = self.health();

@@ -1,4 +1,4 @@
-//! What is let in: which events, and which lists in place of which.
+//! Which events may be applied, and which lists are accepted in place of which.
 
 use std::error::Error;
 use std::fmt;
@@ -9,10 +9,10 @@ use crate::model::event::Event;
 use crate::model::timestamp::Timestamp;
 use crate::state::snapshot::RevocationList;
 
-/// Checks an offered list against the installed one and the newest that was ever seen, and says what to install: the
+/// Compares an offered list with the installed one and the newest that was ever seen, and returns what to install: the
 /// installed one again, if the offered one says the same.
 ///
-/// Pure. Takes time proportional to both lists if they were issued in the same second, and none to speak of otherwise.
+/// Pure. Takes time proportional to both lists if they were issued in the same second, and almost none otherwise.
 pub(crate) fn accept_list(
     offered: RevocationList,
     installed: Option<&Arc<RevocationList>>,
@@ -26,7 +26,7 @@ pub(crate) fn accept_list(
         is_as_offered: true,
     };
     match (offered.issued_at(), newest) {
-        // An unsigned "there is none" is believed only as long as nothing says otherwise (invariant 3).
+        // An unsigned "there is none" is believed only as long as no signed list was seen (invariant 3).
         (None, Some(newest)) => Err(InstallError::Unsigned { newest }),
         (None, None) => Ok(as_offered(offered)),
         (Some(issued_at), _) if issued_at > now.saturating_add(leeway) => Err(InstallError::FromFuture {
@@ -44,14 +44,14 @@ pub(crate) fn accept_list(
     }
 }
 
-/// A list that may be installed.
+/// A list that was accepted, and may be installed.
 #[derive(Debug)]
 pub(crate) struct AcceptedList {
     pub(crate) list: Arc<RevocationList>,
     /// Whether it carries nothing but what the offered one does.
     #[cfg_attr(
         not(feature = "crl-poll"),
-        expect(dead_code, reason = "only the poller has its list kept")
+        expect(dead_code, reason = "only the poller persists its list")
     )]
     pub(crate) is_as_offered: bool,
 }
@@ -65,7 +65,7 @@ pub(crate) fn confirm(installed: Option<&Arc<RevocationList>>, now: Timestamp) -
     }
 }
 
-/// Two lists of one second: which is newer, nobody can tell, and neither may un-revoke what the other carries.
+/// Joins two lists of one second. Nobody can tell which is newer, and neither may un-revoke what the other carries.
 fn joined(offered: RevocationList, installed: &Arc<RevocationList>) -> AcceptedList {
     if offered.says_the_same_as(installed) && offered.expires_at() == installed.expires_at() {
         return AcceptedList {
@@ -85,8 +85,8 @@ fn joined(offered: RevocationList, installed: &Arc<RevocationList>) -> AcceptedL
     }
 }
 
-/// Whether an event may be applied. A revocation always may, whatever its time: it is the strict side to err on. A
-/// reinstatement from the future would also lift the blocks that come until then.
+/// Whether an event may be applied. A revocation always may, with any time: that is the strict side. A reinstatement
+/// from the future would also lift the blocks that come until then.
 pub(crate) fn is_timely(event: &Event, now: Timestamp, leeway: Duration) -> bool {
     match event {
         Event::Reinstate(reinstatement) => reinstatement.effective_at() <= now.saturating_add(leeway),
@@ -94,7 +94,7 @@ pub(crate) fn is_timely(event: &Event, now: Timestamp, leeway: Duration) -> bool
     }
 }
 
-/// Why an event was not applied.
+/// Says why an event was not applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplyError {
@@ -104,14 +104,15 @@ pub enum ApplyError {
         refused: usize,
     },
     /// A reinstatement's time lies ahead of this machine's clock by more than the leeway. It would lift blocks that are
-    /// yet to come.
+    /// still to come.
     FromFuture {
-        /// How many reinstatements.
+        /// How many reinstatements were refused.
         refused: usize,
         /// The latest time that would have been accepted.
         latest: Timestamp,
     },
-    /// The events are in force, and the journal could not keep them: a restart would forget them. Deliver them again later.
+    /// The events are in force, but the journal could not store them: a restart would forget them. Deliver them again
+    /// later.
     NotDurable {
         /// Which file, and what is wrong with it.
         problem: Arc<str>,
@@ -134,35 +135,37 @@ impl fmt::Display for ApplyError {
 
 impl Error for ApplyError {}
 
-/// Why a list was not installed or confirmed. The installed one stays as it was.
+/// Says why a list was not installed or confirmed. The installed one stays unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InstallError {
     /// The installed list has expired and cannot be confirmed any more: a newer one has to be fetched.
     Expired {
-        /// When.
+        /// The time.
         expired_at: Timestamp,
     },
-    /// The list's issue time lies ahead of this machine's clock by more than the leeway. Were it installed, all
-    /// its successors up to that time would be refused as rollbacks.
+    /// The list's issue time lies ahead of this machine's clock by more than the leeway. If it were installed, all its
+    /// successors up to that time would be refused as rollbacks.
     FromFuture {
         /// The list's issue time.
         issued_at: Timestamp,
         /// The latest issue time that would have been accepted.
         latest: Timestamp,
     },
-    /// No list is installed that could be confirmed; or what earlier processes kept is lost, and the whole list is wanted.
+    /// No list is installed that could be confirmed; or the state of earlier processes is lost, and the whole list is
+    /// needed.
     NothingToConfirm,
-    /// The list was issued before the newest that was installed, by this process or, with a journal, by an earlier one.
+    /// The list was issued before the newest that was ever installed, by this process or, with a journal, by an earlier
+    /// one.
     Rollback {
         /// The list's issue time.
         offered: Timestamp,
         /// The newest list's issue time.
         newest: Timestamp,
     },
-    /// The issuer says that there is no list, unsigned, although it signed one before.
+    /// The issuer says, without a signature, that there is no list, although it signed one before.
     Unsigned {
-        /// When.
+        /// The time.
         newest: Timestamp,
     },
 }
@@ -219,7 +222,7 @@ mod tests {
     }
 
     fn offer(offered: RevocationList, installed: &Arc<RevocationList>) -> Result<Arc<RevocationList>, InstallError> {
-        accept_list(offered, Some(installed), None, NOW, LEEWAY).map(|admitted| admitted.list)
+        accept_list(offered, Some(installed), None, NOW, LEEWAY).map(|accepted| accepted.list)
     }
 
     #[test]
@@ -300,7 +303,7 @@ mod tests {
     fn what_an_earlier_process_saw_counts_as_well() {
         let newest = Some(secs(100));
         let accept_list =
-            |offered| accept_list(offered, None, newest, NOW, LEEWAY).map(|admitted| admitted.is_as_offered);
+            |offered| accept_list(offered, None, newest, NOW, LEEWAY).map(|accepted| accepted.is_as_offered);
         assert!(matches!(accept_list(list(99, &[])), Err(InstallError::Rollback { .. })));
         assert!(matches!(
             accept_list(RevocationList::empty()),
@@ -314,8 +317,8 @@ mod tests {
     fn says_whether_a_list_of_the_same_second_brought_it_all() {
         let installed = Arc::new(list(100, &["a", "b"]));
         for (offered, is_as_offered) in [(&["a", "b"][..], true), (&["a", "b", "c"], true), (&["a", "c"], false)] {
-            let admitted = accept_list(list(100, offered), Some(&installed), None, NOW, LEEWAY).unwrap();
-            assert_eq!(admitted.is_as_offered, is_as_offered, "{offered:?}");
+            let accepted = accept_list(list(100, offered), Some(&installed), None, NOW, LEEWAY).unwrap();
+            assert_eq!(accepted.is_as_offered, is_as_offered, "{offered:?}");
         }
     }
 

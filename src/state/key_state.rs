@@ -1,11 +1,11 @@
-//! What is known of one key, and how two pieces of such knowledge become one.
+//! What is known of one key, and how two such states are joined.
 
 use crate::model::event::{Effect, Event, Reason};
 use crate::model::timestamp::Timestamp;
 
-/// All that events said of one key: the latest block, the greatest cut-off, the latest reinstatement.
+/// All that events said about one key: the latest block, the greatest cut-off, the latest reinstatement.
 ///
-/// States of a key form a join-semilattice: each field is a maximum, so merging is commutative, associative and
+/// States of a key form a join-semilattice: each field is a maximum. So joining is commutative, associative and
 /// idempotent, and the order, repetition and lateness of events cannot matter (invariant 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeyState {
@@ -17,14 +17,14 @@ pub(crate) struct KeyState {
     cut_off: Moment,
     /// In seconds on the store's own monotonic clock.
     forget_at: u32,
-    /// Why, of the latest of block and cut-off.
+    /// The reason of the later of block and cut-off.
     reason: Reason,
-    /// The latest revocation that says more than that a newer credential took this one's place.
+    /// The latest revocation that is not a mere rotation, where a newer credential takes this one's place.
     withdrawn: Moment,
 }
 
 impl KeyState {
-    /// What `event` says, `arrival` standing in for a time it doesn't state.
+    /// What `event` says. `arrival` stands in for a time that it doesn't state.
     pub(crate) fn of(event: &Event, arrival: Timestamp, forget_at: u32) -> Self {
         let blank = Self {
             forget_at,
@@ -51,8 +51,8 @@ impl KeyState {
         }
     }
 
-    /// What a revocation list says of a key. Its times are whole seconds and stand for all of that second, so
-    /// that an event within it can't count as newer.
+    /// What a revocation list says of a key. Its times are whole seconds. Each stands for the end of its second, so
+    /// that an event within that second can't count as newer.
     pub(crate) fn listed(effect: Effect, at_secs: u32, reason: Reason, withdrawn: bool) -> Self {
         let at = Moment::end_of_second(at_secs);
         let (block, cut_off) = match effect {
@@ -68,7 +68,7 @@ impl KeyState {
         }
     }
 
-    /// Both together.
+    /// Joins both states.
     pub(crate) fn join(self, other: Self) -> Self {
         let reason = match self.latest().cmp(&other.latest()) {
             std::cmp::Ordering::Less => other.reason,
@@ -94,8 +94,9 @@ impl KeyState {
         self.latest().cuts(issued_at).then_some(Effect::CutOff)
     }
 
-    /// Whether a credential that is refused is so by more than rotations, which leave work in flight alone: by what is in
-    /// force against it, and not by what was once said of its key. Like everything here it does not depend on their order.
+    /// Whether a refused credential is refused by more than rotations, which do not end work in flight. What counts is
+    /// what is in force against it, and not what was once said of its key. Like everything here, the answer does not
+    /// depend on the order of events.
     pub(crate) fn withdraws(&self, issued_at: Option<Timestamp>) -> bool {
         let is_blocked = self.block.is_set() && self.block >= self.reinstated;
         is_blocked && self.withdrawn.is_set() && self.withdrawn >= self.reinstated || self.withdrawn.cuts(issued_at)
@@ -117,7 +118,8 @@ impl KeyState {
         self.forget_at
     }
 
-    /// Block, reinstatement, cut-off and withdrawal, to be stored: milliseconds since the epoch plus one, or zero for never.
+    /// Block, reinstatement, cut-off and withdrawal, for storage: milliseconds since the epoch plus one, or zero for
+    /// never.
     #[cfg(feature = "journal")]
     pub(crate) const fn moments(&self) -> [u64; 4] {
         [self.block.0, self.reinstated.0, self.cut_off.0, self.withdrawn.0]
@@ -321,7 +323,7 @@ mod tests {
         key_state(revocation.because(Reason::Superseded).into())
     }
 
-    /// A list that knows of the rotation alone must not take over an event that said more.
+    /// A list that knows only of the rotation must not replace an event that said more.
     #[test]
     fn what_is_more_than_a_rotation_stays_so_in_any_order() {
         let rotation = superseded(Revocation::block(Key::token("t")).at(at(9_000)));
@@ -335,7 +337,7 @@ mod tests {
         assert!(!stolen.is_covered_by(&rotation));
     }
 
-    /// A logout long ago once made every later rotation of its subject cut what was opened since.
+    /// A logout long ago once had the effect that every later rotation of its subject cut what was opened since.
     #[test]
     fn a_withdrawal_that_does_not_concern_a_credential_makes_no_rotation_one() {
         let rotation = superseded(Revocation::cut_off(Key::token("t")).at(at(9_000)));

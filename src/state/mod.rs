@@ -1,4 +1,5 @@
-//! What is in force: what events said, over the newest list; written by one at a time, read by every request without a lock.
+//! What is in force: what events said, over the newest list. One writer at a time writes it, and every request reads it
+//! without a lock.
 
 pub(crate) mod store;
 pub(crate) mod waiters;

@@ -7,9 +7,9 @@ use crate::state::key_state::KeyState;
 use crate::state::snapshot::RevocationList;
 use crate::state::table::Table;
 
-/// What events have said: a [`KeyState`] per key, in one table per kind of key.
+/// What events have said: a [`KeyState`] for each key, in one table for each kind of key.
 ///
-/// Pure: no clock, no locks. The store keeps two of these and writes to the one no reader can see.
+/// Pure: no clock, no locks. The store holds two of these, and writes to the one that no reader can see.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overlay {
     tables: [Table<KeyState>; KeyKind::TABLES],
@@ -34,7 +34,7 @@ impl Overlay {
         }
     }
 
-    /// How many keys are held; the issuer-wide one takes no room.
+    /// How many keys are held. The issuer-wide one takes no room.
     pub(crate) fn len(&self) -> usize {
         self.tables.iter().map(Table::len).sum()
     }
@@ -61,12 +61,12 @@ impl Overlay {
         }
     }
 
-    /// Adds to what is known of `key`. A key seen before always finds room: only a new one can be refused.
+    /// Adds to what is known of `key`. A known key always finds room: only a new one can be refused.
     ///
     /// # Errors
     ///
-    /// [`Full`] if the key is new and `capacity` keys are held. Nothing is evicted: a revocation that made
-    /// room for another would let its credential pass again.
+    /// Returns [`Full`] if the key is new and `capacity` keys are held. Nothing is evicted: if a revocation made room
+    /// for another, its credential would pass again.
     pub(crate) fn merge(&mut self, key: &Key, key_state: KeyState, capacity: NonZeroUsize) -> Result<(), Full> {
         let Some(table) = key.kind().table() else {
             self.everything = Some(self.everything.map_or(key_state, |known| known.join(key_state)));
@@ -83,7 +83,7 @@ impl Overlay {
         Ok(())
     }
 
-    /// Adds all that `other` says, whatever the capacity: it was let in before.
+    /// Adds all that `other` says, without regard to the capacity: it was accepted before.
     pub(crate) fn restore(&mut self, other: &Self) {
         for (table, others) in self.tables.iter_mut().zip(&other.tables) {
             if table.len() == 0 {

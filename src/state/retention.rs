@@ -8,7 +8,7 @@ use crate::model::domain_config::DomainConfig;
 use crate::model::event::Event;
 use crate::model::timestamp::Timestamp;
 
-/// Whole seconds since the store began, on the monotonic clock, in 32 bits: all of them is never.
+/// Whole seconds since the store began, on the monotonic clock, in 32 bits. The greatest value is never.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     epoch: Instant,
@@ -34,13 +34,14 @@ impl Clock {
         }))
     }
 
-    /// The wall clock's word for it, to be kept; `None` for never.
+    /// The same moment on the wall clock, for storage; `None` for never.
     pub(crate) fn keep_until(&self, forget_at: u32, now: Timestamp) -> Option<Timestamp> {
         let keep = Duration::from_secs(forget_at.saturating_sub(self.seconds()).into());
         (forget_at < NEVER).then(|| now.saturating_add(keep))
     }
 
-    /// The reverse, after a restart. A clock that is wrong at the start, and set right soon after, makes nobody forget at once.
+    /// The reverse, after a restart. If a clock is wrong at the start and set right soon after, nothing is forgotten at
+    /// once.
     #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal restores"))]
     pub(crate) fn restored_forget_at(&self, keep_until: Option<Timestamp>, now: Timestamp) -> u32 {
         let keep = |until: Timestamp| until.saturating_since(now).max(KEPT_AFTER_RESTART);
@@ -49,14 +50,14 @@ impl Clock {
 
     fn after(&self, keep: Duration) -> u32 {
         let keep = u32::try_from(keep.as_secs()).unwrap_or(NEVER);
-        // One more, since both ends are rounded down.
+        // One second more, since both ends are rounded down.
         self.seconds().saturating_add(keep).saturating_add(1)
     }
 }
 
 const NEVER: u32 = u32::MAX;
 
-/// How long an entry is kept after a restart even if its time is over by the wall clock: 1 hour.
+/// How long an entry is remembered after a restart at least, even if its time is over by the wall clock: 1 hour.
 const KEPT_AFTER_RESTART: Duration = Duration::from_secs(60 * 60);
 
 #[cfg(test)]

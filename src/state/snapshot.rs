@@ -8,10 +8,10 @@ use crate::model::timestamp::Timestamp;
 use crate::state::key_state::KeyState;
 use crate::state::table::Table;
 
-/// A revocation list, verified and indexed, ready to be installed.
+/// Holds a revocation list that is verified and indexed, ready to be installed.
 ///
-/// Whoever builds one vouches for it: verify the list's signature first. Entries take 24 bytes and some
-/// 5 to 11 of index each; no text is kept.
+/// The builder of a list vouches for it: verify the list's signature first. An entry takes 24 bytes and some 5 to 11 of
+/// index; no text is held.
 ///
 /// ```
 /// use tower_revocation::{Key, Revocation, RevocationList, Timestamp};
@@ -43,33 +43,33 @@ impl RevocationList {
         }
     }
 
-    /// How many keys the list carries.
+    /// Returns how many keys the list carries.
     #[must_use]
     pub fn entries(&self) -> usize {
         let issuer_wide = usize::from(self.everything.is_some());
         self.tables.iter().map(Table::len).sum::<usize>() + issuer_wide
     }
 
-    /// How many bytes of memory the list takes.
+    /// Returns how many bytes of memory the list takes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.tables.iter().map(Table::bytes).sum()
     }
 
-    /// When the list was issued; `None` for the empty list of an issuer that has signed none yet.
+    /// Returns when the list was issued; `None` for the empty list of an issuer that has signed none yet.
     #[must_use]
     pub const fn issued_at(&self) -> Option<Timestamp> {
         self.issued_at
     }
 
-    /// Up to when the list may be fetched or confirmed (its `exp` or `nextUpdate`), if it says. How long it may be
-    /// *used* is the policy's affair.
+    /// Returns up to when the list may be fetched or confirmed (its `exp` or `nextUpdate`), if it says so. The policy
+    /// decides how long it may be *used*.
     #[must_use]
     pub const fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at
     }
 
-    /// The list of an issuer that has revoked nothing yet, and has therefore signed nothing.
+    /// The list of an issuer that has revoked nothing yet, and has therefore signed none.
     pub(crate) fn empty() -> Self {
         Self {
             tables: Default::default(),
@@ -112,7 +112,7 @@ impl RevocationList {
                 .all(|(ours, theirs)| theirs.iter().all(|(key, theirs)| says(ours.get(key), theirs)))
     }
 
-    /// Both lists' entries, for two lists of the same second: which is newer nobody can tell.
+    /// The entries of both lists, for two lists of the same second: nobody can tell which is newer.
     pub(crate) fn union(mut self, other: &Self) -> Self {
         for (table, entries) in other.tables.iter().enumerate() {
             for (fingerprint, entry) in entries.iter() {
@@ -149,14 +149,15 @@ impl fmt::Debug for RevocationList {
 
 /// Builds a [`RevocationList`] entry by entry.
 pub struct RevocationListBuilder {
-    /// All but its tables.
+    /// The list without its tables.
     snapshot: RevocationList,
-    /// What its tables will hold.
+    /// The entries of its tables.
     entries: [Vec<(Fingerprint, Listed)>; KeyKind::TABLES],
 }
 
 impl RevocationListBuilder {
-    /// Makes room for `entries` more keys of `kind` at once, so that a large list is not moved while it grows.
+    /// Reserves room for `entries` more keys of `kind` at once, so that a large list is not moved while it grows.
+    /// Defaults to none.
     #[must_use]
     pub fn with_capacity(mut self, kind: KeyKind, entries: usize) -> Self {
         if let Some(table) = kind.table() {
@@ -165,15 +166,15 @@ impl RevocationListBuilder {
         self
     }
 
-    /// Sets when the list was issued, for formats that say so after the entries. Entries without a time of their own keep the
-    /// one that was set when they were added.
+    /// Sets when the list was issued, for formats that say so after the entries. Defaults to the time given to
+    /// [`RevocationList::builder`]. An entry without a time of its own gets the one that was set when it was added.
     #[must_use]
     pub const fn with_issued_at(mut self, issued_at: Timestamp) -> Self {
         self.snapshot.issued_at = Some(issued_at);
         self
     }
 
-    /// Sets up to when the list may be fetched or confirmed. Defaults to any time.
+    /// Sets up to when the list may be fetched or confirmed. Defaults to no limit.
     #[must_use]
     pub const fn with_expiry(mut self, expires_at: Timestamp) -> Self {
         self.snapshot.expires_at = Some(expires_at);
@@ -187,13 +188,13 @@ impl RevocationListBuilder {
         self
     }
 
-    /// Adds an entry in place. Times count in whole seconds; an entry without one took effect when the list was
-    /// issued. A key named twice is kept once: the later time counts, and a block outweighs a cut-off. How
-    /// long to keep the entry is the list's own affair: it is gone when a newer list does not carry it.
+    /// Adds an entry in place. Times count in whole seconds; an entry without one took effect when the list was issued.
+    /// If a key is named twice, one entry remains: the later time counts, and a block outweighs a cut-off. Entries have
+    /// no time to be forgotten: an entry is gone when a newer list does not carry it.
     pub fn push(&mut self, entry: &Revocation) {
         let at = entry.effective_at().or(self.snapshot.issued_at).unwrap_or_default();
         let listed = Listed {
-            // After the year 2106 comes no later year: a list that gives milliseconds for seconds still revokes.
+            // Later years than 2106 count as 2106: a list that gives milliseconds for seconds still revokes.
             at_secs: u32::try_from(at.as_unix_secs()).unwrap_or(u32::MAX),
             effect: entry.effect(),
             reason: entry.reason(),
@@ -206,7 +207,7 @@ impl RevocationListBuilder {
         }
     }
 
-    /// The list. Takes time proportional to it: here is where it is indexed.
+    /// Builds the list. Takes time proportional to its size, since it is indexed here.
     #[must_use]
     pub fn build(self) -> RevocationList {
         RevocationList {

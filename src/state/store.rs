@@ -1,4 +1,4 @@
-//! Where the two sides meet: one atomic pointer to one state.
+//! Where readers and writers meet: one atomic pointer to one state.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,29 +27,29 @@ use crate::state::terms::Terms;
 use crate::state::view::{Decision, Refreshed, State, Step};
 use crate::state::waiters::WaiterIndex;
 
-/// The one truth, read by every request and written by one writer at a time.
+/// The single state of a trust domain, read by every request and written by one writer at a time.
 ///
-/// Requests look at one consistent view, behind one atomic pointer, and wait for nobody: see [`Pair`].
+/// Requests look at one consistent view behind one atomic pointer, and never wait: see [`Pair`].
 ///
-/// Work that is in flight and waits is called after each publication that concerns it.
+/// Each publication wakes the work in flight that waits and that it concerns.
 pub(crate) struct Store {
     states: Pair,
-    /// Who waits to be called.
+    /// The work in flight that waits.
     pub(crate) waiters: WaiterIndex,
-    /// Which lists were ever seen. Held while a list is checked against the installed one.
+    /// Which lists were ever seen. Locked while a list is compared with the installed one.
     seen: Mutex<SeenLists>,
-    /// What retention is counted on.
+    /// The clock that retention is counted on.
     clock: Clock,
-    /// When expired entries were last looked for, in seconds on that clock. Written by whoever may write the state.
+    /// When expired entries were last looked for, in seconds on that clock. Only the writer of the state writes it.
     forgot_at: AtomicU32,
 }
 
-/// Which lists were ever seen, by an earlier process perhaps.
+/// Which lists were ever seen, perhaps by an earlier process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SeenLists {
     /// The issue time of the newest.
     pub(crate) newest: Option<Timestamp>,
-    /// The issue time of one of which not all is known: one that was issued later makes up for it.
+    /// The issue time of a list of which not all is known. Any list that was issued later is enough to resync.
     pub(crate) missed: Option<Timestamp>,
 }
 
@@ -82,8 +82,8 @@ impl Store {
         self.states.has_changed_since(seen)
     }
 
-    /// What ends work on these terms, if anything was published since the state of version `seen`; which becomes the
-    /// version that was looked at.
+    /// What ends work on these terms, if anything was published since the state of version `seen`. Sets `seen` to the
+    /// version that it looked at.
     pub(crate) fn ending(&self, terms: &Terms, seen: &mut u64) -> Option<Revoked> {
         self.look(|state| match mem::replace(seen, state.version) == state.version {
             true => None,
@@ -99,21 +99,21 @@ impl Store {
     pub(crate) fn configure(&self, change: impl FnOnce(DomainConfig) -> DomainConfig) {
         let mut writing = self.states.write();
         let policy = change(self.look(|state| state.policy));
-        // Only a merge can be refused.
+        // Only a merge can fail.
         let _ = writing.publish(vec![Step::Configure(policy)]);
         writing.settle();
     }
 
-    /// Adds events, in one publication: when this returns, every decision that starts afterwards sees them all.
+    /// Adds events in one publication: when this returns, every decision that starts afterwards sees them all.
     ///
     /// # Errors
     ///
-    /// Which events were refused, and how many. The others are in effect; all may be repeated.
+    /// Returns how many events were refused, and why. The others are in effect; all may be repeated.
     pub(crate) fn merge(&self, events: &[Event], arrival: Timestamp) -> Result<(), ApplyError> {
         self.merge_and(events, arrival, |_, _| ()).0
     }
 
-    /// The same, and what there is to keep of those that are in effect.
+    /// Does what [`merge`](Self::merge) does, and returns what has to be persisted of the events that are in effect.
     pub(crate) fn merge_to_keep(&self, events: &[Event], arrival: Timestamp) -> (Result<(), ApplyError>, Vec<Entry>) {
         self.merge_and(events, arrival, |steps, refused| {
             let merged = steps.iter().enumerate().filter(|(at, _)| !refused.contains(at));
@@ -139,7 +139,7 @@ impl Store {
         let (policy, held) = self.look(|state| (state.policy, state.overlay.len()));
         let now = self.clock.seconds();
         let mut steps = Vec::with_capacity(events.len() + 1);
-        // Where room is short it is made beforehand, so that the batch is still one publication.
+        // If room is short, it is made first, so that the batch is still one publication.
         let is_short = held.saturating_add(events.len()) > policy.capacity.get();
         let pause = if is_short { 1 } else { FORGET_EVERY };
         if now.saturating_sub(self.forgot_at.load(Ordering::Relaxed)) >= pause {
@@ -161,12 +161,12 @@ impl Store {
         drop(writing);
         self.call_whom_events_concern(events);
         if before > 0 {
-            // With a reinstatement that is forgotten, a block by the list comes back.
+            // When a reinstatement is forgotten, a block by the list counts again.
             self.call_whom_anything_concerns();
         }
         let outcome = match (full, early) {
             (0, 0) => Ok(()),
-            // What can be repeated goes first: the others are refused again then.
+            // What can be repeated comes first. On the repetition, the others are refused again.
             (full @ 1.., early) => Err(ApplyError::AtCapacity { refused: full + early }),
             (0, early) => Err(ApplyError::FromFuture {
                 refused: early,
@@ -176,31 +176,31 @@ impl Store {
         (outcome, kept)
     }
 
-    /// Installs a list, or says why not.
+    /// Installs a list, or returns why not.
     pub(crate) fn install(&self, offered: RevocationList, now: Timestamp) -> Result<AcceptedList, InstallError> {
-        // Comparing two lists takes its time. Events need not wait for it, other lists do.
+        // Comparing two lists takes time. Other lists wait for it, and events do not.
         let mut seen = self.seen();
         let (installed, leeway) = self.look(|state| (state.snapshot().cloned(), state.policy.leeway));
-        let admitted = accept::accept_list(offered, installed.as_ref(), seen.newest, now, leeway)?;
+        let accepted = accept::accept_list(offered, installed.as_ref(), seen.newest, now, leeway)?;
         drop(installed);
-        let mut steps = vec![Step::Install(Arc::clone(&admitted.list), fresh())];
-        if admitted.list.issued_at() > seen.missed {
-            // From here on it is known what the issuer says, whatever was lost before.
+        let mut steps = vec![Step::Install(Arc::clone(&accepted.list), fresh())];
+        if accepted.list.issued_at() > seen.missed {
+            // This list says all that the issuer says, so the domain has resynced.
             steps.push(Step::NeedsList(false));
         }
-        self.install_by(steps, &mut seen, &admitted.list);
-        // Wakers may do anything, such as install another list.
+        self.install_by(steps, &mut seen, &accepted.list);
+        // Wakers may do anything, even install another list.
         drop(seen);
-        self.call_whom_a_list_concerns(&admitted.list);
-        Ok(admitted)
+        self.call_whom_a_list_concerns(&accepted.list);
+        Ok(accepted)
     }
 
-    /// Installs a list of an earlier process, which that one let in, unless there is one already. It was last fetched or
-    /// confirmed `age` ago.
+    /// Installs a list that an earlier process accepted, unless there is one already. It was last fetched or confirmed
+    /// `age` ago.
     ///
     /// # Errors
     ///
-    /// It is older than another that was seen.
+    /// Fails if it is older than another list that was seen.
     #[cfg(feature = "crl-poll")]
     pub(crate) fn install_kept(
         &self,
@@ -211,7 +211,8 @@ impl Store {
         if self.has_list() {
             return Ok(None);
         }
-        // Whether its time lies ahead was checked when it came. A clock that was set back since must not lose it.
+        // The earlier process checked that its time did not lie ahead. It must not be refused because the clock was set
+        // back since.
         let now = kept.issued_at().unwrap_or_default();
         let list = accept::accept_list(kept, None, seen.newest, now, Duration::ZERO)?.list;
         let at = Instant::now();
@@ -228,7 +229,7 @@ impl Store {
         self.look(|state| state.snapshot().is_some())
     }
 
-    /// Puts in force what earlier processes were told, and bars lists older than the newest that they saw.
+    /// Puts in force the state of earlier processes, and refuses lists older than the newest that they saw.
     #[cfg(feature = "journal")]
     pub(crate) fn restore(&self, entries: &[Entry], before: SeenLists, now: Timestamp) {
         let mut seen = self.seen();
@@ -245,7 +246,7 @@ impl Store {
         self.call_whom_anything_concerns();
     }
 
-    /// All that events said, to be kept.
+    /// All that events said, for storage.
     #[cfg(feature = "journal")]
     pub(crate) fn entries(&self, now: Timestamp) -> Vec<Entry> {
         let entry = |(key, key_state): (Key, &KeyState)| Entry {
@@ -256,7 +257,7 @@ impl Store {
         self.look(|state| state.overlay.iter().map(entry).collect())
     }
 
-    /// Notes whether what earlier processes were told is lost.
+    /// Notes whether the state of earlier processes is lost, so that a list is needed.
     pub(crate) fn set_needs_list(&self, needs_list: bool) {
         self.change(vec![Step::NeedsList(needs_list)]);
     }
@@ -275,7 +276,7 @@ impl Store {
         self.look(|state| may_confirm(state, now).is_ok())
     }
 
-    /// Publishes a change that cannot be refused.
+    /// Publishes a change that cannot fail.
     fn change(&self, steps: Vec<Step>) {
         let mut writing = self.states.write();
         let _ = writing.publish(steps);
@@ -291,7 +292,7 @@ impl Store {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls the work in flight that one of these events ends.
+    /// Wakes the work in flight that one of these events ends.
     fn call_whom_events_concern(&self, events: &[Event]) {
         for event in events {
             // A reinstatement ends nothing.
@@ -310,13 +311,13 @@ impl Store {
         }
     }
 
-    /// Calls the work in flight that anything ends.
+    /// Wakes the work in flight that anything ends.
     fn call_whom_anything_concerns(&self) {
         self.waiters
             .call_all(|terms| self.look(|state| state.ending(terms)).is_some());
     }
 
-    /// Whom that which is now known of `key` concerns.
+    /// Returns which work is concerned by what is now known of `key`.
     fn judge(&self, key: &Key) -> impl Fn(&Terms) -> bool + use<> {
         let (kind, known) = (key.kind(), self.look(|state| state.known(key)));
         move |terms| known.is_some_and(|(key_state, _)| terms.ended_by(kind, &key_state).is_some())
@@ -329,7 +330,7 @@ impl fmt::Debug for Store {
     }
 }
 
-/// Whoever has lost something wants to see the whole list.
+/// A domain that needs a list must get the whole list, and not a confirmation.
 fn may_confirm(state: &State, now: Timestamp) -> Result<(), InstallError> {
     accept::confirm(state.snapshot().filter(|_| !state.needs_list()), now)
 }
@@ -341,8 +342,8 @@ fn fresh() -> Refreshed {
     }
 }
 
-/// How often expired entries are looked for while events come in, in seconds: it takes time proportional to the overlay.
-/// Every second where room is short.
+/// How often expired entries are looked for while events come in, in seconds: a search takes time proportional to the
+/// overlay. It is every second if room is short.
 const FORGET_EVERY: u32 = Duration::from_secs(600).as_secs() as u32;
 
 #[cfg(test)]
@@ -384,7 +385,7 @@ mod tests {
         assert_eq!(store.confirm(AT), Err(InstallError::Expired { expired_at: AT }));
     }
 
-    /// With room for one key alone, every event looks for what may be forgotten, once a second.
+    /// With room for only one key, every event looks for what may be forgotten, once a second.
     fn narrow(retention: Duration) -> Store {
         let store = Store::new(DomainConfig::default());
         store.configure(|config| config.with_capacity(NonZeroUsize::MIN).with_retention(retention));
@@ -405,7 +406,7 @@ mod tests {
         assert!(!is_revoked(&store, "t"));
     }
 
-    /// It takes time proportional to the overlay.
+    /// A search takes time proportional to the overlay.
     #[tokio::test(start_paused = true)]
     async fn what_is_due_is_looked_for_now_and_then() {
         let store = Store::new(DomainConfig::default());
@@ -446,7 +447,7 @@ mod tests {
         assert_eq!(store.verdict(&newer), Verdict::Admit);
     }
 
-    /// What found no room at first was once published after the rest of its batch.
+    /// An event that found no room at first was once published after the rest of its batch.
     #[tokio::test(start_paused = true)]
     async fn a_batch_that_needs_room_made_is_one_publication() {
         let store = Store::new(DomainConfig::default());

@@ -1,4 +1,5 @@
-//! What requests, writers and waiting work share is made of, in one place, so that `tests/loom` can put loom's in its stead.
+//! The shared primitives of requests, writers and waiting work, in one place, so that `tests/loom` can replace them
+//! with loom's.
 
 pub(crate) use std::sync::{Mutex, MutexGuard};
 pub(crate) use std::thread::yield_now;

@@ -9,10 +9,10 @@ use crate::model::key::Fingerprint;
 
 /// A flat map from [`Fingerprint`] to a small value.
 ///
-/// Entries lie densely in one array, in the order they came; a hash index of 32-bit positions points
-/// into it. A look-up that finds nothing reads one group of the index's control bytes, one byte a slot: 2 MB for a
-/// million entries, where the entries themselves take 24 MB or more. That is the common case, and
-/// the one this layout is for. A hit pays one more cache miss.
+/// Entries lie densely in one array, in the order in which they came; a hash index of 32-bit positions points into it.
+/// This layout is for the common case, a look-up that finds nothing. It reads one group of the index's control bytes,
+/// one byte a slot: 2 MB for a million entries, where the entries themselves take 24 MB or more. A look-up that finds
+/// something pays one more cache miss.
 #[derive(Clone)]
 pub(crate) struct Table<V> {
     entries: Vec<(Fingerprint, V)>,
@@ -24,7 +24,7 @@ impl<V> Table<V> {
         self.entries.len()
     }
 
-    /// How many bytes of memory it takes, those included that are kept free.
+    /// How many bytes of memory it takes, including those that it holds free.
     pub(crate) fn bytes(&self) -> usize {
         self.entries.capacity() * size_of::<(Fingerprint, V)>() + self.index.allocation_size()
     }
@@ -49,7 +49,7 @@ impl<V> Table<V> {
     pub(crate) fn insert_new(&mut self, key: Fingerprint, value: V) {
         debug_assert!(self.get(key).is_none(), "the key is new");
         let slot = slot(self.entries.len());
-        // A quarter more at a time, not twice as much: the memory is kept twice over.
+        // It grows by a quarter at a time, and not to twice the size: the memory is held twice.
         if self.entries.len() == self.entries.capacity() {
             self.entries.reserve_exact((self.entries.len() / 4).max(8));
         }
@@ -59,7 +59,7 @@ impl<V> Table<V> {
             .insert_unique(key.place(), slot, |&slot| entries[at(slot)].0.place());
     }
 
-    /// Takes a key out. The last entry moves into its place.
+    /// Removes a key. The last entry moves into its place.
     pub(crate) fn remove(&mut self, key: Fingerprint) -> Option<V> {
         let entries = &self.entries;
         let found = self.index.find_entry(key.place(), |&slot| entries[at(slot)].0 == key);
@@ -74,13 +74,13 @@ impl<V> Table<V> {
         Some(value)
     }
 
-    /// The entry at a position, from 0 to [`len`](Self::len). Entries keep their positions, but for the last one when
-    /// another is removed.
+    /// The entry at a position, from 0 to [`len`](Self::len). Entries keep their positions, except that the last one
+    /// moves when another is removed.
     pub(crate) fn at(&self, position: usize) -> Option<(Fingerprint, &V)> {
         self.entries.get(position).map(|(key, value)| (*key, value))
     }
 
-    /// Gives back most of the memory that nothing has needed for a while.
+    /// Gives back most of the memory that is not needed any more.
     fn give_back(&mut self) {
         let len = self.entries.len();
         if self.entries.capacity() > MIN_SHRINK && len < self.entries.capacity() / 4 {
@@ -96,9 +96,9 @@ impl<V> Table<V> {
 }
 
 impl<V: Copy> Table<V> {
-    /// A table of these entries. Where a key comes twice, `join` makes one value of both.
+    /// A table of these entries. If a key comes twice, `join` makes one value of both.
     ///
-    /// All at once: entries that are indexed one by one, between other work, find nothing in a cache.
+    /// They are indexed all at once. If they were indexed one by one, between other work, nothing would be in a cache.
     pub(crate) fn of(mut entries: Vec<(Fingerprint, V)>, join: impl Fn(V, V) -> V) -> Self {
         let mut index = HashTable::with_capacity(entries.len());
         let mut kept = 0;
@@ -118,7 +118,7 @@ impl<V: Copy> Table<V> {
         Self { entries, index }
     }
 
-    /// Keeps what `keep` says, and gives the rest's memory back. Visits every entry.
+    /// Keeps the entries for which `keep` is true, and gives the memory of the others back. Visits every entry.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(Fingerprint, &V) -> bool) {
         let before = self.entries.len();
         self.entries.retain(|(key, value)| keep(*key, value));

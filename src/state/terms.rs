@@ -1,4 +1,4 @@
-//! By what one piece of work in flight can be reached.
+//! The terms of work in flight: by which revocations it can be reached.
 
 use std::iter;
 
@@ -9,7 +9,7 @@ use crate::model::reach::{Reach, Reaches};
 use crate::model::timestamp::Timestamp;
 use crate::state::key_state::KeyState;
 
-/// By what one piece of work can be reached: its credential, as far as that matters.
+/// By which revocations one piece of work can be reached: its credential, as far as that matters.
 #[derive(Debug, Default)]
 pub(crate) struct Terms {
     keys: Vec<Key>,
@@ -18,7 +18,7 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Makes these the terms of what presents `credential`. Allocates only where there is not enough room from before.
+    /// Makes these the terms of work that presents `credential`. Allocates only if the room from before is not enough.
     #[inline]
     pub(crate) fn set(&mut self, credential: &Credential, reaches: &Reaches) {
         self.keys.clear();
@@ -31,7 +31,7 @@ impl Terms {
         self.reaches = *reaches;
     }
 
-    /// Gives back the room that an earlier user may have left.
+    /// Gives back the room that earlier terms may have left.
     pub(crate) fn give_back(&mut self) {
         self.keys.shrink_to_fit();
     }
@@ -41,14 +41,14 @@ impl Terms {
         &self.keys
     }
 
-    /// The work's own keys to wait for; the issuer-wide one if there is no other.
+    /// The work's own keys to wait for, or the issuer-wide one if there is no other.
     pub(crate) fn own(&self) -> impl Iterator<Item = Key> {
         let mut keys = self.awaited(false);
         let first = keys.next().unwrap_or_else(Key::everything);
         iter::once(first).chain(keys)
     }
 
-    /// The keys to wait for that many share.
+    /// The keys to wait for that many credentials share.
     pub(crate) fn shared(&self) -> impl Iterator<Item = Key> {
         self.awaited(true)
     }
@@ -59,7 +59,7 @@ impl Terms {
         self.keys.iter().copied().filter(is_awaited)
     }
 
-    /// How what is known of a key of this kind ends the work, if it does.
+    /// How a key of this kind with this state ends the work, if it does.
     pub(crate) fn ended_by(&self, kind: KeyKind, known: &KeyState) -> Option<Effect> {
         let counts = match self.reaches.of(kind) {
             Reach::Always => true,

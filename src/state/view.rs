@@ -18,10 +18,10 @@ use crate::state::overlay::{Full, Overlay};
 use crate::state::snapshot::RevocationList;
 use crate::state::terms::Terms;
 
-/// Everything a decision needs, in one piece: a reader that has this has a consistent view.
+/// Everything that a decision needs, in one value: its reader has a consistent view.
 ///
-/// Pure: `now` is an argument, and [`run`](Self::run) is deterministic, so that the store can keep two of
-/// these equal by running the same steps on both.
+/// Pure: `now` is an argument, and [`run`](Self::run) is deterministic. So the store can hold two equal states by
+/// running the same steps on both.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     pub(crate) policy: DomainConfig,
@@ -31,15 +31,16 @@ pub(crate) struct State {
     snapshot: Option<Arc<RevocationList>>,
     /// When the snapshot was last fetched or confirmed.
     refreshed: Option<Refreshed>,
-    /// Whether what earlier processes were told is lost, and nothing has made up for it yet.
+    /// Whether the state of earlier processes is lost, and no list was accepted since that replaces it.
     needs_list: bool,
 }
 
-/// When a list was fetched or confirmed, on the monotonic clock; by an earlier process perhaps, even before that clock began.
+/// When a list was fetched or confirmed, on the monotonic clock. An earlier process may have done it, even before that
+/// clock began.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refreshed {
     pub(crate) at: Instant,
-    /// How old it was by then.
+    /// How old it was then.
     pub(crate) age: Duration,
 }
 
@@ -50,18 +51,18 @@ pub(crate) enum Step {
     /// Forgets the states of keys that are due by then, in seconds on the store's clock.
     Forget(u32),
     Install(Arc<RevocationList>, Refreshed),
-    /// Whether what earlier processes were told is lost.
+    /// Whether the state of earlier processes is lost, so that a list is needed.
     NeedsList(bool),
     Merge(Key, KeyState),
     /// The installed list was confirmed to be the newest.
     Refresh(Refreshed),
-    /// What earlier processes were told.
+    /// The state of earlier processes.
     #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal restores"))]
     Restore(Arc<Overlay>),
 }
 
 impl State {
-    /// Nothing is known yet.
+    /// A state that knows nothing yet.
     pub(crate) fn new(policy: DomainConfig) -> Self {
         Self {
             policy,
@@ -90,26 +91,26 @@ impl State {
         }
     }
 
-    /// Says what is known of `credential`, whatever the policy makes of it.
+    /// Says what is known of `credential`. The policy plays no part.
     pub(crate) fn verdict(&self, credential: &Credential, now: Instant) -> Verdict {
         self.verdict_by(credential, &self.freshness(now))
     }
 
     fn verdict_by(&self, credential: &Credential, list: &ListFreshness) -> Verdict {
         match (self.revoked(credential), list.unknown()) {
-            // What is known to be revoked stays so, however old the list.
+            // What is known to be revoked stays revoked, for any age of the list.
             (Some(why), _) => Verdict::Revoked(why),
             (None, Some(why)) => Verdict::Unknown(why),
             (None, None) => Verdict::Admit,
         }
     }
 
-    /// What ends work on these terms. How fresh anything is does not matter: a list that becomes stale ends nothing.
+    /// What ends work on these terms. Freshness does not matter: a list that becomes stale ends nothing.
     pub(crate) fn ending(&self, terms: &Terms) -> Option<Revoked> {
         self.first(terms.keys(), |kind, key_state| terms.ended_by(kind, key_state))
     }
 
-    /// What is known of `key`, and from where.
+    /// What is known of `key`, and where it comes from.
     #[inline]
     pub(crate) fn known(&self, key: &Key) -> Option<(KeyState, RevokedBy)> {
         let said = self.overlay.get(key);
@@ -118,7 +119,7 @@ impl State {
             (None, None) => None,
             (Some(said), None) => Some((*said, RevokedBy::Event)),
             (None, Some(listed)) => Some((listed, RevokedBy::List)),
-            // A reinstatement by event lifts a listed block, if it is newer.
+            // A reinstatement by an event lifts a listed block, if it is newer.
             (Some(said), Some(listed)) => Some((said.join(listed), RevokedBy::List)),
         }
     }
@@ -140,7 +141,8 @@ impl State {
         }
     }
 
-    /// What an unknown verdict means. Whoever knows that he has forgotten something does not fail open.
+    /// What an unknown verdict means. A state that needs a list does not fail open: it knows that it has forgotten
+    /// something.
     pub(crate) const fn stale(&self) -> StalePolicy {
         match self.needs_list {
             true => StalePolicy::FailClosed,
@@ -182,7 +184,8 @@ impl State {
         })
     }
 
-    /// The first of the keys, the issuer-wide one before all others, that has an effect by what is known of it.
+    /// The first key for which `effect` finds an effect in what is known of it. The issuer-wide key comes before all
+    /// others.
     #[inline]
     fn first<'k>(
         &self,

@@ -1,4 +1,4 @@
-//! One state that everybody reads beside one that nobody sees: they are written in turn.
+//! Two states, written in turn: everybody reads one, and nobody sees the other.
 
 mod pair;
 #[cfg(test)]

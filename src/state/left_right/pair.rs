@@ -9,19 +9,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::state::sync::{ArcSwap, Mutex, MutexGuard, yield_now};
 use crate::state::view::{State, Step};
 
-/// Two states, written in turn: one is published, the other is brought up to date.
+/// Two states, written in turn: one is published while the other is brought up to date.
 ///
-/// Readers load a pointer, look, and let go: no lock, no allocation, nothing to free. The writer keeps a
-/// second state that no reader can see. It brings that one up to date *in place*, publishes it with a single swap, and gets the
-/// previous one back as the next second state. So a change costs what it changes, at any size, and costs
-/// no copy; every decision sees one consistent view; and no request ever drops a state, because the
-/// writer holds on to each until the last reader has left it.
+/// A reader loads a pointer, looks, and lets go: no lock, no allocation, nothing to free. The writer holds a second
+/// state that no reader can see. It brings that one up to date *in place*, publishes it with a single swap, and gets
+/// the previous one back as the next second state. So the cost of a change depends on the change and not on the size of
+/// the state, and nothing is copied. Every decision sees one consistent view. No request ever drops a state, because
+/// the writer holds each one until the last reader has left it.
 ///
-/// The price is memory for two overlays, and a wait: before writing to a state that was just retired, the
-/// writer lets the readers that are inside [`look`](Self::look) (some 100 ns) finish. Should one
-/// not, it copies the published state rather than wait for ever.
+/// The price is memory for two overlays, and a wait. Before the writer writes to a state that was just retired, it
+/// waits until the readers that are inside [`look`](Self::look) (some 100 ns) have finished. If one does not finish,
+/// the writer copies the published state and goes on.
 ///
-/// `tests/loom` goes through all the ways in which readers and writers can meet.
+/// `tests/loom` checks all the ways in which readers and writers can meet.
 pub(crate) struct Pair {
     pub(super) published: OwnLines<Published>,
     pub(super) writer: Mutex<Writer>,
@@ -29,17 +29,18 @@ pub(crate) struct Pair {
 
 pub(super) struct Published {
     pub(super) state: ArcSwap<State>,
-    /// The state's version, stored after it: a hint whether it is worth looking. Whoever finds it changed and looks goes on
-    /// by the version that the state itself names, so that nothing hangs on their order.
+    /// The state's version, stored after the state: a hint whether it is worth looking. A reader that finds it changed
+    /// and looks uses the version that the state itself names, so nothing depends on their order.
     version: AtomicU64,
 }
 
 pub(super) struct Writer {
-    /// The state that isn't published.
+    /// The state that is not published.
     pub(super) spare: Arc<State>,
-    /// What the published state has seen and the spare one hasn't.
+    /// The steps that the published state has run and the spare one has not.
     behind: Vec<Step>,
-    /// States given up because a reader would not leave them, kept so that no reader has to free them.
+    /// States that were given up because a reader would not leave them. They are held so that no reader has to free
+    /// them.
     pub(super) abandoned: Vec<Arc<State>>,
 }
 
@@ -49,13 +50,13 @@ pub(crate) struct Writing<'a> {
     pub(super) writer: MutexGuard<'a, Writer>,
 }
 
-/// Something on cache lines of its own (two: processors fetch pairs), so that a writer that writes beside it
-/// doesn't take it from the readers' caches.
+/// A value on cache lines of its own (two: processors fetch pairs), so that a writer that writes beside it doesn't take
+/// it from the readers' caches.
 #[repr(align(128))]
 pub(super) struct OwnLines<T>(pub(super) T);
 
 impl Pair {
-    /// Two of this state.
+    /// A pair of this state.
     pub(crate) fn new(state: State) -> Self {
         Self {
             writer: Mutex::new(Writer {
@@ -82,11 +83,11 @@ impl Pair {
         self.published.0.version.load(Ordering::Relaxed) != seen
     }
 
-    /// Waits until nobody else writes.
+    /// Waits until nobody else writes, and returns the right to write.
     pub(crate) fn write(&self) -> Writing<'_> {
         let published = &self.published.0;
         let writer = self.writer.lock().unwrap_or_else(|poisoned| {
-            // A panic under the lock can only have come from a step. What it left behind is not what is published.
+            // Only a step can have panicked under the lock. What it left behind was never published.
             self.writer.clear_poison();
             let mut writer = poisoned.into_inner();
             writer.start_over(&published.state);
@@ -97,8 +98,8 @@ impl Pair {
 }
 
 impl Writing<'_> {
-    /// Runs `steps` on the spare state, publishes it, and returns which steps found no room. Whatever is decided from then on
-    /// sees them all.
+    /// Runs `steps` on the spare state, publishes it, and returns which steps found no room. Every later decision sees
+    /// them all.
     pub(crate) fn publish(&mut self, steps: Vec<Step>) -> BTreeSet<usize> {
         let version = self.published.state.load().version + 1;
         let spare = self.writer.spare(&self.published.state);
@@ -115,20 +116,20 @@ impl Writing<'_> {
         full
     }
 
-    /// What was published last, unless [`settle`](Self::settle) came after it.
+    /// The steps that were published last. Empty after [`settle`](Self::settle).
     pub(crate) fn steps(&self) -> &[Step] {
         &self.writer.behind
     }
 
-    /// Brings the spare state up to date at once, so that what it alone still holds (a replaced list) is freed here
-    /// and now.
+    /// Brings the spare state up to date at once. What only the spare state still holds (a replaced list) is freed
+    /// here.
     pub(crate) fn settle(&mut self) {
         self.writer.spare(&self.published.state);
     }
 }
 
 impl Writer {
-    /// The spare state, up to date and with no reader left in it.
+    /// The spare state, brought up to date, with no reader left in it.
     pub(super) fn spare(&mut self, published: &ArcSwap<State>) -> &mut State {
         self.abandoned.retain(|state| Arc::strong_count(state) > 1);
         let mut patience = PATIENCE;
@@ -142,7 +143,7 @@ impl Writer {
         let behind = mem::take(&mut self.behind);
         let spare = Arc::get_mut(&mut self.spare).expect("no reader has seen the spare state, or it has left");
         for step in &behind {
-            // What found no room the first time finds none now.
+            // A step that found no room the first time finds none now.
             let _ = spare.run(step);
         }
         spare

@@ -57,7 +57,7 @@ fn a_reader_that_does_not_leave_costs_a_copy_and_has_nothing_to_free() {
     assert_eq!(pair.write().writer.abandoned.len(), 0);
 }
 
-/// A panic used to leave half a batch in one of the two states, to be seen in every other publication.
+/// A panic used to leave half a batch in one of the two states. It was seen in every other publication.
 #[test]
 fn what_a_panic_left_behind_is_never_published() {
     let pair = pair();

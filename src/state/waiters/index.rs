@@ -1,4 +1,4 @@
-//! The index of waiting work by key.
+//! The index of waiting work, by key.
 
 use std::cell::LazyCell;
 use std::fmt;
@@ -15,24 +15,23 @@ use crate::state::terms::Terms;
 use crate::state::waiters::waiter::Waiter;
 use crate::state::waiters::waiters_of_key::WaitersOfKey;
 
-/// Who waits for which key.
+/// Says which work waits for which key.
 ///
-/// Work enters when it first has to wait, under each of its keys, and leaves when it ends; an event calls those who
-/// wait for its key, and nobody else. Keys are spread over shards with a lock each, that is held for as long as
-/// a look-up takes; no waker is woken under it. A key that many share, such as a tenant, is kept in each shard, for
-/// those whose first own key lies there: otherwise everybody would have to take his turn at one lock.
+/// Work enters when it first has to wait, under each of its keys, and leaves when it ends. An event wakes the work that
+/// waits for its key, and no other. Keys are spread over shards. Each shard has a lock, which is held for the time of a
+/// look-up; no waker is woken under it. A key that many share, such as a tenant, is held in each shard, for the work
+/// whose first own key lies there. Otherwise all of that work would contend for one lock.
 ///
-/// That nothing is missed takes two orders of things: whoever enters looks at the state *afterwards*, and whoever
-/// changes the state calls *afterwards*. If the change's call finds the lock first, then the look that comes after it
-/// sees the change; if not, then the call finds who has entered. `tests/loom` goes through all the ways in
-/// which they can meet.
+/// Two orders make sure that every waiter sees every change: a waiter looks at the state *after* it entered, and a
+/// writer calls *after* it changed the state. If the writer's call gets the lock first, the waiter's look comes later
+/// and sees the change. Otherwise the call finds the waiter. `tests/loom` checks all the ways in which they can meet.
 pub(crate) struct WaiterIndex {
     shards: Box<[Shard]>,
     /// How many wakers were woken.
     woken: AtomicU64,
 }
 
-/// Some of the keys, on a cache line of their own.
+/// A part of the keys, on a cache line of its own.
 #[repr(align(64))]
 #[derive(Default)]
 struct Shard(Mutex<Waiting>);
@@ -40,12 +39,12 @@ struct Shard(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     keys: Table<WaitersOfKey>,
-    /// How many entered under a key of this shard first.
+    /// How many waiters have their first key in this shard.
     entered: usize,
 }
 
 impl WaiterIndex {
-    /// With as many locks as a machine has cores, give or take.
+    /// An index with about as many locks as a machine has cores.
     pub(crate) fn new() -> Self {
         Self::with_shards(SHARDS)
     }
@@ -57,7 +56,7 @@ impl WaiterIndex {
         }
     }
 
-    /// Lets `waiter` be called by any of its keys. Look at the state after that.
+    /// Lets `waiter` be woken by any of its keys. Look at the state after that.
     pub(crate) fn enter(&self, waiter: &Arc<Waiter>) {
         for (nth, key) in waiter.terms().own().enumerate() {
             let mut shard = lock(self.shard(&key));
@@ -69,7 +68,7 @@ impl WaiterIndex {
         }
     }
 
-    /// Takes back what [`enter`](Self::enter) did.
+    /// Undoes [`enter`](Self::enter).
     pub(crate) fn leave(&self, waiter: &Arc<Waiter>) {
         for (nth, key) in waiter.terms().own().enumerate() {
             let mut shard = lock(self.shard(&key));
@@ -81,7 +80,8 @@ impl WaiterIndex {
         }
     }
 
-    /// Wakes those who wait for `key` and whom it concerns, as `judge` says once it is asked. Publish first.
+    /// Wakes those who wait for `key` and whom the change concerns. `judge` is called at most once, and returns the
+    /// test for that. Publish first.
     pub(crate) fn call<J>(&self, key: &Key, judge: impl FnOnce() -> J)
     where
         J: Fn(&Terms) -> bool,
@@ -100,11 +100,11 @@ impl WaiterIndex {
         }
     }
 
-    /// Wakes those, of all who wait, whom it `concerns`. Publish first.
+    /// Wakes all waiters whom it `concerns`. Publish first.
     ///
-    /// Takes time proportional to all who wait, and no lock for longer than a chunk of keys takes. It goes from the end
-    /// to the start: whatever is moved meanwhile moves towards the start, and those who enter do so at the end, and
-    /// see for themselves.
+    /// Takes time proportional to all who wait, and holds no lock for longer than a chunk of keys takes. It goes from
+    /// the end to the start. An entry that is moved meanwhile moves towards the start, and is still found. A waiter
+    /// that enters does so at the end, and looks at the state itself.
     pub(crate) fn call_all(&self, concerns: impl Fn(&Terms) -> bool) {
         for shard in &self.shards {
             let mut upto = usize::MAX;
@@ -116,7 +116,7 @@ impl WaiterIndex {
                 let entries = (start..end).filter_map(|position| waiting.keys.at(position));
                 for (key, waiters) in entries.filter(|(key, _)| !key.kind().is_shared()) {
                     waiters.each(|waiter| {
-                        // Each is asked once, by the first of its keys.
+                        // Each is asked once, under the first of its keys.
                         let is_first = waiter.terms().own().next().map(|first| first.fingerprint()) == Some(key);
                         wakers.extend(waiter.call(|terms| is_first && concerns(terms)));
                     });
@@ -138,8 +138,8 @@ impl WaiterIndex {
         self.woken.load(Ordering::Relaxed)
     }
 
-    /// Without a lock: a waker may do anything, such as drop a body that then leaves. It may also panic, where its executor is
-    /// gone; the others have to be woken all the same.
+    /// Wakes without a lock: a waker may do anything, such as drop a body that then leaves. It may also panic, if its
+    /// executor is gone; the others have to be woken nevertheless.
     fn wake(&self, wakers: Vec<Waker>) {
         for waker in wakers {
             self.woken.fetch_add(1, Ordering::Relaxed);
@@ -150,7 +150,7 @@ impl WaiterIndex {
     }
 
     fn shard(&self, key: &Key) -> &Shard {
-        // The table takes its places from the bits at both ends.
+        // The table uses the bits at both ends.
         let place = (key.fingerprint().place() >> 24) as usize;
         &self.shards[place % self.shards.len()]
     }
@@ -180,12 +180,12 @@ impl fmt::Debug for WaiterIndex {
     }
 }
 
-/// Nothing under the lock leaves anything half done for others to see.
+/// A poisoned lock is fine: nothing that panics under it leaves anything half done.
 fn lock(shard: &Shard) -> MutexGuard<'_, Waiting> {
     shard.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const SHARDS: usize = 32;
 
-/// How many keys are looked at under one lock: some 50 µs.
+/// How many keys are visited under one lock: some 50 µs.
 const CHUNK: usize = 256;

@@ -1,4 +1,4 @@
-//! Who waits: the work in flight that an event has to reach, by key.
+//! Waiters: the work in flight that an event has to reach, by key.
 
 mod index;
 mod waiters_of_key;

@@ -1,4 +1,4 @@
-//! The index by itself: who is called, and that nothing is left behind. How it meets writers is in `tests/loom`.
+//! The index by itself: whom it wakes, and that it leaves nothing behind. `tests/loom` checks how it meets writers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use crate::model::key::Key;
 use crate::model::reach::Reaches;
 use crate::state::terms::Terms;
 
-/// Counts how often it is woken.
+/// A waker that counts how often it is woken.
 #[derive(Default)]
 struct Count(AtomicUsize);
 
@@ -20,7 +20,7 @@ impl Wake for Count {
     }
 }
 
-/// Somebody who waits.
+/// A waiter with a waker that counts.
 struct TestWaiter {
     inner: Arc<Waiter>,
     woken: Arc<Count>,
@@ -82,7 +82,7 @@ fn calls_those_who_wait_for_the_key_and_nobody_else() {
     assert_eq!(other.woken(), 0, "it is not concerned");
 }
 
-/// It is kept in each shard, and no shard may be passed over.
+/// It is held in each shard, and no shard may be left out.
 #[test]
 fn a_key_that_many_share_calls_all_who_present_it() {
     let index = WaiterIndex::new();
@@ -102,7 +102,7 @@ fn a_key_that_many_share_calls_all_who_present_it() {
         (woken[..2].to_vec(), woken[2..].iter().all(|woken| *woken == 1)),
         (vec![0, 0], true)
     );
-    // And is not gone through a second time where all are called.
+    // Where all are called, it is not visited a second time.
     waiters[2..].iter().for_each(TestWaiter::waits);
     index.call_all(everyone);
     assert_eq!(index.woken(), 498 + 499);
@@ -145,7 +145,7 @@ fn a_crowd_comes_and_goes_and_leaves_nothing() {
     assert!(crowd.iter().all(|waiter| Arc::strong_count(&waiter.inner) == 1));
 }
 
-/// What wakes may drop what it wakes, there and then.
+/// A waker may at once drop what it wakes.
 #[test]
 fn no_lock_is_held_while_somebody_is_woken() {
     struct Leaves(Arc<WaiterIndex>, std::sync::Mutex<Option<Arc<Waiter>>>);
@@ -169,7 +169,7 @@ fn no_lock_is_held_while_somebody_is_woken() {
     assert_eq!((index.waiting(), index.woken()), (0, 2));
 }
 
-/// Has others leave when it is woken.
+/// A waker that lets others leave when it is woken.
 struct Dismiss(Arc<WaiterIndex>, std::sync::Mutex<Vec<Arc<Waiter>>>);
 
 impl Wake for Dismiss {
@@ -178,8 +178,8 @@ impl Wake for Dismiss {
     }
 }
 
-/// Whoever leaves while all are called has another take its place: of those who stay none may be passed over, from
-/// whichever end they are called.
+/// When a waiter leaves while all are called, another takes its place: none of those who stay may be left out, from
+/// either end.
 #[test]
 fn calling_all_misses_nobody_while_others_leave() {
     let index = Arc::new(WaiterIndex::with_shards(1));

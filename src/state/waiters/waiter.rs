@@ -6,7 +6,7 @@ use std::task::Waker;
 use crate::state::sync::AtomicWaker;
 use crate::state::terms::Terms;
 
-/// Where one piece of work waits to be called.
+/// One piece of work that waits to be woken.
 pub(crate) struct Waiter {
     waker: AtomicWaker,
     terms: Terms,
@@ -24,15 +24,16 @@ impl Waiter {
         &self.terms
     }
 
-    /// Has `waker` woken by the next call, in place of the one before.
+    /// Makes the next call wake `waker`, in place of the one before.
     ///
-    /// A caller that looks at the state *afterwards* misses nothing: either the call finds this waker, or what it was
-    /// about is seen.
+    /// A caller that looks at the state *afterwards* sees every change: either the call finds this waker, or the look
+    /// sees the change.
     pub(crate) fn wait(&self, waker: &Waker) {
         self.waker.register(waker);
     }
 
-    /// Whom to wake if that concerns this work and it waits; only once until it [waits](Self::wait) again.
+    /// The waker to wake, if the change concerns this work and the work waits. Returned only once until it
+    /// [waits](Self::wait) again.
     pub(crate) fn call(&self, concerns: impl Fn(&Terms) -> bool) -> Option<Waker> {
         if concerns(&self.terms) { self.waker.take() } else { None }
     }

@@ -1,4 +1,4 @@
-//! Who waits for one key.
+//! The waiters of one key.
 
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::state::waiters::waiter::Waiter;
 
-/// Who waits for one key: nearly always one, but all of an agent's streams may.
+/// The waiters of one key: nearly always one, but all streams of an agent may wait for its key.
 #[derive(Debug)]
 #[expect(
     clippy::box_collection,
@@ -31,7 +31,7 @@ impl WaitersOfKey {
         }
     }
 
-    /// Takes `waiter` out. Says whether nobody is left.
+    /// Removes `waiter`. Returns whether nobody is left.
     pub(crate) fn remove(&mut self, waiter: &Arc<Waiter>) -> bool {
         match self {
             Self::One(only) => Arc::ptr_eq(only, waiter),
@@ -53,7 +53,7 @@ impl WaitersOfKey {
     }
 }
 
-/// A waiter that is told from others by where it lies.
+/// A waiter that is compared by its address.
 #[derive(Debug)]
 pub(crate) struct ByAddress(Arc<Waiter>);
 
