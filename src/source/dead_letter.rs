@@ -49,14 +49,14 @@ impl fmt::Debug for DeadLetter {
 }
 
 impl DeadLetter {
-    /// What is the same for all replicas that put the same message aside: feed and position. `None` where the feed cannot
+    /// Returns what is the same for all replicas that put the same message aside: feed and position. `None` where the feed cannot
     /// tell, as with queues of each replica's own.
     #[must_use]
     pub fn key(&self) -> Option<String> {
         self.position.map(|position| format!("{}:{position}", self.source))
     }
 
-    /// What is known beside the payload, in one line of JSON.
+    /// Returns what is known beside the payload, in one line of JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("strings and numbers serialize")

@@ -48,13 +48,13 @@ struct Log {
 }
 
 impl Memory {
-    /// An empty log with room for [65,536](Self::DEFAULT_ROOM) messages. The name is for status and dead letters.
+    /// Returns an empty log with room for [65,536](Self::DEFAULT_ROOM) messages. The name is for status and dead letters.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self::with_room(name, Self::DEFAULT_ROOM)
     }
 
-    /// An empty log with room for so many messages.
+    /// Returns an empty log with room for so many messages.
     #[must_use]
     pub fn with_room(name: &str, room: usize) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Memory {
         })
     }
 
-    /// The log, to be read by one replica.
+    /// Returns the log as a source that one replica reads.
     #[must_use]
     pub fn source(&self) -> MemorySource {
         MemorySource {
@@ -91,7 +91,7 @@ impl Memory {
         }
     }
 
-    /// What was put aside, each message once.
+    /// Returns what was put aside, each message once.
     #[must_use]
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.log().dead_letters.clone()

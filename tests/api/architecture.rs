@@ -207,6 +207,95 @@ fn a_search_for_a_type_has_one_answer() {
     assert!(definitions.len() > 200, "{}", definitions.len());
 }
 
+/// The public functions of a source, each with the first line of its documentation.
+fn documented_functions(text: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    let (mut summary, mut is_in_attribute) = (None, false);
+    for line in text.split("#[cfg(test)]\nmod tests").next().unwrap().lines() {
+        let line = line.trim();
+        if let Some(doc) = line.strip_prefix("/// ") {
+            summary.get_or_insert(doc);
+        } else if is_in_attribute || line.starts_with("#[") {
+            is_in_attribute = !line.ends_with(']');
+        } else if !line.starts_with("//") {
+            let summary = summary.take();
+            let starts = ["pub fn ", "pub const fn ", "pub async fn "];
+            let function = starts.iter().find_map(|start| line.strip_prefix(start));
+            found.extend(function.zip(summary));
+        }
+    }
+    found
+}
+
+/// Whether a sentence starts with a verb in the third person.
+fn starts_with_a_verb(sentence: &str) -> bool {
+    let word = sentence.split(|c: char| !c.is_alphabetic()).next().unwrap();
+    let is_capital = word.starts_with(char::is_uppercase);
+    is_capital && word.ends_with('s') && !word.ends_with("ss") && !NO_VERBS.contains(&word)
+}
+
+/// Words that end like a verb, and do not say what a function does.
+const NO_VERBS: &[&str] = &[
+    "Always",
+    "As",
+    "Bytes",
+    "Credentials",
+    "Entries",
+    "Events",
+    "Has",
+    "Is",
+    "Its",
+    "Keys",
+    "Lists",
+    "Messages",
+    "Milliseconds",
+    "Others",
+    "Seconds",
+    "This",
+    "Tokens",
+    "Was",
+];
+
+#[test]
+fn public_functions_say_first_what_they_do() {
+    let mut checked = 0;
+    let mut offences = Vec::new();
+    for path in sources() {
+        let text = read(Path::new("src").join(&path));
+        for (function, summary) in documented_functions(&text) {
+            checked += 1;
+            if !starts_with_a_verb(summary) {
+                let name = function.split(['(', '<']).next().unwrap();
+                offences.push(format!("{}: {name}: {summary}", path.display()));
+            }
+        }
+    }
+    assert!(offences.is_empty(), "\n{}", offences.join("\n"));
+    assert!(checked > 150, "{checked}");
+}
+
+#[test]
+fn a_summary_is_found_and_judged_by_its_first_word() {
+    let text = "/// Returns a.\n///\n/// Costs b.\n#[must_use]\npub const fn a() {}\n\n/// The b.\n#[cfg_attr(\n    c,\n    \
+                d\n)]\npub fn b<T>() {}\n/// Waits.\npub(crate) fn c() {}\npub async fn d() {}\n";
+    let found = documented_functions(text);
+    assert_eq!(found, [("a() {}", "Returns a."), ("b<T>() {}", "The b.")]);
+    for sentence in ["Returns it.", "Sets [`X`].", "Passes."] {
+        assert!(starts_with_a_verb(sentence), "{sentence}");
+    }
+    for sentence in [
+        "The time.",
+        "`x` is.",
+        "Whether.",
+        "Its name.",
+        "Is called.",
+        "Process.",
+        "returns",
+    ] {
+        assert!(!starts_with_a_verb(sentence), "{sentence}");
+    }
+}
+
 #[test]
 fn only_the_pair_of_states_is_behind_an_arc_swap() {
     for path in files(&root().join("src")) {
