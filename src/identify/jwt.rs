@@ -11,8 +11,8 @@ use crate::identify::members::{Claim, Members};
 use crate::model::credential::{Credential, Identity};
 use crate::model::key::Key;
 
-/// Returns an [`Identify`] that reads the JSON Web Token in `header` behind `scheme`, such as `Authorization: Bearer
-/// <token>`. With an empty scheme, the header's whole value is the token.
+/// Returns an [`Identify`] that reads the JSON Web Token in `header` behind `scheme`, such as
+/// `Authorization: Bearer <token>`. With an empty scheme, the header's whole value is the token.
 ///
 /// It reads the claims `jti`, `sub`, `sid`, `client_id` and `azp`, the header's `kid`, the same claims of all actors in
 /// nested `act` claims ([RFC 8693 §4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)), and `iat`;
