@@ -19,7 +19,7 @@ impl<C, F: ListFormat> Poller<C, F> {
     /// Does nothing without a journal. Blocks while the list is verified and indexed, some 0.5 s for a million entries.
     /// [`run`](Self::run) does the same first if nobody has called this.
     ///
-    /// The list does not become younger by that: [`max_age`](crate::RevocationLayer::with_max_age) counts from when it was last
+    /// The list does not become younger by that: [`max_age`](crate::DomainConfig::with_max_age) counts from when it was last
     /// fetched or
     /// confirmed, by the wall clock, and from nothing if that was set back since.
     ///
