@@ -1,5 +1,7 @@
 //! Helpers that several parts need, and that belong to none of them.
 
+#[cfg(any(feature = "crl-poll", feature = "journal", feature = "source"))]
+pub(crate) mod backoff;
 #[cfg(any(feature = "cloudflare", feature = "crl-poll", feature = "http-push"))]
 pub(crate) mod bounded_body;
 pub(crate) mod error_text;

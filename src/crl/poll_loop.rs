@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
+use crate::common::backoff::Backoff;
 use crate::common::error_text::error_text;
 use crate::crl::fetch::HttpClient;
 use crate::crl::list::ListFormat;
@@ -56,7 +56,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                     // Not even a request breaks a pause that the server asked for.
                     let demanded = error.retry_after().unwrap_or_default().min(LONGEST_PAUSE);
                     earliest = earliest.max(now + demanded);
-                    earliest.max(now + backoff.next().unwrap_or(self.fast))
+                    earliest.max(now + backoff.pause())
                 }
             };
             self.sink.domain().answered.send_replace(request);
@@ -113,13 +113,8 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         pace.mul_f64(fastrand::f64().mul_add(0.2, 0.9))
     }
 
-    fn backoff(&self) -> ExponentialBackoff {
-        ExponentialBuilder::new()
-            .with_jitter()
-            .with_min_delay(FETCH_GAP.min(self.fast))
-            .with_max_delay(self.fast)
-            .without_max_times()
-            .build()
+    fn backoff(&self) -> Backoff {
+        Backoff::jittered(FETCH_GAP.min(self.fast), self.fast)
     }
 }
 

@@ -1,5 +1,6 @@
 //! State that is written rarely and read by operators.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -34,22 +35,28 @@ pub(crate) struct SigningKeysHealth {
     pub(crate) last_error: Option<String>,
 }
 
-/// How the feed does. Only the last event and the last heartbeat are known if the crate's own loop does not drive it.
+/// How the feed does.
 #[derive(Debug, Default)]
 pub(crate) struct FeedHealth {
-    pub(crate) source: Option<String>,
     /// When it came into its present state.
     pub(crate) since: Option<Instant>,
     pub(crate) last_event: Option<Instant>,
-    pub(crate) last_signal: Option<Instant>,
     last_heartbeat: Option<Dated>,
+    pub(crate) report: FeedReport,
+}
+
+/// What the loop says of the feed that it reads, as of its last report. Nothing, if no loop of this crate's reads it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FeedReport {
+    pub(crate) source: Option<Arc<str>>,
+    pub(crate) last_signal: Option<Instant>,
     pub(crate) lag: Option<u64>,
     pub(crate) unacknowledged: usize,
     pub(crate) opened: u64,
     pub(crate) gaps: u64,
-    pub(crate) last_gap: Option<(Instant, String)>,
+    pub(crate) last_gap: Option<(Instant, Arc<str>)>,
     pub(crate) is_gap_open: bool,
-    pub(crate) last_error: Option<String>,
+    pub(crate) last_error: Option<Arc<str>>,
 }
 
 impl PollHealth {
@@ -144,23 +151,24 @@ impl FeedHealth {
     }
 
     pub(crate) fn status(&self, state: FeedState, now: Instant) -> FeedStatus {
+        let report = &self.report;
         FeedStatus {
-            source: self.source.clone(),
+            source: report.source.as_deref().map(str::to_owned),
             state,
             state_for_ms: self.since.map(|at| millis_since(at, now)),
             last_event_ms_ago: self.last_event.map(|at| millis_since(at, now)),
-            last_signal_ms_ago: self.last_signal.map(|at| millis_since(at, now)),
+            last_signal_ms_ago: report.last_signal.map(|at| millis_since(at, now)),
             last_heartbeat_ms_ago: self.heartbeat_age(now).map(millis),
-            lag: self.lag,
-            unacknowledged: self.unacknowledged,
-            opened: self.opened,
-            gaps: self.gaps,
-            last_gap: self.last_gap.as_ref().map(|(at, reason)| GapStatus {
-                reason: reason.clone(),
+            lag: report.lag,
+            unacknowledged: report.unacknowledged,
+            opened: report.opened,
+            gaps: report.gaps,
+            last_gap: report.last_gap.as_ref().map(|(at, reason)| GapStatus {
+                reason: reason.as_ref().to_owned(),
                 ms_ago: millis_since(*at, now),
-                is_open: self.is_gap_open,
+                is_open: report.is_gap_open,
             }),
-            last_error: self.last_error.clone(),
+            last_error: report.last_error.as_deref().map(str::to_owned),
         }
     }
 }

@@ -8,6 +8,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::domain::counters::Counters;
+#[cfg(feature = "source")]
+use crate::domain::health::FeedReport;
 use crate::domain::health::{Health, SigningKeysHealth};
 use crate::domain::observer::Observer;
 use crate::domain::persistence::Persist;
@@ -49,6 +51,18 @@ impl TrustDomain {
             was_stale: AtomicBool::new(false),
             was_overdue: AtomicBool::new(false),
         }
+    }
+
+    /// Takes what the loop says of the feed that it reads.
+    #[cfg(feature = "source")]
+    pub(crate) fn set_feed_report(&self, report: FeedReport) {
+        self.health().feed.report = report;
+    }
+
+    /// Returns what the loop said of its feed last.
+    #[cfg(feature = "source")]
+    pub(crate) fn feed_report(&self) -> FeedReport {
+        self.health().feed.report.clone()
     }
 
     /// Notes that a good list came or was confirmed.

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-
+use crate::common::backoff::Backoff;
 use crate::domain::persistence::NotKept;
 
 /// The pauses after a failure of the disk. They grow.
 #[derive(Debug)]
 pub(super) struct DiskBackoff {
-    pauses: ExponentialBackoff,
+    pauses: Backoff,
     until: Option<(Instant, NotKept)>,
 }
 
@@ -23,19 +22,15 @@ impl DiskBackoff {
 
     /// Begins the next pause.
     pub(super) fn note_failure(&mut self, problem: &NotKept) {
-        let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
+        let pause = self.pauses.pause();
         self.until = Some((Instant::now() + pause, Arc::clone(problem)));
     }
 }
 
 impl Default for DiskBackoff {
     fn default() -> Self {
-        let pauses = ExponentialBuilder::new()
-            .with_min_delay(SHORTEST_PAUSE)
-            .with_max_delay(LONGEST_PAUSE)
-            .without_max_times();
         Self {
-            pauses: pauses.build(),
+            pauses: Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE),
             until: None,
         }
     }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use crate::source::dead_letter::{DeadLetter, DeadLetterPolicy};
 
 /// How a feed is read.
-#[derive(Clone)]
-pub(super) struct Terms {
+pub(super) struct DriverConfig {
     pub(super) silence: Duration,
     pub(super) open_timeout: Duration,
     pub(super) margin: Duration,
@@ -24,7 +23,7 @@ pub(super) struct Terms {
 /// Is told of each dead letter.
 pub(super) type Hook = Arc<dyn Fn(&DeadLetter) + Send + Sync>;
 
-impl Default for Terms {
+impl Default for DriverConfig {
     fn default() -> Self {
         Self {
             silence: DEFAULT_SILENCE,
@@ -40,9 +39,9 @@ impl Default for Terms {
     }
 }
 
-impl fmt::Debug for Terms {
+impl fmt::Debug for DriverConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Terms")
+        f.debug_struct("DriverConfig")
             .field("silence", &self.silence)
             .field("replica", &self.replica)
             .finish_non_exhaustive()

@@ -11,10 +11,11 @@ use std::fmt;
 pub struct SourceError {
     attempt: String,
     cause: Option<Box<dyn Error + Send + Sync>>,
+    is_loss: bool,
 }
 
 impl SourceError {
-    /// What failed, in lower case, such as `cannot open stream revocations`.
+    /// Returns an error that says what failed, in lower case, such as `cannot open stream revocations`.
     ///
     /// # Security
     ///
@@ -24,6 +25,7 @@ impl SourceError {
         Self {
             attempt: attempt.into(),
             cause: None,
+            is_loss: false,
         }
     }
 
@@ -32,6 +34,18 @@ impl SourceError {
     pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// Says that messages were lost before they were read. The loop then opens the feed anew by time, and counts a gap with
+    /// these words, also if nothing is wrong with the feed by then.
+    #[must_use]
+    pub const fn as_loss(mut self) -> Self {
+        self.is_loss = true;
+        self
+    }
+
+    pub(super) const fn is_loss(&self) -> bool {
+        self.is_loss
     }
 }
 

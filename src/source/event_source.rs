@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
+use crate::source::landmark::Landmark;
 use crate::source::position::{Position, Start};
 
 /// A feed of messages that every replica reads for itself: no consumer takes a message away from another.
@@ -22,7 +23,10 @@ pub trait EventSource: Send {
     /// future was dropped.
     ///
     /// From here on [`next`](Self::next) gives every message that `start` asks for, as far as the feed still has it, and
-    /// every later one. Whether it has everything is the answer: in doubt, it has not.
+    /// every later one. Whether it has everything is the answer: in doubt, it has not. It has not if it is another log than
+    /// the one that was read before, which is what the [landmarks](Start::landmarks) are for.
+    ///
+    /// After a gap, it gives what it has since [`Start::time`].
     ///
     /// # Errors
     ///
@@ -36,7 +40,8 @@ pub trait EventSource: Send {
     ///
     /// # Errors
     ///
-    /// The feed has to be opened anew: it is disconnected, or was and may have missed something.
+    /// The feed has to be opened anew: it is disconnected, or was and may have missed something. What is surely missing is a
+    /// [loss](SourceError::as_loss).
     ///
     /// # Cancel safety
     ///
@@ -89,6 +94,12 @@ pub trait Delivery: Send {
     /// settled. `None` for queues, which deliver what was not acknowledged by themselves.
     fn position(&self) -> Option<Position>;
 
+    /// By what to tell the log that it lies in from another one of the same name, for feeds that can be read again. The loop
+    /// keeps it with the position, and gives it to the next opening: see [`Landmark`]. `None` by default.
+    fn landmark(&self) -> Option<Landmark> {
+        None
+    }
+
     /// How many messages come after it, if the broker says so.
     fn lag(&self) -> Option<u64> {
         None
@@ -101,12 +112,14 @@ pub trait Delivery: Send {
     /// Then it may be delivered again, which does no harm.
     fn ack(&mut self) -> impl Future<Output = Result<(), SourceError>> + Send;
 
-    /// Asks for it to be delivered again after a while, or says that the broker cannot do that.
+    /// Asks for it to be delivered again after a while, or says that the broker cannot do that, as by default.
     ///
     /// # Errors
     ///
     /// Then the loop tries it again by itself.
-    fn retry(&mut self, after: Duration) -> impl Future<Output = Result<Retry, SourceError>> + Send;
+    fn retry(&mut self, _after: Duration) -> impl Future<Output = Result<Retry, SourceError>> + Send {
+        async { Ok(Retry::InPlace) }
+    }
 
     /// Stores it where somebody looks, if possible [once](DeadLetter::key) for all replicas, and acknowledges it.
     ///

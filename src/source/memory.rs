@@ -12,7 +12,9 @@ use tokio::time::timeout;
 use crate::model::timestamp::Timestamp;
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
-use crate::source::event_source::{Continuity, Delivery, EventSource, Retry, Signal};
+use crate::source::event_source::{Continuity, EventSource, Signal};
+use crate::source::landmark::Landmark;
+use crate::source::log::{CaughtUp, LogDeadLetters, LogDelivery, Storing};
 use crate::source::position::{Position, Start};
 
 /// A log of messages in memory, as brokers keep theirs: any number of replicas read it, each from where it wants. A cheap
@@ -28,12 +30,12 @@ pub struct Memory {
 struct Shared {
     name: String,
     room: usize,
-    log: Mutex<Log>,
+    log: Mutex<MemoryLog>,
     changed: watch::Sender<()>,
 }
 
 #[derive(Default)]
-struct Log {
+struct MemoryLog {
     /// The offset of the oldest message.
     first: u64,
     messages: VecDeque<(Timestamp, Bytes)>,
@@ -86,8 +88,7 @@ impl Memory {
             changed: self.shared.changed.subscribe(),
             next: 0,
             cuts: 0,
-            wipes: 0,
-            old_until: None,
+            caught_up: CaughtUp::default(),
         }
     }
 
@@ -138,20 +139,31 @@ impl Memory {
     /// The room that a log has by default.
     pub const DEFAULT_ROOM: usize = 65_536;
 
-    fn change<T>(&self, change: impl FnOnce(&mut Log) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut MemoryLog) -> T) -> T {
         let outcome = change(&mut self.log());
         self.shared.changed.send_replace(());
         outcome
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
-        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner)
+    fn log(&self) -> MutexGuard<'_, MemoryLog> {
+        self.shared.log()
     }
 }
 
-impl Log {
+impl Shared {
+    fn log(&self) -> MutexGuard<'_, MemoryLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MemoryLog {
     fn end(&self) -> u64 {
         self.first + self.messages.len() as u64
+    }
+
+    /// The same for each of its messages.
+    fn landmark(&self) -> Landmark {
+        Landmark::of(self.wipes)
     }
 
     fn drop_oldest(&mut self) {
@@ -191,13 +203,11 @@ pub struct MemorySource {
     changed: watch::Receiver<()>,
     next: u64,
     cuts: u64,
-    wipes: u64,
-    /// Up to where the messages go that were there at the opening.
-    old_until: Option<u64>,
+    caught_up: CaughtUp,
 }
 
 impl EventSource for MemorySource {
-    type Delivery = MemoryDelivery;
+    type Delivery = LogDelivery;
 
     fn name(&self) -> &str {
         &self.log.shared.name
@@ -210,19 +220,19 @@ impl EventSource for MemorySource {
         if log.is_away {
             return Err(SourceError::new("the log is away"));
         }
-        let is_another = start.after(0).is_some() && log.wipes != self.wipes;
+        let is_another = start.landmarks(0).any(|(_, landmark)| landmark != log.landmark());
         let (next, continuity) = match is_another {
             true => (log.first, Continuity::Gap("the log was wiped".to_owned())),
             false => log.place(start),
         };
-        self.wipes = log.wipes;
         self.next = next;
         self.cuts = log.cuts;
-        self.old_until = Some(log.end());
+        let last = log.end().checked_sub(1).filter(|last| *last >= next);
+        self.caught_up = CaughtUp::after(last.map(|last| Position::at(last.into())));
         Ok(continuity)
     }
 
-    async fn next(&mut self) -> Result<Signal<MemoryDelivery>, SourceError> {
+    async fn next(&mut self) -> Result<Signal<LogDelivery>, SourceError> {
         loop {
             self.changed.mark_unchanged();
             if let Some(signal) = self.look() {
@@ -237,7 +247,7 @@ impl EventSource for MemorySource {
 }
 
 impl MemorySource {
-    fn look(&mut self) -> Option<Result<Signal<MemoryDelivery>, SourceError>> {
+    fn look(&mut self) -> Option<Result<Signal<LogDelivery>, SourceError>> {
         let log = self.log.log();
         if log.is_frozen {
             return None;
@@ -246,62 +256,32 @@ impl MemorySource {
             return Some(Err(SourceError::new("disconnected")));
         }
         if self.next < log.first {
-            return Some(Err(SourceError::new("the log was trimmed while it was read")));
+            return Some(Err(SourceError::new("the log was trimmed while it was read").as_loss()));
         }
-        if self.old_until.is_some_and(|old_until| self.next >= old_until) {
-            self.old_until = None;
+        if self.caught_up.is_news() {
             return Some(Ok(Signal::CaughtUp));
         }
-        if let Some((_, payload)) = log.messages.get((self.next - log.first) as usize) {
-            let delivery = MemoryDelivery {
-                payload: payload.clone(),
-                offset: self.next,
-                lag: log.end() - self.next - 1,
-                log: self.log.clone(),
-            };
-            self.next += 1;
-            return Some(Ok(Signal::Message(delivery)));
-        }
-        None
+        let (_, payload) = log.messages.get((self.next - log.first) as usize)?;
+        let position = Position::at(self.next.into());
+        let delivery = LogDelivery::new(payload.clone(), position)
+            .with_landmark(log.landmark())
+            .with_lag(Some(log.end() - self.next - 1))
+            .with_dead_letters(Some(self.log.shared.clone()));
+        self.next += 1;
+        self.caught_up.came_to(position);
+        Some(Ok(Signal::Message(delivery)))
     }
 }
 
-/// A message of a [`Memory`] log.
-#[derive(Debug)]
-pub struct MemoryDelivery {
-    payload: Bytes,
-    offset: u64,
-    lag: u64,
-    log: Memory,
-}
-
-impl Delivery for MemoryDelivery {
-    fn payload(&self) -> &[u8] {
-        &self.payload
-    }
-
-    fn position(&self) -> Option<Position> {
-        Some(Position::at(self.offset.into()))
-    }
-
-    fn lag(&self) -> Option<u64> {
-        Some(self.lag)
-    }
-
-    async fn ack(&mut self) -> Result<(), SourceError> {
-        Ok(())
-    }
-
-    async fn retry(&mut self, _after: Duration) -> Result<Retry, SourceError> {
-        Ok(Retry::InPlace)
-    }
-
-    async fn dead_letter(&mut self, letter: &DeadLetter) -> Result<(), SourceError> {
-        let mut log = self.log.log();
-        if !log.dead_letters.iter().any(|known| known.key() == letter.key()) {
-            log.dead_letters.push(letter.clone());
-        }
-        Ok(())
+impl LogDeadLetters for Shared {
+    fn store<'s>(&'s self, letter: &'s DeadLetter) -> Storing<'s> {
+        Box::pin(async move {
+            let mut log = self.log();
+            if !log.dead_letters.iter().any(|known| known.key() == letter.key()) {
+                log.dead_letters.push(letter.clone());
+            }
+            Ok(())
+        })
     }
 }
 

@@ -39,10 +39,12 @@ pub mod kafka;
 pub mod nats;
 #[cfg(feature = "redis")]
 pub mod redis;
+mod log;
 mod event_source;
 mod config;
 mod dead_letter;
 mod position;
+mod landmark;
 mod error;
 
 pub use config::*;
@@ -50,5 +52,7 @@ pub use dead_letter::{DeadLetter, DeadLetterPolicy};
 pub use driver::{ByPoller, Drive, Resync, drive};
 pub use error::SourceError;
 pub use event_source::{Continuity, Delivery, EventSource, Retry, Signal};
-pub use memory::{Memory, MemoryDelivery, MemorySource};
+pub use landmark::Landmark;
+pub use log::{LogDeadLetters, LogDelivery, Storing};
+pub use memory::{Memory, MemorySource};
 pub use position::{Position, Start};

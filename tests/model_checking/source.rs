@@ -1,5 +1,7 @@
 //! The parts of `src/source` that say from where a log is read, and a model of that.
 
+#[path = "../../src/source/landmark.rs"]
+mod landmark;
 mod log;
 #[path = "../../src/source/position.rs"]
 mod position;

@@ -1,6 +1,5 @@
 //! Where messages go that can never be applied.
 
-use std::fmt;
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -9,12 +8,13 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::source::amqp::connect::{Connector, because, channel, short};
+use crate::source::amqp::connection::{Connector, because, channel, short};
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
+use crate::source::log::{LogDeadLetters, Storing};
 
 /// The place that the host named for them.
-pub(super) struct DeadLetters {
+pub(super) struct AmqpDeadLetters {
     connect: Connector,
     exchange: String,
     routing_key: String,
@@ -29,7 +29,7 @@ struct Publisher {
     _connection: Connection,
 }
 
-impl DeadLetters {
+impl AmqpDeadLetters {
     pub(super) fn new(connect: Connector, exchange: String, routing_key: String) -> Self {
         Self {
             connect,
@@ -47,8 +47,8 @@ impl DeadLetters {
         &self.routing_key
     }
 
-    /// Publishes one, and returns once the broker has it in a queue.
-    pub(super) async fn store(&self, letter: &DeadLetter, message_id: Option<&str>) -> Result<(), SourceError> {
+    /// Publishes one under an id, and returns once the broker has it in a queue.
+    pub(super) async fn store_as(&self, letter: &DeadLetter, message_id: Option<&str>) -> Result<(), SourceError> {
         let mut publisher = self.publisher.lock().await;
         // Whatever is under way when this is dropped or fails: the next one starts over.
         let current = publisher.take();
@@ -109,12 +109,10 @@ impl Publisher {
     }
 }
 
-impl fmt::Debug for DeadLetters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeadLetters")
-            .field("exchange", &self.exchange)
-            .field("routing_key", &self.routing_key)
-            .finish_non_exhaustive()
+impl LogDeadLetters for AmqpDeadLetters {
+    /// Stores a letter, under an id that is the same for all replicas.
+    fn store<'s>(&'s self, letter: &'s DeadLetter) -> Storing<'s> {
+        Box::pin(async { self.store_as(letter, letter.key().as_deref()).await })
     }
 }
 

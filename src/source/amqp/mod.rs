@@ -35,22 +35,18 @@
 //! AMQP 0.9.1 offers nothing to store them once for all replicas: each replica stores its own. Those of one message
 //! have the same `message-id`: [its key](super::DeadLetter::key) if it comes from a stream, and from a queue the one
 //! that it was published with, if it was.
+//!
+//! # Stability
+//!
+//! The client is the [`lapin`] crate's, and is given out again here. A major release of that crate is a minor release of this
+//! one.
 
 mod stream;
-mod opened_stream;
-mod log;
-mod reader;
-mod credit;
-mod seen;
-mod stream_delivery;
 mod queue;
-mod opened_queue;
-mod queue_delivery;
 mod dead_letters;
-mod pulse;
-mod connect;
+mod liveness;
+mod connection;
 
-pub use queue::AmqpQueue;
-pub use queue_delivery::AmqpQueueDelivery;
+pub use lapin;
+pub use queue::{AmqpQueue, AmqpQueueDelivery};
 pub use stream::AmqpStream;
-pub use stream_delivery::AmqpStreamDelivery;

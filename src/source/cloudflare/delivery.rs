@@ -1,19 +1,18 @@
 //! A message, leased.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::time::Instant;
-
-use crate::source::cloudflare::api::{Api, ApiClient};
+use crate::source::cloudflare::connection::{Api, ApiClient};
+use crate::source::cloudflare::dead_letters::CloudflareDeadLetters;
 use crate::source::cloudflare::outbox::Outbox;
-use crate::source::cloudflare::wire::{Message, Settlement};
+use crate::source::cloudflare::wire::{PulledMessage, Settlement};
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Delivery, Retry};
 use crate::source::position::Position;
+use bytes::Bytes;
 
 /// A message of a [`CloudflareSource`](super::CloudflareSource), leased for its visibility timeout.
 pub struct CloudflareDelivery<C> {
@@ -21,34 +20,32 @@ pub struct CloudflareDelivery<C> {
     attempts: u32,
     lag: u64,
     lease: String,
-    desk: Desk<C>,
+    handle: QueueHandle<C>,
 }
 
 /// What all messages of a queue are settled by.
 #[derive(Clone)]
-pub(super) struct Desk<C> {
+pub(super) struct QueueHandle<C> {
     pub(super) api: Api<C>,
     pub(super) queue: Arc<str>,
     pub(super) outbox: Outbox,
-    pub(super) dead_letters: Option<Arc<str>>,
+    pub(super) dead_letters: Option<CloudflareDeadLetters>,
     pub(super) max_retries: u32,
-    /// Until when no dead letter may be published.
-    pub(super) closed_until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl<C> CloudflareDelivery<C> {
-    pub(super) fn new(message: Message, lag: u64, desk: Desk<C>) -> Self {
+    pub(super) fn new(message: PulledMessage, lag: u64, handle: QueueHandle<C>) -> Self {
         Self {
             payload: message.payload(),
             attempts: message.attempts(),
             lag,
             lease: message.lease_id,
-            desk,
+            handle,
         }
     }
 
     fn settle(&self, retry_in: Option<u32>) {
-        self.desk.outbox.push(Settlement {
+        self.handle.outbox.push(Settlement {
             lease: self.lease.clone(),
             retry_in,
         });
@@ -78,7 +75,7 @@ impl<C: ApiClient> Delivery for CloudflareDelivery<C> {
     }
 
     async fn retry(&mut self, after: Duration) -> Result<Retry, SourceError> {
-        if self.attempts >= self.desk.max_retries {
+        if self.attempts >= self.handle.max_retries {
             // It would not come again: Cloudflare throws it away.
             return Ok(Retry::InPlace);
         }
@@ -90,29 +87,11 @@ impl<C: ApiClient> Delivery for CloudflareDelivery<C> {
     }
 
     async fn dead_letter(&mut self, letter: &DeadLetter) -> Result<(), SourceError> {
-        if let Some(queue) = self.desk.dead_letters.clone() {
-            self.desk.publish(&queue, letter).await?;
+        if let Some(dead_letters) = &self.handle.dead_letters {
+            dead_letters.store(self.handle.api.clone(), letter).await?;
         }
         self.settle(None);
         Ok(())
-    }
-}
-
-impl<C: ApiClient> Desk<C> {
-    /// Publishing, unlike all else, counts against the account's limit of requests: all dead letters keep away when one was
-    /// told to.
-    async fn publish(&mut self, queue: &str, letter: &DeadLetter) -> Result<(), SourceError> {
-        let closed_until = || self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
-        if closed_until().is_some_and(|until| Instant::now() < until) {
-            return Err(SourceError::new("Cloudflare asked for a pause in publishing"));
-        }
-        let published = self.api.publish(queue, letter);
-        published.await.map_err(|failure| {
-            if let Some(pause) = failure.retry_after {
-                *closed_until() = Some(Instant::now() + pause);
-            }
-            failure.error
-        })
     }
 }
 

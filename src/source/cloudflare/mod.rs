@@ -39,15 +39,17 @@
 //! It keeps no order, which does not matter to events.
 
 mod source;
-mod teller;
+mod reader;
+mod acks;
 mod delivery;
+mod dead_letters;
 mod outbox;
-mod terms;
+mod config;
 mod under_way;
-mod api;
+mod connection;
 mod wire;
 
-pub use api::ApiClient;
+pub use config::*;
+pub use connection::ApiClient;
 pub use delivery::CloudflareDelivery;
 pub use source::CloudflareSource;
-pub use terms::*;

@@ -44,7 +44,7 @@ impl Pull {
 #[derive(Debug, Deserialize)]
 pub(super) struct Pulled {
     #[serde(default, deserialize_with = "or_default")]
-    pub(super) messages: Vec<Message>,
+    pub(super) messages: Vec<PulledMessage>,
     /// How many messages are not acknowledged, as the API says: perhaps with these, perhaps with those that wait.
     #[serde(default, deserialize_with = "or_default")]
     message_backlog_count: f64,
@@ -58,7 +58,7 @@ impl Pulled {
 
 /// Numbers are numbers of any kind in the API's schema.
 #[derive(Debug, Deserialize)]
-pub(super) struct Message {
+pub(super) struct PulledMessage {
     pub(super) lease_id: String,
     #[serde(default)]
     body: Value,
@@ -68,7 +68,7 @@ pub(super) struct Message {
     metadata: Value,
 }
 
-impl Message {
+impl PulledMessage {
     pub(super) const fn attempts(&self) -> u32 {
         self.attempts as u32
     }
@@ -154,7 +154,7 @@ mod tests {
     use crate::model::timestamp::Timestamp;
     use crate::source::position::Position;
 
-    fn message(body: &str, content_type: &str) -> Message {
+    fn message(body: &str, content_type: &str) -> PulledMessage {
         let message = json!({
             "lease_id": "l", "body": body, "attempts": 2, "timestamp_ms": 1,
             "metadata": {"CF-sourceMessageSource": "dash", "CF-Content-Type": content_type},
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn reads_what_lacks_all_that_it_can_do_without() {
-        let read = |json: Value| serde_json::from_value::<Message>(json);
+        let read = |json: Value| serde_json::from_value::<PulledMessage>(json);
         let bare = read(json!({"lease_id": "l"})).unwrap();
         assert_eq!((bare.payload(), bare.attempts()), (Bytes::from("null"), 0));
         let null = read(json!({"lease_id": "l", "body": "x", "attempts": null, "metadata": null})).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::model::decode::Decode;
 use crate::sink::EventSink;
-use crate::source::config::Terms;
+use crate::source::config::DriverConfig;
 use crate::source::dead_letter::{DeadLetter, DeadLetterPolicy};
 use crate::source::driver::resync::{ByPoller, Resync};
 use crate::source::driver::run::Feed;
@@ -22,7 +22,7 @@ pub fn drive<S: EventSource, D: Decode>(source: S, decode: D, sink: EventSink) -
         decode,
         sink,
         resync: ByPoller,
-        terms: Terms::default(),
+        config: DriverConfig::default(),
     }
 }
 
@@ -34,42 +34,42 @@ pub struct Drive<S, D, R = ByPoller> {
     decode: D,
     sink: EventSink,
     resync: R,
-    terms: Terms,
+    config: DriverConfig,
 }
 
 impl<S, D, R> Drive<S, D, R> {
-    /// How long the feed may give no sign of life before it is opened anew. Defaults to
+    /// Sets how long the feed may give no sign of life before it is opened anew. Defaults to
     /// [`DEFAULT_SILENCE`](super::DEFAULT_SILENCE).
     pub const fn with_silence(mut self, silence: Duration) -> Self {
-        self.terms.silence = silence;
+        self.config.silence = silence;
         self
     }
 
-    /// How long opening may take. Defaults to [`DEFAULT_OPEN_TIMEOUT`](super::DEFAULT_OPEN_TIMEOUT).
+    /// Sets how long opening may take. Defaults to [`DEFAULT_OPEN_TIMEOUT`](super::DEFAULT_OPEN_TIMEOUT).
     pub const fn with_open_timeout(mut self, timeout: Duration) -> Self {
-        self.terms.open_timeout = timeout;
+        self.config.open_timeout = timeout;
         self
     }
 
-    /// By how much the feed is read from before the list was issued. Defaults to [`DEFAULT_MARGIN`](super::DEFAULT_MARGIN).
+    /// Sets by how much the feed is read from before the list was issued. Defaults to [`DEFAULT_MARGIN`](super::DEFAULT_MARGIN).
     ///
     /// # Security
     ///
     /// If the broker's clock is ahead of the issuer's by more, a revocation that happened just after the list was issued is
     /// missed.
     pub const fn with_margin(mut self, margin: Duration) -> Self {
-        self.terms.margin = margin;
+        self.config.margin = margin;
         self
     }
 
-    /// How long events wait for a fresh list after a gap. Defaults to [`DEFAULT_PATIENCE`](super::DEFAULT_PATIENCE). Then they
+    /// Sets how long events wait for a fresh list after a gap. Defaults to [`DEFAULT_PATIENCE`](super::DEFAULT_PATIENCE). Then they
     /// are taken in, while the list goes on being asked for.
     pub const fn with_patience(mut self, patience: Duration) -> Self {
-        self.terms.patience = patience;
+        self.config.patience = patience;
         self
     }
 
-    /// How often a message is tried before it becomes a dead letter. Defaults to
+    /// Sets how often a message is tried before it becomes a dead letter. Defaults to
     /// [`DEFAULT_ATTEMPTS`](super::DEFAULT_ATTEMPTS). Where the broker does not count, a feed that is opened anew begins anew.
     ///
     /// # Security
@@ -77,48 +77,48 @@ impl<S, D, R> Drive<S, D, R> {
     /// What is tried again is a revocation that found no room. One that is in force and did not become durable is tried for as long
     /// as that takes.
     pub const fn with_attempts(mut self, attempts: NonZeroU32) -> Self {
-        self.terms.attempts = attempts;
+        self.config.attempts = attempts;
         self
     }
 
     /// Takes the feed for down while the issuer's newest [heartbeat](crate::Decoded::Heartbeat) is older than this. By default
     /// none is expected: without one, an issuer that cannot reach the broker looks like one that has nothing to say.
     pub const fn with_heartbeat(mut self, within: Duration) -> Self {
-        self.terms.heartbeat = Some(within);
+        self.config.heartbeat = Some(within);
         self
     }
 
-    /// What a dead letter means for what is known. Defaults to [`DeadLetterPolicy::Gap`].
+    /// Sets what a dead letter means for what is known. Defaults to [`DeadLetterPolicy::Gap`].
     ///
     /// # Security
     ///
     /// Under [`DeadLetterPolicy::Note`] a revocation that could not be read is unknown until the next regular fetch.
     pub const fn with_dead_letters(mut self, policy: DeadLetterPolicy) -> Self {
-        self.terms.dead_letters = policy;
+        self.config.dead_letters = policy;
         self
     }
 
-    /// Is called with each dead letter, before it is stored. It must not block. One that could not be stored before the feed broke
+    /// Calls `hook` with each dead letter, before it is stored. It must not block. One that could not be stored before the feed broke
     /// comes again, and is told and counted again.
     pub fn with_dead_letter_hook(mut self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) -> Self {
-        self.terms.hook = Some(Arc::new(hook));
+        self.config.hook = Some(Arc::new(hook));
         self
     }
 
-    /// The name of this replica in dead letters. Defaults to the environment's `HOSTNAME`, or the process's number.
+    /// Sets the name of this replica in dead letters. Defaults to the environment's `HOSTNAME`, or the process's number.
     pub fn with_replica(mut self, replica: impl Into<String>) -> Self {
-        self.terms.replica = replica.into();
+        self.config.replica = replica.into();
         self
     }
 
-    /// How a fresh list is got after a gap. Defaults to [`ByPoller`]: hosts that fetch lists by themselves say how.
+    /// Sets how a fresh list is got after a gap. Defaults to [`ByPoller`]: hosts that fetch lists by themselves say how.
     pub fn with_resync<Q: Resync>(self, resync: Q) -> Drive<S, D, Q> {
         Drive {
             source: self.source,
             decode: self.decode,
             sink: self.sink,
             resync,
-            terms: self.terms,
+            config: self.config,
         }
     }
 }
@@ -153,7 +153,7 @@ where
     ///
     /// As [`run`](Self::run).
     pub async fn run_until(self, told_to_end: impl Future<Output = ()>) {
-        let feed = Feed::new(self.source, self.decode, self.sink, self.resync, self.terms);
+        let feed = Feed::new(self.source, self.decode, self.sink, self.resync, self.config);
         feed.run_until(told_to_end).await;
     }
 }

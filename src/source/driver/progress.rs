@@ -1,19 +1,26 @@
 //! How far reading a feed has come, and what is said of it.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
-use crate::domain::health::FeedHealth;
-use crate::model::decode::Decode;
+use crate::common::error_text::error_text;
+use crate::domain::health::FeedReport;
+use crate::sink::EventSink;
+use crate::source::config::DriverConfig;
 use crate::source::dead_letter::DeadLetterPolicy;
 use crate::source::driver::resync::Resync;
-use crate::source::driver::resync_task::Debt;
-use crate::source::driver::settle::{Desk, Settled};
+use crate::source::driver::resync_task::ResyncTask;
+use crate::source::driver::settle::{Noted, Settled};
 use crate::source::driver::watermark::Watermark;
+use crate::source::error::SourceError;
 use crate::source::event_source::Delivery;
 use crate::status::FeedState;
 
-/// How far reading has come.
+/// How far reading has come. It alone says how the feed is.
 pub(super) struct Progress {
+    sink: EventSink,
+    config: Arc<DriverConfig>,
     pub(super) watermark: Watermark,
     pub(super) is_caught_up: bool,
     /// Whether no message was ever missed.
@@ -22,120 +29,175 @@ pub(super) struct Progress {
     unsettled: usize,
     bytes: usize,
     pub(super) last_signal: Instant,
+    report: FeedReport,
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    /// Begins where the last feed of this sink ended.
+    pub(super) fn new(sink: EventSink, config: Arc<DriverConfig>, source: &str) -> Self {
+        let report = sink.domain().feed_report();
         Self {
+            sink,
+            config,
             watermark: Watermark::default(),
             is_caught_up: false,
             is_whole: true,
             unsettled: 0,
             bytes: 0,
             last_signal: Instant::now(),
+            report: FeedReport {
+                source: Some(source.into()),
+                ..report
+            },
         }
     }
 
-    /// Whether the feed gave no sign of life for too long, though somebody listened.
-    pub(super) fn is_silent(&mut self, desk: &Desk<impl Decode>) -> bool {
+    /// Returns whether the feed gave no sign of life for too long, though somebody listened.
+    pub(super) fn is_silent(&mut self) -> bool {
         if self.is_full() {
             self.last_signal = Instant::now();
         }
-        self.last_signal.elapsed() >= desk.terms.silence
+        self.last_signal.elapsed() >= self.config.silence
     }
 
     /// Notes a sign of life, and how many messages are still to come if it says so.
-    pub(super) fn alive(&mut self, desk: &Desk<impl Decode>, lag: Option<u64>) {
-        self.signal(desk, |feed| feed.lag = lag.or(feed.lag));
+    pub(super) fn alive(&mut self, lag: Option<u64>) {
+        self.heard(lag.or(self.report.lag));
     }
 
-    /// Notes that a message came. Where it does not say how many more there are, nobody knows.
-    pub(super) fn told(&mut self, desk: &Desk<impl Decode>, lag: Option<u64>) {
-        self.signal(desk, |feed| feed.lag = lag);
+    /// Notes a sign of life. Where it does not say how many more messages there are, nobody knows.
+    fn heard(&mut self, lag: Option<u64>) {
+        self.last_signal = Instant::now();
+        self.report.last_signal = Some(self.last_signal);
+        self.report.lag = lag;
+        self.publish();
     }
 
-    fn signal(&mut self, desk: &Desk<impl Decode>, note: impl FnOnce(&mut FeedHealth)) {
-        let now = Instant::now();
-        self.last_signal = now;
-        desk.health(|feed| {
-            feed.last_signal = Some(now);
-            note(feed);
-        });
-    }
-
-    /// Notes that messages were taken in.
+    /// Notes that messages came.
     pub(super) fn delivered(&mut self, deliveries: &[impl Delivery]) {
         for delivery in deliveries {
             self.unsettled += 1;
             self.bytes += delivery.payload().len();
             if let Some(position) = delivery.position() {
-                self.watermark.delivered(position);
+                self.watermark.delivered(position, delivery.landmark());
             }
         }
+        self.heard(deliveries.last().and_then(Delivery::lag));
     }
 
     /// Notes that a message needs nothing more of this process.
-    pub(super) fn settle(&mut self, desk: &Desk<impl Decode>, settled: Settled) {
+    pub(super) fn settle(&mut self, settled: Settled) {
         self.unsettled -= 1;
         self.bytes -= settled.bytes;
         if let Some(position) = settled.position {
             self.watermark.settled(position);
         }
         if let Some(error) = settled.error {
-            desk.health(|feed| feed.last_error = Some(error));
+            self.failed(error);
         }
     }
 
-    /// Notes that the feed is read anew: what was not settled comes again.
+    /// Notes that the feed is about to be read anew: what was not settled comes again.
     pub(super) fn reopened(&mut self) {
         self.watermark.reopened();
         (self.unsettled, self.bytes) = (0, 0);
     }
 
-    /// Notes that messages may have been missed.
-    pub(super) fn missed<R: Resync + 'static>(&mut self, desk: &Desk<impl Decode>, debt: &mut Debt<R>, reason: &str) {
-        self.is_whole = false;
-        debt.owe(desk, reason);
+    /// Notes that the feed is open.
+    pub(super) fn opened(&mut self) {
+        self.is_caught_up = false;
+        self.report.opened += 1;
+        self.say(FeedState::CatchingUp);
     }
 
-    /// Notes that a message is a dead letter.
-    pub(super) fn dead<R: Resync + 'static>(&mut self, desk: &Desk<impl Decode>, debt: &mut Debt<R>, reason: &str) {
+    /// Notes why the feed has to be opened again.
+    pub(super) fn broke(&mut self, error: &SourceError) {
+        let error = error_text(error).into_owned();
+        tracing::warn!(source = self.report.source.as_deref(), %error, "event feed is down");
+        (self.unsettled, self.bytes) = (0, 0);
+        self.report.lag = None;
+        self.failed(error);
+        self.say(FeedState::Down);
+    }
+
+    /// Notes that messages may have been missed, so that a list is needed.
+    pub(super) fn missed<R: Resync + 'static>(&mut self, resync_task: &mut ResyncTask<R>, reason: &str) {
+        tracing::warn!(source = self.report.source.as_deref(), reason, "gap in the event feed");
         self.is_whole = false;
-        if desk.terms.dead_letters == DeadLetterPolicy::Gap {
-            debt.owe(desk, &format!("dead letter: {reason}"));
-            self.tell(desk, debt.is_open());
+        self.report.gaps += 1;
+        self.report.last_gap = Some((Instant::now(), reason.into()));
+        self.report.is_gap_open = true;
+        self.publish();
+        resync_task.ask();
+    }
+
+    /// Returns whether a gap is open that nothing made up for yet, perhaps an earlier feed's.
+    pub(super) const fn is_gap_open(&self) -> bool {
+        self.report.is_gap_open
+    }
+
+    /// Notes that a list made up for all gaps.
+    pub(super) fn resynced(&mut self) {
+        self.report.is_gap_open = false;
+        self.publish();
+    }
+
+    /// Notes what was found out while a message was settled.
+    pub(super) fn note<R: Resync + 'static>(&mut self, resync_task: &mut ResyncTask<R>, noted: Noted) {
+        match noted {
+            Noted::DeadLetter(reason) => {
+                self.is_whole = false;
+                if self.config.dead_letters == DeadLetterPolicy::Gap {
+                    self.missed(resync_task, &format!("dead letter: {reason}"));
+                    self.tell(resync_task.is_open());
+                }
+            }
+            Noted::Failed(error) => self.failed(error),
         }
     }
 
-    /// Whether no more can be read before something is settled.
+    /// Returns whether no more can be read before something is settled.
     pub(super) const fn is_full(&self) -> bool {
         self.unsettled >= ROOM || self.bytes >= ROOM_BYTES
     }
 
-    /// Says how the feed is.
-    pub(super) fn tell(&self, desk: &Desk<impl Decode>, is_gap_open: bool) {
-        let age = desk.health(|feed| {
-            feed.unacknowledged = self.unsettled;
-            feed.heartbeat_age(Instant::now())
-        });
+    /// Says how the feed is while it is read.
+    pub(super) fn tell(&mut self, needs_list: bool) {
+        let age = self.sink.domain().health().feed.heartbeat_age(Instant::now());
         let is_issuer_silent = |within| age.is_none_or(|age| age > within);
         let (state, problem) = if self.is_full() {
             (FeedState::CatchingUp, Some("nothing is read: too much is not settled"))
-        } else if !self.is_caught_up || is_gap_open {
+        } else if !self.is_caught_up || needs_list {
             (FeedState::CatchingUp, None)
-        } else if desk.terms.heartbeat.is_some_and(is_issuer_silent) {
+        } else if self.config.heartbeat.is_some_and(is_issuer_silent) {
             (FeedState::Down, Some("the issuer's heartbeat is late"))
         } else {
             (FeedState::Live, None)
         };
         if let Some(problem) = problem {
-            desk.health(|feed| feed.last_error = Some(problem.to_owned()));
+            self.report.last_error = Some(problem.into());
         }
-        desk.sink.domain().set_feed(state);
+        self.say(state);
         // Once replayed from the beginning and settled, a feed makes up for what a journal lost, where there are no lists.
         if self.is_caught_up && self.is_whole && self.unsettled == 0 && self.watermark.is_settled() {
-            desk.sink.domain().caught_up();
+            self.sink.domain().caught_up();
         }
+    }
+
+    /// Says how the feed is.
+    pub(super) fn say(&mut self, state: FeedState) {
+        self.publish();
+        self.sink.domain().set_feed(state);
+    }
+
+    fn failed(&mut self, error: String) {
+        self.report.last_error = Some(error.into());
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        self.report.unacknowledged = self.unsettled;
+        self.sink.domain().set_feed_report(self.report.clone());
     }
 }
 

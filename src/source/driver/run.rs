@@ -3,37 +3,40 @@
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
+use crate::common::backoff::Backoff;
 use crate::common::error_text::error_text;
 use crate::model::decode::Decode;
 use crate::sink::EventSink;
-use crate::source::config::{DRAIN_TIMEOUT, Terms};
+use crate::source::config::{DRAIN_TIMEOUT, DriverConfig};
 use crate::source::driver::progress::Progress;
 use crate::source::driver::resync::Resync;
-use crate::source::driver::resync_task::Debt;
-use crate::source::driver::settle::Desk;
+use crate::source::driver::resync_task::ResyncTask;
+use crate::source::driver::settle::{Intake, Noted};
 use crate::source::driver::since::since;
 use crate::source::error::SourceError;
-use crate::source::event_source::{Continuity, Delivery, EventSource, Signal};
+use crate::source::event_source::{Continuity, EventSource, Signal};
 use crate::source::position::Start;
 use crate::status::FeedState;
 
 /// A feed that is being read.
 pub(super) struct Feed<S, D, R> {
     source: S,
-    desk: Desk<D>,
-    debt: Debt<R>,
+    intake: Intake<D>,
+    resync_task: ResyncTask<R>,
     progress: Progress,
-    /// Why messages are dead letters.
-    dead: UnboundedReceiver<String>,
+    /// What is found out while messages are settled.
+    noted: UnboundedReceiver<Noted>,
+    /// What was lost before it was read, until the feed is open again.
+    loss: Option<String>,
 }
 
 impl<S, D, R> Feed<S, D, R>
@@ -42,31 +45,34 @@ where
     D: Decode + Send + Sync,
     R: Resync + 'static,
 {
-    pub(super) fn new(source: S, decode: D, sink: EventSink, resync: R, terms: Terms) -> Self {
-        let (dead, told_dead) = unbounded_channel();
+    pub(super) fn new(source: S, decode: D, sink: EventSink, resync: R, config: DriverConfig) -> Self {
+        let (noted, told) = unbounded_channel();
+        let config = Arc::new(config);
         Self {
-            debt: Debt::new(resync, sink.clone()),
-            desk: Desk {
+            resync_task: ResyncTask::new(resync, sink.clone()),
+            progress: Progress::new(sink.clone(), Arc::clone(&config), source.name()),
+            intake: Intake {
                 sink,
                 decode,
-                terms,
+                config,
                 source: source.name().to_owned(),
-                dead,
+                noted,
             },
             source,
-            progress: Progress::new(),
-            dead: told_dead,
+            noted: told,
+            loss: None,
         }
     }
 
     pub(super) async fn run_until(mut self, told_to_end: impl Future<Output = ()>) {
-        let name = Some(self.desk.source.clone());
-        let _down_at_the_end = Down(self.desk.sink.clone());
-        self.desk.health(|feed| feed.source = name);
-        self.desk.sink.domain().set_feed(FeedState::Connecting);
-        self.debt.take_over(&self.desk);
+        let _down_at_the_end = Down(self.intake.sink.clone());
+        self.progress.say(FeedState::Connecting);
+        // What an earlier feed left open when it ended.
+        if self.progress.is_gap_open() {
+            self.resync_task.ask();
+        }
         let mut told_to_end = pin!(told_to_end);
-        let mut pauses = pauses();
+        let mut backoff = backoff();
         loop {
             let opened = select! {
                 biased;
@@ -78,18 +84,21 @@ where
                     ControlFlow::Break(()) => return,
                     ControlFlow::Continue(error) => {
                         if self.progress.is_caught_up {
-                            pauses = self::pauses();
+                            backoff = self::backoff();
                         }
                         error
                     }
                 },
                 Err(error) => error,
             };
-            self.broke(&error);
+            self.progress.broke(&error);
+            if error.is_loss() {
+                self.loss = Some(error_text(&error).into_owned());
+            }
             select! {
                 biased;
                 () = &mut told_to_end => return,
-                () = sleep(pauses.next().unwrap_or(LONGEST_PAUSE)) => {}
+                () = sleep(backoff.pause()) => {}
             }
         }
     }
@@ -97,19 +106,26 @@ where
     /// Opens the feed after what is settled, or since the list was issued.
     async fn open(&mut self) -> Result<Continuity, SourceError> {
         self.progress.reopened();
-        let since = since(&self.desk.sink, self.desk.terms.margin);
-        let start = Start::since(since).and_after(self.progress.watermark.resume_after());
-        let within = self.desk.terms.open_timeout;
-        let continuity = timeout(within, self.source.open(&start))
+        let mut start = Start::since(since(&self.intake.sink, self.intake.config.margin));
+        if self.loss.is_none() {
+            let watermark = &self.progress.watermark;
+            start = start
+                .and_after(watermark.resume_after())
+                .and_landmarks(watermark.landmarks());
+        }
+        let within = self.intake.config.open_timeout;
+        let opened = timeout(within, self.source.open(&start))
             .await
             .map_err(|_late| SourceError::new(format!("cannot be opened within {within:?}")))??;
-        self.progress.is_caught_up = false;
-        self.desk.sink.domain().set_feed(FeedState::CatchingUp);
-        self.desk.health(|feed| feed.opened += 1);
+        let continuity = match (opened, self.loss.take()) {
+            (Continuity::Complete, Some(loss)) => Continuity::Gap(loss),
+            (opened, _) => opened,
+        };
+        self.progress.opened();
         if let Continuity::Gap(reason) = &continuity {
             // Positions of a log that was wiped mean nothing in the new one.
             self.progress.watermark.forget();
-            self.progress.missed(&self.desk, &mut self.debt, reason);
+            self.progress.missed(&mut self.resync_task, reason);
         }
         Ok(continuity)
     }
@@ -122,18 +138,19 @@ where
     ) -> ControlFlow<(), SourceError> {
         let Self {
             source,
-            desk,
-            debt,
+            intake,
+            resync_task,
             progress,
-            dead,
+            noted,
+            ..
         } = self;
-        let desk = &*desk;
-        if continuity != Continuity::Complete && debt.is_open() {
+        let intake = &*intake;
+        if continuity != Continuity::Complete && resync_task.is_open() {
             select! {
                 biased;
                 () = &mut told_to_end => return ControlFlow::Break(()),
-                () = debt.paid(desk) => {}
-                () = sleep(desk.terms.patience) => {
+                () = resync_task.done() => progress.resynced(),
+                () = sleep(intake.config.patience) => {
                     tracing::warn!("no fresh list after a gap in the feed yet: reading on");
                 }
             }
@@ -153,12 +170,15 @@ where
                     select! {
                         biased;
                         () = &mut told_to_end => break Turn::Told,
-                        Some(reason) = dead.recv() => progress.dead(desk, debt, &reason),
-                        Some(settled) = settling.next(), if !settling.is_empty() => progress.settle(desk, settled),
-                        () = debt.paid(desk), if debt.is_open() => progress.tell(desk, false),
+                        Some(noted) = noted.recv() => progress.note(resync_task, noted),
+                        Some(settled) = settling.next(), if !settling.is_empty() => progress.settle(settled),
+                        () = resync_task.done(), if resync_task.is_open() => {
+                            progress.resynced();
+                            progress.tell(false);
+                        }
                         _ = ticks.tick() => {
-                            progress.tell(desk, debt.is_open());
-                            if progress.is_silent(desk) {
+                            progress.tell(resync_task.is_open());
+                            if progress.is_silent() {
                                 break Turn::Silent;
                             }
                         }
@@ -169,15 +189,15 @@ where
             match turn {
                 Turn::Told => break,
                 Turn::Silent => {
-                    let silence = desk.terms.silence;
+                    let silence = intake.config.silence;
                     return ControlFlow::Continue(SourceError::new(format!("no sign of life for {silence:?}")));
                 }
                 Turn::Signal(Err(error)) => return ControlFlow::Continue(error),
-                Turn::Signal(Ok(Signal::Alive { lag })) => progress.alive(desk, lag),
+                Turn::Signal(Ok(Signal::Alive { lag })) => progress.alive(lag),
                 Turn::Signal(Ok(Signal::CaughtUp)) => {
-                    progress.alive(desk, Some(0));
+                    progress.alive(Some(0));
                     progress.is_caught_up = true;
-                    progress.tell(desk, debt.is_open());
+                    progress.tell(resync_task.is_open());
                 }
                 Turn::Signal(Ok(Signal::Message(delivery))) => {
                     let mut batch = vec![delivery];
@@ -189,35 +209,22 @@ where
                             None => break,
                         }
                     }
-                    progress.told(desk, batch.last().and_then(Delivery::lag));
                     progress.delivered(&batch);
                     // In force before the next ones are read, in the order of the feed.
-                    let taken_in = desk.take_in_all(&batch);
+                    let taken_in = intake.take_in_all(&batch);
                     let settlements = batch.into_iter().zip(taken_in);
-                    settling.extend(settlements.map(|(delivery, taken_in)| desk.settle(delivery, taken_in)));
+                    settling.extend(settlements.map(|(delivery, taken_in)| intake.settle(delivery, taken_in)));
                 }
             }
         }
         let drained = async {
             while let Some(settled) = settling.next().await {
-                progress.settle(desk, settled);
+                progress.settle(settled);
             }
         };
         let _ = timeout(DRAIN_TIMEOUT, drained).await;
         let _ = timeout(DRAIN_TIMEOUT, source.close()).await;
         ControlFlow::Break(())
-    }
-
-    /// Notes why the feed has to be opened again.
-    fn broke(&self, error: &SourceError) {
-        let error = error_text(error).into_owned();
-        tracing::warn!(source = self.desk.source, %error, "event feed is down");
-        self.desk.sink.domain().set_feed(FeedState::Down);
-        self.desk.health(|feed| {
-            feed.last_error = Some(error);
-            feed.unacknowledged = 0;
-            feed.lag = None;
-        });
     }
 }
 
@@ -237,16 +244,12 @@ impl Drop for Down {
     }
 }
 
-fn pauses() -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(LONGEST_PAUSE)
-        .without_max_times()
-        .build()
+fn backoff() -> Backoff {
+    Backoff::jittered(SHORTEST_PAUSE, LONGEST_PAUSE)
 }
 
 /// Between attempts to open the feed.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// How often it is looked whether the feed is silent.

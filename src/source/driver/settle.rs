@@ -1,34 +1,42 @@
 //! What becomes of one message.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
 
+use crate::common::backoff::Backoff;
 use crate::common::error_text::error_text;
 use crate::domain::applied::Applied;
-use crate::domain::health::FeedHealth;
 use crate::domain::ingest::ended;
 use crate::model::decode::{Decode, Disposition, Ended};
 use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
-use crate::source::config::Terms;
+use crate::source::config::DriverConfig;
 use crate::source::dead_letter::DeadLetter;
 use crate::source::event_source::{Delivery, Retry};
 use crate::source::position::Position;
 use crate::state::accept::ApplyError;
 
 /// What all messages of a feed are settled by.
-pub(super) struct Desk<D> {
+pub(super) struct Intake<D> {
     pub(super) sink: EventSink,
     pub(super) decode: D,
-    pub(super) terms: Terms,
+    pub(super) config: Arc<DriverConfig>,
     /// The feed's name.
     pub(super) source: String,
-    /// Is told why a message is a dead letter, as soon as it is one: storing it may take its time.
-    pub(super) dead: UnboundedSender<String>,
+    /// Is told what is found out before a message is settled.
+    pub(super) noted: UnboundedSender<Noted>,
+}
+
+/// What is found out while a message is settled, which may take its time.
+pub(super) enum Noted {
+    /// It is a dead letter, and why.
+    DeadLetter(String),
+    /// A dead letter cannot be stored yet, and why not.
+    Failed(String),
 }
 
 /// A message that needs nothing more of this process.
@@ -41,14 +49,7 @@ pub(super) struct Settled {
     pub(super) error: Option<String>,
 }
 
-impl<D> Desk<D> {
-    /// Notes something of the feed's health, or looks at it.
-    pub(super) fn health<T>(&self, note: impl FnOnce(&mut FeedHealth) -> T) -> T {
-        note(&mut self.sink.domain().health().feed)
-    }
-}
-
-impl<D: Decode> Desk<D> {
+impl<D: Decode> Intake<D> {
     /// Puts in force what the messages say, together.
     pub(super) fn take_in_all(&self, deliveries: &[impl Delivery]) -> Vec<Result<Applied, Ended>> {
         let messages = deliveries.iter().map(Delivery::payload);
@@ -73,7 +74,7 @@ impl<D: Decode> Desk<D> {
 
     /// Tries again what was not applied, until it is settled.
     async fn go_on<M: Delivery>(&self, mut delivery: M, mut outcome: Disposition, mut attempts: u32) -> Settled {
-        let mut pauses = pauses(attempts);
+        let mut backoff = backoff(attempts);
         loop {
             match outcome {
                 Disposition::Applied | Disposition::Ignored(_) => return acknowledged(&mut delivery).await,
@@ -82,7 +83,7 @@ impl<D: Decode> Desk<D> {
                 }
                 Disposition::Retry(_) => {}
             }
-            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            let pause = backoff.pause();
             match delivery.retry(pause).await {
                 Ok(Retry::ByBroker) => {
                     return Settled {
@@ -102,16 +103,16 @@ impl<D: Decode> Desk<D> {
 
     /// What became of a message at this attempt. What was tried often enough is a dead letter; but for what is in force and waits
     /// for a disk: there is nothing wrong with it, and the broker keeps it as long as nobody acknowledges it.
-    fn judged(&self, outcome: Outcome, attempts: u32, payload: &[u8]) -> Disposition {
-        let ended = match outcome {
-            Outcome::Ended(Ended {
+    fn judged(&self, attempt: Attempt, attempts: u32, payload: &[u8]) -> Disposition {
+        let ended = match attempt {
+            Attempt::Ended(Ended {
                 disposition: Disposition::Retry(reason),
                 ..
-            }) if attempts >= self.terms.attempts.get() => {
+            }) if attempts >= self.config.attempts.get() => {
                 let words = format!("given up after {attempts} attempts: {reason}");
                 Ended::dead_letter("given-up", words.into())
             }
-            Outcome::Ended(ended) | Outcome::NotDurable(ended) => ended,
+            Attempt::Ended(ended) | Attempt::NotDurable(ended) => ended,
         };
         self.sink.domain().disposed(ended, payload.len())
     }
@@ -122,22 +123,22 @@ impl<D: Decode> Desk<D> {
             position: delivery.position(),
             payload: Bytes::copy_from_slice(delivery.payload()),
             reason,
-            replica: self.terms.replica.clone(),
+            replica: self.config.replica.clone(),
             at: Timestamp::now(),
             attempts,
         };
         tracing::warn!(source = letter.source, position = ?letter.position, reason = letter.reason, "message is a dead letter");
         // Nobody listens any more if the feed ends just now.
-        let _ = self.dead.send(letter.reason.clone());
-        if let Some(hook) = &self.terms.hook {
+        let _ = self.noted.send(Noted::DeadLetter(letter.reason.clone()));
+        if let Some(hook) = &self.config.hook {
             hook(&letter);
         }
-        let mut pauses = pauses(1);
+        let mut backoff = backoff(1);
         while let Err(error) = delivery.dead_letter(&letter).await {
             let error = error_text(&error).into_owned();
             tracing::warn!(error, "dead letter cannot be stored");
-            self.health(|feed| feed.last_error = Some(error));
-            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+            let _ = self.noted.send(Noted::Failed(error));
+            sleep(backoff.pause()).await;
         }
         Settled {
             position: letter.position,
@@ -158,35 +159,30 @@ async fn acknowledged(delivery: &mut impl Delivery) -> Settled {
 }
 
 /// What became of an attempt.
-enum Outcome {
+enum Attempt {
     Ended(Ended),
     /// What the message says is in force, and on no disk.
     NotDurable(Ended),
 }
 
 /// Waits until what is in force is durable.
-async fn durable(taken_in: Result<Applied, Ended>) -> Outcome {
+async fn durable(taken_in: Result<Applied, Ended>) -> Attempt {
     match taken_in {
         Ok(pending) => match pending.durable().await {
-            failed @ Err(ApplyError::NotDurable { .. }) => Outcome::NotDurable(ended(failed)),
-            applied => Outcome::Ended(ended(applied)),
+            failed @ Err(ApplyError::NotDurable { .. }) => Attempt::NotDurable(ended(failed)),
+            applied => Attempt::Ended(ended(applied)),
         },
-        Err(ended) => Outcome::Ended(ended),
+        Err(ended) => Attempt::Ended(ended),
     }
 }
 
 /// The pauses between attempts, after so many of them.
-fn pauses(attempts: u32) -> impl Iterator<Item = Duration> {
-    let backoff = ExponentialBuilder::new()
-        .with_min_delay(SHORTEST_PAUSE)
-        .with_max_delay(LONGEST_PAUSE)
-        .without_max_times();
-    backoff.build().skip(attempts.min(ENOUGH_TO_BE_LONG) as usize - 1)
+fn backoff(attempts: u32) -> Backoff {
+    Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE).after(attempts - 1)
 }
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-const ENOUGH_TO_BE_LONG: u32 = 10;
 
 #[cfg(test)]
 mod tests {

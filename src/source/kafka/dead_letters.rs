@@ -11,16 +11,17 @@ use tokio::sync::Mutex;
 
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
-use crate::source::kafka::patience::{PATIENCE, within};
+use crate::source::kafka::connection::{PATIENCE, within};
+use crate::source::log::{LogDeadLetters, Storing};
 
 /// A topic of dead letters.
-pub(super) struct DeadLetters {
+pub(super) struct KafkaDeadLetters {
     client: Arc<Client>,
     topic: String,
     partition: Mutex<Option<Arc<PartitionClient>>>,
 }
 
-impl DeadLetters {
+impl KafkaDeadLetters {
     pub(super) fn new(client: Arc<Client>, topic: String) -> Self {
         Self {
             client,
@@ -29,8 +30,7 @@ impl DeadLetters {
         }
     }
 
-    /// Stores a letter, under a key that is the same for all replicas.
-    pub(super) async fn store(&self, letter: &DeadLetter) -> Result<(), SourceError> {
+    async fn publish(&self, letter: &DeadLetter) -> Result<(), SourceError> {
         let failed = || SourceError::new(format!("cannot publish to the topic {}", self.topic));
         let partition = self.connected().await.map_err(|cause| failed().because(cause))?;
         let millis = i64::try_from(letter.at.as_unix_millis()).unwrap_or_default();
@@ -60,5 +60,12 @@ impl DeadLetters {
                 Ok(Arc::clone(partition.insert(new)))
             }
         }
+    }
+}
+
+impl LogDeadLetters for KafkaDeadLetters {
+    /// Stores a letter, under a key that is the same for all replicas.
+    fn store<'s>(&'s self, letter: &'s DeadLetter) -> Storing<'s> {
+        Box::pin(self.publish(letter))
     }
 }

@@ -27,6 +27,11 @@
 //! TLS, credentials and compression are the client's own: turn on the `rskafka` crate's features for them, `compression-*`
 //! too if publishers compress. Messages of transactions are read whether or not these are aborted.
 //!
+//! # Stability
+//!
+//! The client is the [`rskafka`] crate's, and is given out again here. A release of that crate that breaks its own users counts
+//! as a minor release of this one.
+//!
 //! # Security
 //!
 //! Have the issuer publish with `acks=all`, and leave `unclean.leader.election.enable` off: a message that was confirmed, read
@@ -34,13 +39,11 @@
 //! when the topic is opened anew, and every 10 seconds.
 
 mod source;
-mod reading;
-mod lane;
-mod landmark;
+mod reader;
+mod continuity;
 mod partition;
-mod delivery;
 mod dead_letters;
-mod patience;
+mod connection;
 
-pub use delivery::KafkaDelivery;
+pub use rskafka;
 pub use source::KafkaSource;

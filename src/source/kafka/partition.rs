@@ -11,7 +11,7 @@ use rskafka::record::RecordAndOffset;
 
 use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
-use crate::source::kafka::patience::{PATIENCE, within};
+use crate::source::kafka::connection::{PATIENCE, within};
 
 /// A partition of a topic, whose leader answers in time or not at all.
 #[derive(Debug)]

@@ -1,21 +1,20 @@
 //! A topic as one replica reads it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use rskafka::client::Client;
+use tokio::time::sleep;
 
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, EventSource, Signal};
-use crate::source::kafka::dead_letters::DeadLetters;
-use crate::source::kafka::delivery::KafkaDelivery;
-use crate::source::kafka::lane::{Batch, Ended, Lane, Past};
+use crate::source::kafka::dead_letters::KafkaDeadLetters;
 use crate::source::kafka::partition::partitions;
-use crate::source::kafka::reading::Reading;
-use crate::source::position::{Position, Start};
+use crate::source::kafka::reader::PartitionReader;
+use crate::source::log::{CaughtUp, LogDeadLetters, LogDelivery, ReadAhead};
+use crate::source::position::Start;
 
 /// A topic of Kafka as one replica reads it. See the [module](super) for what the topic should be like.
 pub struct KafkaSource {
@@ -23,15 +22,14 @@ pub struct KafkaSource {
     topic: String,
     name: String,
     max_wait: Duration,
-    dead_letters: Option<Arc<DeadLetters>>,
+    dead_letters: Option<Arc<dyn LogDeadLetters>>,
     /// The partitions as they were when they were last looked up.
     partitions: Vec<u32>,
-    pasts: BTreeMap<u32, Past>,
-    reading: Option<Reading>,
+    reading: Option<ReadAhead>,
 }
 
 impl KafkaSource {
-    /// The topic of that name, all its partitions.
+    /// Returns a source of the topic of that name, all its partitions.
     ///
     /// The client may be shared. Whatever it does for longer than a few seconds is given up and begun anew, so that its
     /// own deadlines do not matter.
@@ -45,7 +43,6 @@ impl KafkaSource {
             max_wait: Self::DEFAULT_MAX_WAIT,
             dead_letters: None,
             partitions: Vec::new(),
-            pasts: BTreeMap::new(),
             reading: None,
         }
     }
@@ -56,11 +53,11 @@ impl KafkaSource {
     /// `cleanup.policy=compact` keeps one of them. What is known beside the payload is in the header `json`.
     #[must_use]
     pub fn with_dead_letters(mut self, topic: impl Into<String>) -> Self {
-        self.dead_letters = Some(Arc::new(DeadLetters::new(Arc::clone(&self.client), topic.into())));
+        self.dead_letters = Some(Arc::new(KafkaDeadLetters::new(Arc::clone(&self.client), topic.into())));
         self
     }
 
-    /// How long a broker waits for a message before it says that there is none. Defaults to
+    /// Sets how long a broker waits for a message before it says that there is none. Defaults to
     /// [half a second](Self::DEFAULT_MAX_WAIT), and is never more than a second.
     ///
     /// Kafka answers as soon as one comes, so there this is about how often an idle broker is asked. Other servers that speak
@@ -87,7 +84,7 @@ impl KafkaSource {
 }
 
 impl EventSource for KafkaSource {
-    type Delivery = KafkaDelivery;
+    type Delivery = LogDelivery;
 
     fn name(&self) -> &str {
         &self.name
@@ -96,67 +93,28 @@ impl EventSource for KafkaSource {
     async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
         self.reading = None;
         self.look_up().await?;
-        let lanes = self.partitions.iter().map(|&lane| {
-            let past = self.pasts.get(&lane).cloned().unwrap_or_default();
-            Lane::open(&self.client, &self.topic, lane, past, start, self.max_wait)
+        let opening = self.partitions.iter().map(|&number| {
+            let dead_letters = self.dead_letters.clone();
+            PartitionReader::open(&self.client, &self.topic, number, start, self.max_wait, dead_letters)
         });
-        let opened = try_join_all(lanes).await?;
-        for opened in &opened {
-            let landmark = opened.lane.landmark.clone();
-            self.pasts.insert(opened.lane.number, Past { landmark, loss: None });
+        let mut continuity = Continuity::Complete;
+        let (mut readers, mut last) = (Vec::new(), Vec::new());
+        for (reader, of_partition, last_there) in try_join_all(opening).await? {
+            readers.push(reader);
+            last.extend(last_there);
+            if continuity == Continuity::Complete {
+                continuity = of_partition;
+            }
         }
-        let gaps = opened.iter().filter(|opened| opened.continuity != Continuity::Complete);
-        let continuity = gaps.map(|opened| opened.continuity.clone()).next();
-        self.reading = Some(Reading::start(opened, Arc::clone(&self.client), self.topic.clone()));
-        Ok(continuity.unwrap_or(Continuity::Complete))
+        let watch = watch(Arc::clone(&self.client), self.topic.clone(), self.partitions.clone());
+        self.reading = Some(ReadAhead::begin(readers, watch, CaughtUp::after(last)));
+        Ok(continuity)
     }
 
-    async fn next(&mut self) -> Result<Signal<KafkaDelivery>, SourceError> {
-        let Some(reading) = &mut self.reading else {
-            return Err(SourceError::new("the topic is not open"));
-        };
-        loop {
-            if reading.old_until.is_empty() && !reading.is_caught_up {
-                reading.is_caught_up = true;
-                return Ok(Signal::CaughtUp);
-            }
-            if let Some(record) = reading.records.next() {
-                let next = record.offset + 1;
-                reading.came_to(reading.lane, next);
-                return Ok(Signal::Message(KafkaDelivery {
-                    payload: record.record.value.unwrap_or_default(),
-                    position: Position {
-                        lane: reading.lane,
-                        offset: u128::try_from(record.offset).unwrap_or_default(),
-                    },
-                    lag: u64::try_from(reading.end - next).unwrap_or_default(),
-                    dead_letters: self.dead_letters.clone(),
-                }));
-            }
-            let batch = match reading.batches.recv().await {
-                Some(Ok(batch)) => batch,
-                Some(Err(Ended { error, loss })) => {
-                    if let Some((lane, reason)) = loss {
-                        self.pasts.entry(lane).or_default().loss = Some(reason);
-                    }
-                    return Err(error);
-                }
-                None => return Err(SourceError::new("the topic is not read any more")),
-            };
-            let Batch {
-                lane,
-                records,
-                end,
-                landmark,
-            } = batch;
-            self.pasts.entry(lane).or_default().landmark = landmark;
-            if records.is_empty() {
-                // Whatever else was there cannot be read, such as the end of a transaction.
-                reading.old_until.remove(&lane);
-                return Ok(Signal::Alive { lag: None });
-            }
-            (reading.lane, reading.end) = (lane, end);
-            reading.records = records.into_iter();
+    async fn next(&mut self) -> Result<Signal<LogDelivery>, SourceError> {
+        match &mut self.reading {
+            Some(reading) => reading.next().await,
+            None => Err(SourceError::new("the topic is not open")),
         }
     }
 
@@ -173,3 +131,16 @@ impl fmt::Debug for KafkaSource {
             .finish_non_exhaustive()
     }
 }
+
+/// Waits until the topic has other partitions. That the broker is away is for the readers to notice.
+async fn watch(client: Arc<Client>, topic: String, known: Vec<u32>) -> SourceError {
+    loop {
+        sleep(WATCH).await;
+        if partitions(&client, &topic).await.is_ok_and(|found| found != known) {
+            return SourceError::new(format!("the topic {topic} has other partitions than before"));
+        }
+    }
+}
+
+/// How often it is looked whether there are more partitions.
+const WATCH: Duration = Duration::from_secs(60);

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
-use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{AckKind, Context};
-use async_nats::{Client, HeaderMap, Subject, header};
+use async_nats::{Client, Subject};
 use bytes::Bytes;
 
 use crate::model::timestamp::Timestamp;
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Delivery, Retry};
+use crate::source::landmark::Landmark;
+use crate::source::nats::dead_letters::NatsDeadLetters;
 use crate::source::position::Position;
 
 /// A message of a JetStream stream.
@@ -23,17 +23,18 @@ pub struct NatsDelivery {
     pub(super) reply: Subject,
     pub(super) sequence: u64,
     pub(super) published: Timestamp,
+    pub(super) landmark: Option<Landmark>,
     pub(super) attempts: u32,
     pub(super) lag: u64,
-    pub(super) outbox: Arc<Outbox>,
+    pub(super) handle: Arc<NatsHandle>,
 }
 
 /// Where everything goes that is sent.
-#[derive(Debug)]
-pub(super) struct Outbox {
+#[derive(Clone, Debug)]
+pub(super) struct NatsHandle {
     pub(super) client: Client,
     pub(super) context: Context,
-    pub(super) dead_letters: Option<String>,
+    pub(super) dead_letters: Option<NatsDeadLetters>,
 }
 
 impl Delivery for NatsDelivery {
@@ -47,6 +48,10 @@ impl Delivery for NatsDelivery {
 
     fn position(&self) -> Option<Position> {
         Some(Position::at(self.sequence.into()))
+    }
+
+    fn landmark(&self) -> Option<Landmark> {
+        self.landmark
     }
 
     fn lag(&self) -> Option<u64> {
@@ -63,10 +68,8 @@ impl Delivery for NatsDelivery {
     }
 
     async fn dead_letter(&mut self, letter: &DeadLetter) -> Result<(), SourceError> {
-        if let Some(subject) = &self.outbox.dead_letters {
-            self.put_aside(subject, letter)
-                .await
-                .map_err(|error| SourceError::new(format!("cannot store a dead letter at {subject}")).because(error))?;
+        if let Some(dead_letters) = &self.handle.dead_letters {
+            dead_letters.store(letter, self.published).await?;
         }
         self.ack().await
     }
@@ -76,33 +79,7 @@ impl NatsDelivery {
     /// Nobody waits for the server: an answer that is lost is lost with the connection, and then everything unsettled comes
     /// again.
     async fn answer(&self, kind: AckKind) -> Result<(), SourceError> {
-        let told = self.outbox.client.publish(self.reply.clone(), kind.into()).await;
+        let told = self.handle.client.publish(self.reply.clone(), kind.into()).await;
         told.map_err(|error| SourceError::new(format!("cannot answer message {}", self.sequence)).because(error))
     }
-
-    async fn put_aside(&self, subject: &str, letter: &DeadLetter) -> Result<(), PublishError> {
-        match self.publish(subject, letter, letter.payload.clone()).await {
-            // It filled its message to the brim, and with the header it is too large. It can be had by its position.
-            Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                self.publish(subject, letter, Bytes::new()).await
-            }
-            published => published,
-        }
-    }
-
-    async fn publish(&self, subject: &str, letter: &DeadLetter, payload: Bytes) -> Result<(), PublishError> {
-        let mut headers = HeaderMap::new();
-        // JSON has no line breaks, which a header must not have.
-        headers.insert(LETTER_HEADER, letter.to_json());
-        if let Some(key) = letter.key() {
-            // With its time, since a stream that was created anew counts from 1 again.
-            headers.insert(header::NATS_MESSAGE_ID, format!("{key}@{}", self.published));
-        }
-        let message = PublishMessage::build().payload(payload).headers(headers);
-        let published = self.outbox.context.send_publish(subject.to_owned(), message).await?;
-        published.await.map(drop)
-    }
 }
-
-/// What is said about a dead letter: see [`DeadLetter::to_json`].
-const LETTER_HEADER: &str = "Revocation-Dead-Letter";

@@ -46,13 +46,20 @@
 //! - `$JS.API.CONSUMER.CREATE.S`, `$JS.API.CONSUMER.MSG.NEXT.S.*`, `$JS.API.CONSUMER.DELETE.S.*`
 //! - `$JS.ACK.S.>`
 //! - the subject of dead letters
+//!
+//! # Stability
+//!
+//! The client is the [`async_nats`] crate's, and is given out again here. A release of that crate that breaks its own users
+//! counts as a minor release of this one.
 
 mod source;
 mod reader;
+mod continuity;
 mod delivery;
-mod history;
-mod link;
+mod dead_letters;
+mod connection;
 mod subject;
 
+pub use async_nats;
 pub use delivery::NatsDelivery;
 pub use source::NatsSource;

@@ -9,18 +9,18 @@ use async_nats::{Message, Request, StatusCode, Subject, Subscriber, jetstream};
 use futures_util::StreamExt;
 
 use crate::source::error::SourceError;
-use crate::source::nats::delivery::{NatsDelivery, Outbox};
-use crate::source::nats::history::timestamp;
+use crate::source::nats::continuity::timestamp;
+use crate::source::nats::delivery::{NatsDelivery, NatsHandle};
 
 /// A consumer of the stream, and what it was asked for.
 ///
 /// The client has a stream of messages to offer as well. It keeps to itself when it last heard of the server, and spends
 /// another task and a timer on that.
-pub(super) struct Reader {
+pub(super) struct StreamConsumer {
     consumer: PullConsumer,
     inbox: Subject,
     arrivals: Subscriber,
-    outbox: Arc<Outbox>,
+    handle: Arc<NatsHandle>,
     /// How many messages the server may still send.
     asked_for: usize,
     /// How many it sent.
@@ -36,10 +36,10 @@ pub(super) enum Heard {
     Heartbeat,
 }
 
-impl Reader {
-    pub(super) async fn new(consumer: PullConsumer, outbox: Arc<Outbox>) -> Result<Self, SourceError> {
-        let inbox = outbox.client.new_inbox();
-        let arrivals = outbox
+impl StreamConsumer {
+    pub(super) async fn new(consumer: PullConsumer, handle: Arc<NatsHandle>) -> Result<Self, SourceError> {
+        let inbox = handle.client.new_inbox();
+        let arrivals = handle
             .client
             .subscribe(inbox.clone())
             .await
@@ -48,7 +48,7 @@ impl Reader {
             consumer,
             inbox: inbox.into(),
             arrivals,
-            outbox,
+            handle,
             asked_for: 0,
             delivered: 0,
             newest: None,
@@ -97,7 +97,7 @@ impl Reader {
     pub(super) async fn discard(self) {
         let info = self.consumer.cached_info();
         let subject = format!("CONSUMER.DELETE.{}.{}", info.stream_name, info.name);
-        let _ = self.outbox.context.send_request(subject, Request::new()).await;
+        let _ = self.handle.context.send_request(subject, Request::new()).await;
     }
 
     async fn ask(&mut self) -> Result<(), SourceError> {
@@ -123,7 +123,7 @@ impl Reader {
                 newest
             }
             none => {
-                let context = self.outbox.context.clone();
+                let context = self.handle.context.clone();
                 none.insert(jetstream::Message { message, context })
             }
         };
@@ -138,9 +138,10 @@ impl Reader {
             reply,
             sequence: info.stream_sequence,
             published: timestamp(info.published),
+            landmark: None,
             attempts: u32::try_from(info.delivered).unwrap_or(u32::MAX),
             lag: info.pending,
-            outbox: Arc::clone(&self.outbox),
+            handle: Arc::clone(&self.handle),
         })
     }
 }

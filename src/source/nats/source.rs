@@ -13,12 +13,14 @@ use tokio::select;
 use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, EventSource, Signal};
-use crate::source::nats::delivery::{NatsDelivery, Outbox};
-use crate::source::nats::history::{Extent, History, timestamp};
-use crate::source::nats::link::Link;
-use crate::source::nats::reader::{Heard, Reader};
+use crate::source::log::CaughtUp;
+use crate::source::nats::connection::NatsConnection;
+use crate::source::nats::continuity::{Extent, Wholeness, timestamp, witness};
+use crate::source::nats::dead_letters::NatsDeadLetters;
+use crate::source::nats::delivery::{NatsDelivery, NatsHandle};
+use crate::source::nats::reader::{Heard, StreamConsumer};
 use crate::source::nats::subject::covers;
-use crate::source::position::Start;
+use crate::source::position::{Position, Start};
 
 /// A stream of JetStream, read by one replica. See the [module](super) for what it asks of the client, the stream and the
 /// account.
@@ -26,33 +28,20 @@ pub struct NatsSource {
     name: String,
     stream: String,
     filter: Option<String>,
-    outbox: Arc<Outbox>,
-    history: History,
-    open: Option<Open>,
+    handle: Arc<NatsHandle>,
+    open: Option<OpenedStream>,
 }
 
 /// A stream that is open.
-struct Open {
-    link: Link,
-    reader: Reader,
-    /// The newest message that was there at the opening, until all of them came in.
-    tail: Option<u64>,
-    /// Up to where messages came in.
-    read: u64,
-}
-
-/// Where reading starts.
-struct Place {
-    reader: Reader,
-    extent: Extent,
-    continuity: Continuity,
-    /// The first message that the reader is going to get.
-    first: u64,
-    is_at_end: bool,
+struct OpenedStream {
+    connection: NatsConnection,
+    consumer: StreamConsumer,
+    wholeness: Wholeness,
+    caught_up: CaughtUp,
 }
 
 impl NatsSource {
-    /// A stream of this name, that `client` is to read.
+    /// Returns a source of the stream of this name, which `client` is to read.
     ///
     /// # Panics
     ///
@@ -64,12 +53,11 @@ impl NatsSource {
             name: format!("nats:{stream}"),
             stream,
             filter: None,
-            outbox: Arc::new(Outbox {
+            handle: Arc::new(NatsHandle {
                 context: ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone()),
                 client,
                 dead_letters: None,
             }),
-            history: History::default(),
             open: None,
         }
     }
@@ -93,10 +81,10 @@ impl NatsSource {
     /// the same `Nats-Msg-Id`, and the stream keeps the first of them if the others come within its `duplicate_window`.
     #[must_use]
     pub fn with_dead_letters(mut self, subject: impl Into<String>) -> Self {
-        self.outbox = Arc::new(Outbox {
-            client: self.outbox.client.clone(),
-            context: self.outbox.context.clone(),
-            dead_letters: Some(subject.into()),
+        let handle = Arc::make_mut(&mut self.handle);
+        handle.dead_letters = Some(NatsDeadLetters {
+            subject: subject.into(),
+            context: handle.context.clone(),
         });
         self
     }
@@ -111,71 +99,70 @@ impl EventSource for NatsSource {
 
     async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
         let old = self.open.take();
-        let link = Link::up(self.outbox.client.clone()).await?;
+        let connection = NatsConnection::up(self.handle.client.clone()).await?;
         if let Some(old) = old {
-            old.reader.discard().await;
+            old.consumer.discard().await;
         }
-        let place = select! {
+        let (consumer, wholeness, caught_up, continuity) = select! {
             biased;
-            place = self.place(start) => place?,
-            error = link.broken() => return Err(error),
+            opened = self.begin(start) => opened?,
+            error = connection.broken() => return Err(error),
         };
-        let has_gap = place.continuity != Continuity::Complete;
-        self.history.opened(&place.extent, place.first, has_gap);
-        let tail = place.extent.last;
-        self.open = Some(Open {
-            link,
-            reader: place.reader,
-            tail: Some(tail),
-            read: if place.is_at_end { tail } else { 0 },
+        self.open = Some(OpenedStream {
+            connection,
+            consumer,
+            wholeness,
+            caught_up,
         });
-        Ok(place.continuity)
+        Ok(continuity)
     }
 
     async fn next(&mut self) -> Result<Signal<NatsDelivery>, SourceError> {
         let open = self.open.as_mut().ok_or_else(|| SourceError::new("not open"))?;
-        if open.tail.is_some_and(|tail| open.read >= tail) {
-            open.tail = None;
+        if open.caught_up.is_news() {
             return Ok(Signal::CaughtUp);
         }
         let heard = select! {
             biased;
-            heard = open.reader.next() => heard?,
-            error = open.link.broken() => return Err(error),
+            heard = open.consumer.next() => heard?,
+            error = open.connection.broken() => return Err(error),
         };
         match heard {
-            Heard::Message(message) => {
-                let noted = self.history.read(message.sequence, message.published);
-                noted.map_err(SourceError::new)?;
-                open.read = open.read.max(message.sequence);
+            Heard::Message(mut message) => {
+                message.landmark = Some(open.wholeness.read(message.sequence, message.published)?);
+                open.caught_up.came_to(Position::at(message.sequence.into()));
                 Ok(Signal::Message(message))
             }
-            // What was there is there no more, or has other subjects.
-            Heard::Heartbeat if open.tail.take().is_some() => Ok(Signal::CaughtUp),
-            Heard::Heartbeat => Ok(Signal::Alive { lag: Some(0) }),
+            Heard::Heartbeat => {
+                open.caught_up.is_at_end(0);
+                Ok(match open.caught_up.is_news() {
+                    true => Signal::CaughtUp,
+                    false => Signal::Alive { lag: Some(0) },
+                })
+            }
         }
     }
 
     async fn close(&mut self) {
         if let Some(open) = self.open.take() {
-            open.reader.discard().await;
+            open.consumer.discard().await;
         }
         // The last answers are still on their way.
-        let _ = self.outbox.client.flush().await;
+        let _ = self.handle.client.flush().await;
     }
 }
 
 impl NatsSource {
     /// Finds where to start, and has the server start there.
-    async fn place(&self, start: &Start) -> Result<Place, SourceError> {
+    async fn begin(&self, start: &Start) -> Result<(StreamConsumer, Wholeness, CaughtUp, Continuity), SourceError> {
         let cannot = |what: &str| SourceError::new(format!("cannot {what} stream {}", self.stream));
-        let stream = self.outbox.context.get_stream(&self.stream).await;
+        let stream = self.handle.context.get_stream(&self.stream).await;
         let mut stream = stream.map_err(|error| cannot("find").because(error))?;
         self.check(&stream.cached_info().config)?;
         let mut extent = Extent::new(stream.cached_info(), self.filter.as_deref());
         let after = start.after(0).map(|after| u64::try_from(after).unwrap_or(u64::MAX));
         let mut gap = match after {
-            Some(after) => self.gap(after, &stream, &extent).await,
+            Some(after) => self.gap(after, start, &stream, &extent).await,
             None => None,
         };
         let policy = match (after, &gap) {
@@ -190,16 +177,15 @@ impl NatsSource {
             // Only now: before the consumer had its place, messages may have been trimmed.
             let info = stream.info().await.map_err(|error| cannot("look at").because(error))?;
             extent = Extent::new(info, self.filter.as_deref());
-            gap = extent.gap(start.time());
+            gap = extent.gap_since(start.time());
         }
         let info = consumer.cached_info();
-        Ok(Place {
-            extent,
-            continuity: gap.map_or(Continuity::Complete, Continuity::Gap),
-            first: info.delivered.stream_sequence.saturating_add(1),
-            is_at_end: info.num_pending == 0,
-            reader: Reader::new(consumer, Arc::clone(&self.outbox)).await?,
-        })
+        let next = info.delivered.stream_sequence.saturating_add(1);
+        let wholeness = Wholeness::new(&extent, start, next, gap.is_some());
+        let last = (info.num_pending > 0).then(|| Position::at(extent.last.into()));
+        let consumer = StreamConsumer::new(consumer, Arc::clone(&self.handle)).await?;
+        let continuity = gap.map_or(Continuity::Complete, Continuity::Gap);
+        Ok((consumer, wholeness, CaughtUp::after(last), continuity))
     }
 
     /// Refuses what would go wrong without anybody noticing.
@@ -212,9 +198,9 @@ impl NatsSource {
             Some(_) => &[],
             None => &*config.subjects,
         });
-        match &self.outbox.dead_letters {
-            Some(dead) if read.any(|pattern| covers(pattern, dead)) => {
-                let what = format!("dead letters at {dead} would come in again");
+        match &self.handle.dead_letters {
+            Some(dead) if read.any(|pattern| covers(pattern, &dead.subject)) => {
+                let what = format!("dead letters at {} would come in again", dead.subject);
                 Err(SourceError::new(format!("stream {}: {what}", self.stream)))
             }
             _ => Ok(()),
@@ -222,12 +208,12 @@ impl NatsSource {
     }
 
     /// Why messages after this one may be missing.
-    async fn gap(&self, after: u64, stream: &Stream, extent: &Extent) -> Option<String> {
-        let gap = self.history.gap(after, extent);
+    async fn gap(&self, after: u64, start: &Start, stream: &Stream, extent: &Extent) -> Option<String> {
+        let gap = extent.gap_after(after, start);
         if gap.is_some() {
             return gap;
         }
-        let (sequence, published) = self.history.token(extent)?;
+        let (sequence, published) = witness(start, extent)?;
         match stream.get_raw_message(sequence).await {
             Ok(message) if timestamp(message.time) == published => None,
             Ok(_) => Some(format!("message {sequence} of the stream is another one than was read")),
@@ -257,7 +243,6 @@ impl fmt::Debug for NatsSource {
         f.debug_struct("NatsSource")
             .field("name", &self.name)
             .field("filter", &self.filter)
-            .field("dead_letters", &self.outbox.dead_letters)
             .finish_non_exhaustive()
     }
 }

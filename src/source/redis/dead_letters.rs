@@ -3,38 +3,28 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisResult, cmd};
+use redis::{Client, RedisError, RedisResult, cmd};
 use tokio::sync::Mutex;
 
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
+use crate::source::log::{LogDeadLetters, Storing};
+use crate::source::redis::connection::connect;
 
 /// A stream of dead letters, on a connection of its own: the other one waits for messages most of the time.
-pub(super) struct DeadLetters {
+pub(super) struct RedisDeadLetters {
     client: Client,
     key: String,
     connection: Mutex<Option<MultiplexedConnection>>,
 }
 
-impl DeadLetters {
+impl RedisDeadLetters {
     pub(super) fn new(client: Client, key: String) -> Self {
         Self {
             client,
             key,
             connection: Mutex::new(None),
         }
-    }
-
-    /// Stores a letter, unless another replica did.
-    pub(super) async fn store(&self, letter: &DeadLetter) -> Result<(), SourceError> {
-        let stored = self.add(letter).await;
-        if stored
-            .as_ref()
-            .is_err_and(|error| error.is_io_error() || error.is_unrecoverable_error())
-        {
-            *self.connection.lock().await = None;
-        }
-        stored.map_err(|error| SourceError::new(format!("cannot add to the stream {}", self.key)).because(error))
     }
 
     async fn add(&self, letter: &DeadLetter) -> RedisResult<()> {
@@ -57,13 +47,7 @@ impl DeadLetters {
         match &*connection {
             Some(connection) => Ok(connection.clone()),
             None => {
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(TIMEOUT))
-                    .set_response_timeout(Some(TIMEOUT));
-                let new = self
-                    .client
-                    .get_multiplexed_async_connection_with_config(&config)
-                    .await?;
+                let new = connect(&self.client, TIMEOUT).await?;
                 Ok(connection.insert(new).clone())
             }
         }
@@ -76,6 +60,20 @@ impl DeadLetters {
             true => format!("{}:{letter}", self.key),
             false => format!("{{{}}}:{letter}", self.key),
         }
+    }
+}
+
+impl LogDeadLetters for RedisDeadLetters {
+    /// Stores a letter, unless another replica did.
+    fn store<'s>(&'s self, letter: &'s DeadLetter) -> Storing<'s> {
+        Box::pin(async {
+            let stored = self.add(letter).await;
+            let is_broken = |error: &RedisError| error.is_io_error() || error.is_unrecoverable_error();
+            if stored.as_ref().is_err_and(is_broken) {
+                *self.connection.lock().await = None;
+            }
+            stored.map_err(|error| SourceError::new(format!("cannot add to the stream {}", self.key)).because(error))
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::timestamp::Timestamp;
 
 /// An entry as far as it matters.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct StreamEntry {
     pub(super) id: Id,
     /// Empty if it lacks the field.
     pub(super) payload: Vec<u8>,
@@ -59,7 +59,7 @@ pub(super) fn id(entry: &Value) -> Option<Id> {
 /// The entries in an answer to `XREAD` for one stream, none if it waited in vain; `None` if it is no such answer.
 ///
 /// Taken apart by hand: the client's own types copy the answer once or twice, which doubles the time that reading takes.
-pub(super) fn entries(answer: Value, field: &[u8]) -> Option<Vec<Entry>> {
+pub(super) fn entries(answer: Value, field: &[u8]) -> Option<Vec<StreamEntry>> {
     let entries = match answer {
         Value::Nil => return Some(Vec::new()),
         // The older protocol has `[[key, entries]]`, the newer one `{key: entries}`.
@@ -76,7 +76,7 @@ pub(super) fn entries(answer: Value, field: &[u8]) -> Option<Vec<Entry>> {
     entries.into_iter().map(|entry| self::entry(entry, field)).collect()
 }
 
-fn entry(entry: Value, field: &[u8]) -> Option<Entry> {
+fn entry(entry: Value, field: &[u8]) -> Option<StreamEntry> {
     let id = id(&entry)?;
     let Value::Array(mut parts) = entry else {
         return None;
@@ -92,7 +92,7 @@ fn entry(entry: Value, field: &[u8]) -> Option<Entry> {
             break;
         }
     }
-    Some(Entry { id, payload })
+    Some(StreamEntry { id, payload })
 }
 
 #[cfg(test)]
@@ -115,11 +115,11 @@ mod tests {
             list([one, other])
         };
         let expected = vec![
-            Entry {
+            StreamEntry {
                 id: Id(1 << 64),
                 payload: b"yes".into(),
             },
-            Entry {
+            StreamEntry {
                 id: Id(u128::from(u64::MAX) << 64 | 7),
                 payload: Vec::new(),
             },

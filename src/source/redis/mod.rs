@@ -25,6 +25,11 @@
 //! TLS, credentials and the choice of protocol are the client's own: turn on the `redis` crate's features for them. The
 //! client is for one server; for a cluster, give it the node that holds the key, or a proxy.
 //!
+//! # Stability
+//!
+//! The client is the [`redis`](::redis) crate's, and is given out again here. A major release of that crate is a minor release of
+//! this one.
+//!
 //! # Security
 //!
 //! A server confirms what it only has in memory: without `appendonly yes` a restart loses everything, and replicas lag behind.
@@ -36,11 +41,11 @@
 
 mod source;
 mod reader;
-mod place;
+mod continuity;
 mod info;
-mod delivery;
-mod dead_letters;
 mod entry;
+mod dead_letters;
+mod connection;
 
-pub use delivery::RedisDelivery;
+pub use ::redis;
 pub use source::RedisSource;

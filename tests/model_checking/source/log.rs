@@ -1,7 +1,7 @@
-//! A log in two lanes that is read from a position: whatever is not settled when it is cut is read again.
+//! A log in two partitions that is read from a position: whatever is not settled when it is cut is read again.
 //!
 //! The crate's own `Watermark` says from where. The order in which it is told is that of `source/driver/run.rs`: told of what is
-//! delivered, lane by lane in the order of the log, and of what is settled, in any order; asked when the log is opened again, which
+//! delivered, partition by partition in the order of the log, and of what is settled, in any order; asked when the log is opened again, which
 //! drops all that was in hand. How a log is opened after a restart, by time, is not in the model.
 
 use stateright::{Checker, HasDiscoveries, Model, Property};
@@ -16,11 +16,11 @@ struct Log {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct PendingRead {
-    lanes: [Lane; LANES],
+    partitions: [ReadPartition; PARTITIONS],
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-struct Lane {
+struct ReadPartition {
     /// From where it was opened.
     from: usize,
     /// Up to where it was delivered.
@@ -47,11 +47,11 @@ impl Model for Log {
     }
 
     fn actions(&self, reading: &PendingRead, actions: &mut Vec<Action>) {
-        for (at, lane) in reading.lanes.iter().enumerate() {
-            if lane.next < MESSAGES {
+        for (at, partition) in reading.partitions.iter().enumerate() {
+            if partition.next < MESSAGES {
                 actions.push(Action::Deliver(at));
             }
-            let in_hand = (0..MESSAGES).filter(|message| lane.in_hand[*message]);
+            let in_hand = (0..MESSAGES).filter(|message| partition.in_hand[*message]);
             actions.extend(in_hand.map(|message| Action::Settle(at, message)));
         }
         actions.push(Action::Cut);
@@ -60,24 +60,24 @@ impl Model for Log {
     fn next_state(&self, reading: &PendingRead, action: Action) -> Option<PendingRead> {
         let mut after = reading.clone();
         match action {
-            Action::Deliver(lane) => {
-                let lane = &mut after.lanes[lane];
-                lane.in_hand[lane.next] = true;
-                lane.next += 1;
+            Action::Deliver(partition) => {
+                let partition = &mut after.partitions[partition];
+                partition.in_hand[partition.next] = true;
+                partition.next += 1;
             }
-            Action::Settle(lane, message) => {
-                after.lanes[lane].in_hand[message] = false;
-                after.lanes[lane].settled[message] = true;
+            Action::Settle(partition, message) => {
+                after.partitions[partition].in_hand[message] = false;
+                after.partitions[partition].settled[message] = true;
             }
             Action::Cut => {
                 let resume: Vec<_> = reading.watermark().resume_after().collect();
-                for (at, lane) in after.lanes.iter_mut().enumerate() {
-                    let place = resume.iter().find(|place| place.lane as usize == at);
+                for (at, partition) in after.partitions.iter_mut().enumerate() {
+                    let place = resume.iter().find(|place| place.partition as usize == at);
                     if !self.skips {
-                        lane.next = place.map_or(0, |place| place.offset as usize + 1);
+                        partition.next = place.map_or(0, |place| place.offset as usize + 1);
                     }
-                    lane.from = lane.next;
-                    lane.in_hand = [false; MESSAGES];
+                    partition.from = partition.next;
+                    partition.in_hand = [false; MESSAGES];
                 }
             }
         }
@@ -87,22 +87,24 @@ impl Model for Log {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(NONE_IS_SKIPPED, |_, reading: &PendingRead| {
-                let is_safe = |lane: &Lane, message: usize| lane.settled[message] || lane.in_hand[message];
+                let is_safe = |partition: &ReadPartition, message: usize| {
+                    partition.settled[message] || partition.in_hand[message]
+                };
                 reading
-                    .lanes
+                    .partitions
                     .iter()
-                    .all(|lane| (0..lane.next).all(|message| is_safe(lane, message)))
+                    .all(|partition| (0..partition.next).all(|message| is_safe(partition, message)))
             }),
             Property::sometimes("what was settled is not read again", |_, reading: &PendingRead| {
-                reading.lanes[0].from == 2 && reading.lanes[1].from == 1
+                reading.partitions[0].from == 2 && reading.partitions[1].from == 1
             }),
             Property::sometimes(
                 "what was settled out of turn is read again",
                 |_, reading: &PendingRead| {
                     reading
-                        .lanes
+                        .partitions
                         .iter()
-                        .any(|lane| lane.from == 0 && lane.settled == [false, true, true])
+                        .any(|partition| partition.from == 0 && partition.settled == [false, true, true])
                 },
             ),
         ]
@@ -113,31 +115,31 @@ impl PendingRead {
     /// A watermark that was told all this since the log was opened.
     fn watermark(&self) -> Watermark {
         let mut watermark = Watermark::default();
-        // What it keeps over a reopening is where each lane went on.
-        for (at, lane) in self.lanes.iter().enumerate() {
-            if let Some(before) = lane.from.checked_sub(1) {
-                watermark.delivered(position(at, before));
+        // What it keeps over a reopening is where each partition went on.
+        for (at, partition) in self.partitions.iter().enumerate() {
+            if let Some(before) = partition.from.checked_sub(1) {
+                watermark.delivered(position(at, before), None);
                 watermark.settled(position(at, before));
             }
         }
         watermark.reopened();
-        for (at, lane) in self.lanes.iter().enumerate() {
-            (lane.from..lane.next).for_each(|message| watermark.delivered(position(at, message)));
-            let settled = (lane.from..lane.next).filter(|message| !lane.in_hand[*message]);
+        for (at, partition) in self.partitions.iter().enumerate() {
+            (partition.from..partition.next).for_each(|message| watermark.delivered(position(at, message), None));
+            let settled = (partition.from..partition.next).filter(|message| !partition.in_hand[*message]);
             settled.for_each(|message| watermark.settled(position(at, message)));
         }
         watermark
     }
 }
 
-fn position(lane: usize, message: usize) -> Position {
+fn position(partition: usize, message: usize) -> Position {
     Position {
-        lane: lane as u32,
+        partition: partition as u32,
         offset: message as u128,
     }
 }
 
-const LANES: usize = 2;
+const PARTITIONS: usize = 2;
 const MESSAGES: usize = 3;
 const NONE_IS_SKIPPED: &str = "8: what is not settled is in hand or yet to come";
 

@@ -1,6 +1,5 @@
 //! How the broker is reached.
 
-use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -27,12 +26,6 @@ impl Connector {
 
     pub(super) async fn connect(&self) -> Result<Connection, SourceError> {
         (self.0)().await.map_err(because("cannot connect to the broker"))
-    }
-}
-
-impl fmt::Debug for Connector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connector").finish_non_exhaustive()
     }
 }
 

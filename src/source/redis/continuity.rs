@@ -1,13 +1,14 @@
 //! How far a stream was read, and whether all of it.
 
 use crate::source::event_source::Continuity;
+use crate::source::landmark::Landmark;
 use crate::source::position::Start;
-use crate::source::redis::entry::{Entry, Id};
+use crate::source::redis::entry::{Id, StreamEntry};
 use crate::source::redis::info::Info;
 
-/// A place in a stream, up to which it was read.
+/// How far a stream was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct StreamProgress {
     /// The newest entry that was read, or the number after which reading starts.
     pub(super) after: Id,
     read: Tally,
@@ -17,7 +18,7 @@ pub(super) struct Place {
     added: u64,
 }
 
-/// How many of the entries that were ever added lie up to the place.
+/// How many of the entries that were ever added lie up to there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tally {
     Known(u64),
@@ -27,7 +28,7 @@ enum Tally {
     Never,
 }
 
-impl Place {
+impl StreamProgress {
     /// Where reading starts the first time, and whether everything since then is there.
     pub(super) fn first(start: &Start, info: &Info) -> (Self, Continuity) {
         let since = Id::first_at(start.time());
@@ -41,15 +42,13 @@ impl Place {
         (Self::at(since.before().min(info.newest), info), continuity)
     }
 
-    /// Where reading goes on after what was read, unless something was lost; and if what was read is there: then so is everything
-    /// since, as streams lose their oldest.
-    pub(super) fn resumed(
-        after: Id,
-        is_there: bool,
-        loss: Option<&'static str>,
-        start: &Start,
-        info: &Info,
-    ) -> (Self, Continuity) {
+    /// Where reading goes on after what was read, if what was read is there: then so is everything since, as streams lose their
+    /// oldest. Unless the landmarks tell that it is another stream.
+    pub(super) fn resumed(after: Id, is_there: bool, start: &Start, info: &Info) -> (Self, Continuity) {
+        let known = start.landmarks(0);
+        let loss = known
+            .filter_map(|(offset, landmark)| lost(Id(offset), Tally::of(landmark), info))
+            .next();
         let reason = match loss {
             Some(loss) => loss,
             None if is_there => return (Self::at(after, info), Continuity::Complete),
@@ -74,7 +73,7 @@ impl Place {
     }
 
     /// Moves on behind these entries.
-    pub(super) fn pass(&mut self, entries: &[Entry]) {
+    pub(super) fn pass(&mut self, entries: &[StreamEntry]) {
         if let Some(last) = entries.last() {
             self.after = last.id;
         }
@@ -94,22 +93,16 @@ impl Place {
 
     /// Checks that nothing was dropped before it was read, given how the stream is now and the place before the last batch.
     pub(super) fn check(&mut self, before: Id, info: &Info) -> Result<(), &'static str> {
-        if info.newest < self.after {
-            return Err(SET_BACK);
+        if let Some(loss) = lost(self.after, self.read, info) {
+            return Err(loss);
         }
         let ahead = info.ahead_of(self.after);
-        let is_sound = match (self.read, info.added) {
-            (Tally::Known(read), Some(added)) => match ahead {
-                Some(ahead) => read + ahead == added,
-                None => read < added,
-            },
-            _ => {
-                let has_older = info.first.is_some_and(|first| first <= before);
-                has_older || info.newest == before || (info.first.is_some() && info.first == self.first)
+        if !matches!((self.read, info.added), (Tally::Known(_), Some(_))) {
+            let has_older = info.first.is_some_and(|first| first <= before);
+            let is_as_it_was = info.first.is_some() && info.first == self.first;
+            if !(has_older || is_as_it_was || info.newest == before) {
+                return Err(DROPPED);
             }
-        };
-        if !is_sound {
-            return Err(DROPPED);
         }
         if let (Tally::NotYet, Some(added), Some(ahead)) = (self.read, info.added, ahead) {
             self.read = Tally::Known(added.saturating_sub(ahead));
@@ -119,6 +112,14 @@ impl Place {
         Ok(())
     }
 
+    /// By what to recognize the stream, from the entry that so many lie behind of those that were passed.
+    pub(super) fn landmark(&self, behind: u64) -> Landmark {
+        Landmark::new(match self.read {
+            Tally::Known(read) => [1, read.saturating_sub(behind), 0, 0],
+            Tally::NotYet | Tally::Never => [0; 4],
+        })
+    }
+
     /// How many entries are still to come, as of the last look.
     pub(super) fn lag(&self) -> Option<u64> {
         match self.read {
@@ -126,6 +127,28 @@ impl Place {
             Tally::NotYet | Tally::Never => None,
         }
     }
+}
+
+impl Tally {
+    fn of(landmark: Landmark) -> Self {
+        match landmark.numbers() {
+            [1, read, ..] => Self::Known(read),
+            _ => Self::NotYet,
+        }
+    }
+}
+
+/// What is wrong with a stream of which so many entries lay up to one that was read, as far as the server's counts tell.
+fn lost(after: Id, read: Tally, info: &Info) -> Option<&'static str> {
+    if info.newest < after {
+        return Some(SET_BACK);
+    }
+    let is_sound = match (read, info.added, info.ahead_of(after)) {
+        (Tally::Known(read), Some(added), Some(ahead)) => read + ahead == added,
+        (Tally::Known(read), Some(added), None) => read < added,
+        _ => true,
+    };
+    (!is_sound).then_some(DROPPED)
 }
 
 impl Info {
@@ -147,6 +170,7 @@ const DROPPED: &str = "entries of the stream were dropped before they were read"
 mod tests {
     use super::*;
     use crate::model::timestamp::Timestamp;
+    use crate::source::position::Position;
 
     /// A stream of `added` entries, numbered from 1 in milliseconds, of which `length` are left.
     fn stream(added: u64, length: u64) -> Info {
@@ -168,10 +192,10 @@ mod tests {
         Start::since(Timestamp::from_unix_millis(millis))
     }
 
-    fn pass(place: &mut Place, numbers: std::ops::RangeInclusive<u64>) -> Id {
+    fn pass(place: &mut StreamProgress, numbers: std::ops::RangeInclusive<u64>) -> Id {
         let before = place.after;
-        let entries: Vec<Entry> = numbers
-            .map(|millis| Entry {
+        let entries: Vec<StreamEntry> = numbers
+            .map(|millis| StreamEntry {
                 id: Id::first_at(Timestamp::from_unix_millis(millis)),
                 payload: Vec::new(),
             })
@@ -182,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_is_older_proves_that_the_rest_is_there() {
-        let continuity = |millis, info| Place::first(&since(millis), &info).1;
+        let continuity = |millis, info| StreamProgress::first(&since(millis), &info).1;
         assert_eq!(continuity(5, stream(9, 6)), Continuity::Complete);
         assert!(matches!(continuity(4, stream(9, 6)), Continuity::Gap(_)));
         assert!(matches!(continuity(4, stream(9, 0)), Continuity::Gap(_)));
@@ -195,14 +219,14 @@ mod tests {
 
     #[test]
     fn entries_that_seem_older_than_the_start_are_read_if_they_come_later() {
-        let (place, _) = Place::first(&since(1_000), &stream(9, 9));
+        let (place, _) = StreamProgress::first(&since(1_000), &stream(9, 9));
         assert_eq!(place.after, stream(9, 9).newest);
     }
 
     #[test]
     fn at_the_end_a_stream_may_lose_everything_that_was_read_and_nothing_else() {
         for info in [stream(9, 9), stream(9, 1), stream(9, 0)] {
-            let (mut place, _) = Place::first(&since(1_000), &info);
+            let (mut place, _) = StreamProgress::first(&since(1_000), &info);
             assert_eq!(place.check(place.after, &stream(9, 0)), Ok(()));
             assert_eq!(place.check(place.after, &stream(12, 3)), Ok(()));
             assert_eq!(place.lag(), Some(3));
@@ -214,7 +238,7 @@ mod tests {
 
     #[test]
     fn another_stream_is_noticed_however_long_it_is() {
-        let (mut place, _) = Place::first(&since(1_000), &stream(9, 9));
+        let (mut place, _) = StreamProgress::first(&since(1_000), &stream(9, 9));
         assert_eq!(place.check(place.after, &stream(8, 8)), Err(SET_BACK));
         assert_eq!(place.check(place.after, &Info::default()), Err(SET_BACK));
         // Three are in it, all of them newer than ours.
@@ -231,10 +255,10 @@ mod tests {
     fn until_the_end_is_reached_something_as_old_as_the_place_has_to_be_there() {
         for (place, of_server) in [
             (
-                Place::first(&since(4), &stream(9, 9)).0,
+                StreamProgress::first(&since(4), &stream(9, 9)).0,
                 (|info| info) as fn(Info) -> Info,
             ),
-            (Place::first(&since(4), &uncounted(stream(9, 9))).0, uncounted),
+            (StreamProgress::first(&since(4), &uncounted(stream(9, 9))).0, uncounted),
         ] {
             assert!(place.needs_looks(true));
             let mut trimmed = place;
@@ -251,7 +275,7 @@ mod tests {
 
     #[test]
     fn without_a_count_an_idle_stream_is_whole_whatever_it_loses() {
-        let (mut place, _) = Place::first(&since(1_000), &uncounted(stream(9, 9)));
+        let (mut place, _) = StreamProgress::first(&since(1_000), &uncounted(stream(9, 9)));
         assert_eq!(place.check(place.after, &uncounted(stream(9, 0))), Ok(()));
         let before = pass(&mut place, 10..=10);
         assert_eq!(place.check(before, &uncounted(stream(10, 1))), Err(DROPPED), "in doubt");
@@ -260,13 +284,30 @@ mod tests {
     #[test]
     fn reading_goes_on_only_after_something_that_is_there() {
         let after = stream(5, 1).newest;
-        let resumed = |is_there, loss, info| Place::resumed(after, is_there, loss, &since(0), &info);
-        let (place, continuity) = resumed(true, None, stream(9, 9));
-        assert_eq!((place.after, continuity), (after, Continuity::Complete));
-        for (is_there, loss) in [(false, None), (true, Some(DROPPED))] {
-            let (place, continuity) = resumed(is_there, loss, stream(9, 3));
+        let resumed = |is_there, known: Option<(u64, u64)>, info| {
+            let known =
+                known.map(|(number, read)| (Position::at(stream(number, 1).newest.0), Landmark::new([1, read, 0, 0])));
+            StreamProgress::resumed(after, is_there, &since(0).and_landmarks(known), &info)
+        };
+        for known in [None, Some((5, 5)), Some((9, 9))] {
+            let (progress, continuity) = resumed(true, known, stream(9, 9));
+            assert_eq!((progress.after, continuity), (after, Continuity::Complete));
+        }
+        // It is not there; or it is, but fewer came before it, or the newest that was read is gone.
+        for (is_there, known) in [(false, None), (true, Some((9, 8))), (true, Some((10, 10)))] {
+            let (progress, continuity) = resumed(is_there, known, stream(9, 3));
             assert!(matches!(continuity, Continuity::Gap(_)));
-            assert_eq!(place.after, Id::default());
+            assert_eq!(progress.after, Id::default());
+        }
+    }
+
+    #[test]
+    fn a_landmark_tells_how_many_entries_lie_up_to_its_own() {
+        let (mut place, _) = StreamProgress::first(&since(1_000), &stream(9, 9));
+        pass(&mut place, 10..=12);
+        for (behind, read) in [(0, 12), (2, 10)] {
+            assert_eq!(place.landmark(behind).numbers(), [1, read, 0, 0]);
+            assert_eq!(Tally::of(place.landmark(behind)), Tally::Known(read));
         }
     }
 }

@@ -1,13 +1,12 @@
 //! How many messages of a stream the broker may send ahead.
 
-use std::fmt;
 use std::future::pending;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use lapin::Acker;
 use lapin::options::BasicAckOptions;
 
-use crate::source::amqp::connect::because;
+use crate::source::amqp::connection::because;
 use crate::source::error::SourceError;
 
 /// Acknowledges what was read of a stream.
@@ -15,7 +14,7 @@ use crate::source::error::SourceError;
 /// To a stream, acknowledging is no more than asking for as many messages again: the place is kept on this side. So it
 /// is done for messages that were read, and for many at once; one that is retried for long holds up nothing.
 #[derive(Default)]
-pub(super) struct Credit {
+pub(super) struct Acks {
     /// The last message that was read, and how many are not acknowledged with it.
     last: Option<Acker>,
     count: usize,
@@ -23,7 +22,7 @@ pub(super) struct Credit {
     giving: Option<BoxFuture<'static, lapin::Result<bool>>>,
 }
 
-impl Credit {
+impl Acks {
     /// Notes that a message was read.
     pub(super) fn read(&mut self, message: &Acker) {
         self.last = Some(message.clone());
@@ -71,14 +70,6 @@ impl Credit {
         let given = giving.await;
         self.giving = None;
         given.map_err(because("cannot acknowledge")).map(|_| ())
-    }
-}
-
-impl fmt::Debug for Credit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credit")
-            .field("count", &self.count)
-            .finish_non_exhaustive()
     }
 }
 

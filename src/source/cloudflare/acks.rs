@@ -1,4 +1,4 @@
-//! Who tells Cloudflare what became of messages.
+//! Tells Cloudflare what became of messages.
 
 use std::mem;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::common::error_text::error_text;
-use crate::source::cloudflare::api::{ApiClient, Failure};
-use crate::source::cloudflare::delivery::Desk;
+use crate::source::cloudflare::connection::{ApiClient, Failure};
+use crate::source::cloudflare::delivery::QueueHandle;
 use crate::source::cloudflare::under_way::{UnderWay, over};
 use crate::source::cloudflare::wire::Settlement;
 
 /// Tells Cloudflare what is in the outbox, one batch after the other.
-pub(super) struct Teller {
+pub(super) struct CloudflareAcks {
     under_way: Option<UnderWay<Told>>,
     /// When to try again after a failure.
     again_at: Instant,
@@ -23,7 +23,7 @@ pub(super) struct Teller {
 /// What was told, and whether it was heard.
 pub(super) type Told = (Vec<Settlement>, Result<(), Failure>);
 
-impl Teller {
+impl CloudflareAcks {
     pub(super) fn new() -> Self {
         Self {
             under_way: None,
@@ -37,15 +37,15 @@ impl Teller {
     }
 
     /// Begins with the oldest batch, unless one is under way. Whether there is anything to wait for.
-    pub(super) fn begin<C: ApiClient>(&mut self, desk: &Desk<C>) -> bool {
+    pub(super) fn begin<C: ApiClient>(&mut self, handle: &QueueHandle<C>) -> bool {
         if self.under_way.is_some() {
             return true;
         }
-        let settlements = desk.outbox.take(BATCH);
+        let settlements = handle.outbox.take(BATCH);
         if settlements.is_empty() {
             return false;
         }
-        let heard = desk.api.settle(&desk.queue, &settlements);
+        let heard = handle.api.settle(&handle.queue, &settlements);
         self.under_way = Some(Box::pin(async { (settlements, heard.await) }));
         true
     }
@@ -61,7 +61,7 @@ impl Teller {
 
     /// Whether it was heard. What was not is told again, unless it was refused; if it never is, the messages are delivered
     /// again.
-    pub(super) fn heard<C>(&mut self, desk: &Desk<C>, (settlements, outcome): Told) -> bool {
+    pub(super) fn heard<C>(&mut self, handle: &QueueHandle<C>, (settlements, outcome): Told) -> bool {
         let Err(failure) = outcome else {
             self.is_mute = false;
             return true;
@@ -71,7 +71,7 @@ impl Teller {
             tracing::warn!(error = %error_text(&failure.error), "messages cannot be acknowledged");
         }
         if !failure.is_final {
-            desk.outbox.put_back(settlements);
+            handle.outbox.put_back(settlements);
         }
         false
     }

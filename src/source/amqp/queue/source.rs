@@ -1,15 +1,16 @@
 //! RabbitMQ queues.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::Connection;
 use tokio::time::timeout;
 
-use crate::source::amqp::connect::Connector;
-use crate::source::amqp::dead_letters::DeadLetters;
-use crate::source::amqp::opened_queue::{OpenedQueue, Terms};
-use crate::source::amqp::queue_delivery::AmqpQueueDelivery;
+use crate::source::amqp::connection::Connector;
+use crate::source::amqp::dead_letters::AmqpDeadLetters;
+use crate::source::amqp::queue::delivery::AmqpQueueDelivery;
+use crate::source::amqp::queue::reader::{AmqpQueueReader, QueueConfig};
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, EventSource, Signal};
 use crate::source::position::Start;
@@ -43,18 +44,17 @@ use crate::source::position::Start;
 /// Every replica needs a name of its own. Two that share a queue would each miss what the other one reads; therefore a
 /// queue that somebody else is reading is an error, and the feed is down. A new process with the name of one that
 /// vanished may have to wait until the broker misses the old one's heartbeats.
-#[derive(Debug)]
 pub struct AmqpQueue {
     connect: Connector,
-    terms: Terms,
+    config: QueueConfig,
     name: String,
     /// Whether all that was acknowledged from the queue is known here.
     is_known: bool,
-    opened: Option<OpenedQueue>,
+    reader: Option<AmqpQueueReader>,
 }
 
 impl AmqpQueue {
-    /// Reads an exchange for a replica. What connects is called at each opening, as the [module](crate::source::amqp) says.
+    /// Returns a source of an exchange for a replica. What connects is called at each opening, as the [module](crate::source::amqp) says.
     #[must_use]
     pub fn new<C, F>(connect: C, exchange: &str, replica: &str) -> Self
     where
@@ -63,7 +63,7 @@ impl AmqpQueue {
     {
         Self {
             connect: Connector::new(connect),
-            terms: Terms {
+            config: QueueConfig {
                 exchange: exchange.to_owned(),
                 queue: format!("{exchange}.{replica}"),
                 expiry: Self::DEFAULT_EXPIRY,
@@ -71,27 +71,27 @@ impl AmqpQueue {
             },
             name: format!("amqp:{exchange}"),
             is_known: false,
-            opened: None,
+            reader: None,
         }
     }
 
-    /// After how long without a reader the broker deletes the queue. Defaults to
+    /// Sets after how long without a reader the broker deletes the queue. Defaults to
     /// [`DEFAULT_EXPIRY`](Self::DEFAULT_EXPIRY). For queues that are yet to be made.
     #[must_use]
     pub fn with_expiry(mut self, expiry: Duration) -> Self {
-        self.terms.expiry = expiry;
+        self.config.expiry = expiry;
         self
     }
 
-    /// Where [dead letters](crate::source::amqp#dead-letters) are published to; the empty exchange puts them into the queue
+    /// Sets where [dead letters](crate::source::amqp#dead-letters) are published to; the empty exchange puts them into the queue
     /// that is named by the routing key. By default they are stored nowhere.
     ///
     /// A queue that is made by this names it as its own place for dead letters as well, for what the broker itself
     /// gives up.
     #[must_use]
     pub fn with_dead_letters(mut self, exchange: &str, routing_key: &str) -> Self {
-        let dead_letters = DeadLetters::new(self.connect.clone(), exchange.to_owned(), routing_key.to_owned());
-        self.terms.dead_letters = Some(Arc::new(dead_letters));
+        let dead_letters = AmqpDeadLetters::new(self.connect.clone(), exchange.to_owned(), routing_key.to_owned());
+        self.config.dead_letters = Some(Arc::new(dead_letters));
         self
     }
 
@@ -120,36 +120,44 @@ impl EventSource for AmqpQueue {
     }
 
     async fn open(&mut self, _start: &Start) -> Result<Continuity, SourceError> {
-        if let Some(opened) = self.opened.take() {
+        if let Some(reader) = self.reader.take() {
             // Its consumer has to be gone: the queue is this one's alone. A broker that does not answer is none to wait
             // for.
-            let _ = timeout(GOODBYE, opened.close()).await;
+            let _ = timeout(GOODBYE, reader.close()).await;
         }
         let connection = self.connect.connect().await?;
-        let (opened, continuity) = OpenedQueue::open(connection, &self.terms, &mut self.is_known).await?;
-        self.opened = Some(opened);
+        let (reader, continuity) = AmqpQueueReader::open(connection, &self.config, &mut self.is_known).await?;
+        self.reader = Some(reader);
         Ok(continuity)
     }
 
     async fn next(&mut self) -> Result<Signal<AmqpQueueDelivery>, SourceError> {
-        let Some(opened) = &mut self.opened else {
+        let Some(reader) = &mut self.reader else {
             return Err(SourceError::new("the queue is not open"));
         };
-        Ok(match opened.next(&mut self.is_known).await? {
+        Ok(match reader.next(&mut self.is_known).await? {
             Signal::Alive { lag } => Signal::Alive { lag },
             Signal::CaughtUp => Signal::CaughtUp,
             Signal::Message(message) => Signal::Message(AmqpQueueDelivery {
                 message,
-                lag: opened.lag(),
-                dead_letters: self.terms.dead_letters.clone(),
+                lag: reader.lag(),
+                dead_letters: self.config.dead_letters.clone(),
             }),
         })
     }
 
     async fn close(&mut self) {
-        if let Some(opened) = self.opened.take() {
-            opened.close().await;
+        if let Some(reader) = self.reader.take() {
+            reader.close().await;
         }
+    }
+}
+
+impl fmt::Debug for AmqpQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AmqpQueue")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 

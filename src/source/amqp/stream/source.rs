@@ -1,18 +1,19 @@
 //! RabbitMQ streams.
 
+use std::fmt;
 use std::sync::Arc;
 
 use lapin::Connection;
 
-use crate::source::amqp::connect::Connector;
-use crate::source::amqp::dead_letters::DeadLetters;
-use crate::source::amqp::log::Log;
-use crate::source::amqp::opened_stream::OpenedStream;
-use crate::source::amqp::seen::Seen;
-use crate::source::amqp::stream_delivery::AmqpStreamDelivery;
+use crate::source::amqp::connection::Connector;
+use crate::source::amqp::dead_letters::AmqpDeadLetters;
+use crate::source::amqp::stream::connection::StreamConnection;
+use crate::source::amqp::stream::continuity::landmark;
+use crate::source::amqp::stream::reader::AmqpStreamReader;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, EventSource, Signal};
-use crate::source::position::Start;
+use crate::source::log::{LogDeadLetters, LogDelivery};
+use crate::source::position::{Position, Start};
 
 /// A RabbitMQ stream, as one replica reads it. The stream has to exist.
 ///
@@ -27,18 +28,16 @@ use crate::source::position::Start;
 /// one that has the same bytes there is taken for the old one, which is why messages should carry an id or a time.
 ///
 /// An empty stream has a gap at each opening.
-#[derive(Debug)]
 pub struct AmqpStream {
     connect: Connector,
     stream: String,
     name: String,
-    dead_letters: Option<Arc<DeadLetters>>,
-    seen: Seen,
-    opened: Option<OpenedStream>,
+    dead_letters: Option<Arc<dyn LogDeadLetters>>,
+    reader: Option<AmqpStreamReader>,
 }
 
 impl AmqpStream {
-    /// Reads a stream. What connects is called at each opening, as the [module](super) says.
+    /// Returns a source of a stream. What connects is called at each opening, as the [module](crate::source::amqp) says.
     #[must_use]
     pub fn new<C, F>(connect: C, stream: &str) -> Self
     where
@@ -50,58 +49,64 @@ impl AmqpStream {
             stream: stream.to_owned(),
             name: format!("amqp:{stream}"),
             dead_letters: None,
-            seen: Seen::default(),
-            opened: None,
+            reader: None,
         }
     }
 
-    /// Where [dead letters](super#dead-letters) are published to; the empty exchange puts them into the queue
+    /// Sets where [dead letters](crate::source::amqp#dead-letters) are published to; the empty exchange puts them into the queue
     /// that is named by the routing key. By default they are stored nowhere.
     #[must_use]
     pub fn with_dead_letters(mut self, exchange: &str, routing_key: &str) -> Self {
-        let dead_letters = DeadLetters::new(self.connect.clone(), exchange.to_owned(), routing_key.to_owned());
+        let dead_letters = AmqpDeadLetters::new(self.connect.clone(), exchange.to_owned(), routing_key.to_owned());
         self.dead_letters = Some(Arc::new(dead_letters));
         self
     }
 }
 
 impl EventSource for AmqpStream {
-    type Delivery = AmqpStreamDelivery;
+    type Delivery = LogDelivery;
 
     fn name(&self) -> &str {
         &self.name
     }
 
     async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
-        self.opened = None;
-        let log = Log::connect(&self.connect, &self.stream).await?;
-        let (opened, continuity) = OpenedStream::open(log, start, &mut self.seen).await?;
-        self.opened = Some(opened);
+        self.reader = None;
+        let stream = StreamConnection::open(&self.connect, &self.stream).await?;
+        let (reader, continuity) = AmqpStreamReader::open(stream, start).await?;
+        self.reader = Some(reader);
         Ok(continuity)
     }
 
-    async fn next(&mut self) -> Result<Signal<AmqpStreamDelivery>, SourceError> {
-        let Some(opened) = &mut self.opened else {
+    async fn next(&mut self) -> Result<Signal<LogDelivery>, SourceError> {
+        let Some(reader) = &mut self.reader else {
             return Err(SourceError::new("the stream is not open"));
         };
-        Ok(match opened.next().await? {
+        Ok(match reader.next().await? {
             Signal::Alive { lag } => Signal::Alive { lag },
             Signal::CaughtUp => Signal::CaughtUp,
             Signal::Message(message) => {
-                self.seen.note(&message);
-                Signal::Message(AmqpStreamDelivery {
-                    offset: message.offset,
-                    lag: opened.lag(message.offset),
-                    payload: message.delivery.data,
-                    dead_letters: self.dead_letters.clone(),
-                })
+                let (position, landmark) = (Position::at(message.offset.into()), landmark(&message));
+                let delivery = LogDelivery::new(message.delivery.data, position)
+                    .with_landmark(landmark)
+                    .with_lag(reader.lag(position))
+                    .with_dead_letters(self.dead_letters.clone());
+                Signal::Message(delivery)
             }
         })
     }
 
     async fn close(&mut self) {
-        if let Some(opened) = self.opened.take() {
-            opened.close().await;
+        if let Some(reader) = self.reader.take() {
+            reader.close().await;
         }
+    }
+}
+
+impl fmt::Debug for AmqpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AmqpStream")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

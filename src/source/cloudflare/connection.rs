@@ -51,19 +51,19 @@ where
 #[derive(Clone)]
 pub(super) struct Api<C> {
     pub(super) client: C,
-    pub(super) place: Arc<Place>,
+    pub(super) address: Arc<ApiAddress>,
 }
 
 /// Where the API is, and by which right it is used.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct ApiAddress {
     pub(super) base: String,
     pub(super) account: String,
     /// `None` if it cannot be sent in a header.
     pub(super) authorization: Option<HeaderValue>,
 }
 
-impl Place {
+impl ApiAddress {
     pub(super) fn new(account: String, token: &str) -> Self {
         // Files and environments like to add a line break.
         let authorization = HeaderValue::try_from(format!("Bearer {}", token.trim())).ok();
@@ -135,11 +135,11 @@ impl<C: ApiClient> Api<C> {
     }
 
     fn request(&self, queue: &str, what: &str, body: Vec<u8>) -> Result<Request<Full<Bytes>>, Failure> {
-        let Place {
+        let ApiAddress {
             base,
             account,
             authorization,
-        } = &*self.place;
+        } = &*self.address;
         let uri = format!("{base}/accounts/{account}/queues/{queue}/{what}");
         let uri = Uri::try_from(uri).map_err(|cause| {
             Failure::passing(SourceError::new("the ids of account and queue make no URI").because(cause))

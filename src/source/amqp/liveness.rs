@@ -1,6 +1,5 @@
 //! Signs of life.
 
-use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -8,13 +7,13 @@ use lapin::types::ShortString;
 use lapin::{Channel, Queue};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::source::amqp::connect::{because, look};
+use crate::source::amqp::connection::{because, look};
 use crate::source::error::SourceError;
 
 /// Asks the broker once a second how the feed's queue or stream is.
 ///
 /// The client's heartbeats would not do: they take two of their intervals, and say nothing of the queue.
-pub(super) struct Pulse {
+pub(super) struct Liveness {
     /// Its own: messages wait for a channel's replies, and a channel's replies for messages.
     channel: Channel,
     queue: ShortString,
@@ -22,7 +21,7 @@ pub(super) struct Pulse {
     asked: Option<BoxFuture<'static, Result<Queue, SourceError>>>,
 }
 
-impl Pulse {
+impl Liveness {
     pub(super) fn new(channel: Channel, queue: ShortString) -> Self {
         Self {
             channel,
@@ -46,14 +45,6 @@ impl Pulse {
         self.asked = None;
         self.due = Instant::now() + PERIOD;
         answer
-    }
-}
-
-impl fmt::Debug for Pulse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pulse")
-            .field("queue", &self.queue)
-            .finish_non_exhaustive()
     }
 }
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 /// How a queue is pulled from.
 #[derive(Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct PullConfig {
     pub(super) pace: Duration,
     pub(super) visibility_timeout: Duration,
     pub(super) retention: Duration,
 }
 
-impl Default for Terms {
+impl Default for PullConfig {
     fn default() -> Self {
         Self {
             pace: DEFAULT_PACE,

@@ -11,14 +11,14 @@ use tokio::time::{sleep, timeout};
 use crate::source::error::SourceError;
 
 /// One connection of a client. The client replaces it by itself, but not what the server forgot of the old one.
-pub(super) struct Link {
+pub(super) struct NatsConnection {
     client: Client,
     statistics: Arc<Statistics>,
     /// How often the client was connected, with this one.
     number: u64,
 }
 
-impl Link {
+impl NatsConnection {
     /// The connection that there is, or will be soon.
     pub(super) async fn up(client: Client) -> Result<Self, SourceError> {
         let connected = async {

@@ -1,6 +1,5 @@
-//! A consumer of a stream.
+//! The messages of a stream.
 
-use std::fmt;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -9,37 +8,37 @@ use lapin::{Channel, Consumer};
 use tokio::select;
 use tokio::time::timeout;
 
-use crate::source::amqp::connect::{because, number};
-use crate::source::amqp::credit::Credit;
+use crate::source::amqp::connection::{because, number};
+use crate::source::amqp::stream::acks::Acks;
 use crate::source::error::SourceError;
 
-/// Reads a stream from some place on, over a channel of its own. Dropping it ends that.
-pub(super) struct Reader {
+/// A stream from some place on, over a channel of its own. Dropping it ends the reading.
+pub(super) struct StreamMessages {
     consumer: Consumer,
     _channel: Channel,
-    credit: Credit,
+    acks: Acks,
     /// Read ahead, to see where the stream begins.
-    first: Option<Message>,
+    first: Option<AmqpMessage>,
 }
 
 /// A message of a stream.
-pub(super) struct Message {
+pub(super) struct AmqpMessage {
     pub(super) offset: u64,
     pub(super) delivery: Delivery,
 }
 
-impl Reader {
+impl StreamMessages {
     pub(super) fn new(channel: Channel, consumer: Consumer) -> Self {
         Self {
             consumer,
             _channel: channel,
-            credit: Credit::default(),
+            acks: Acks::default(),
             first: None,
         }
     }
 
     /// Where the first message lies, if it comes in time. It is there to be read all the same.
-    pub(super) async fn first(&mut self, within: Duration) -> Result<Option<&Message>, SourceError> {
+    pub(super) async fn first(&mut self, within: Duration) -> Result<Option<&AmqpMessage>, SourceError> {
         if self.first.is_none() {
             match timeout(within, self.next()).await {
                 Ok(message) => self.first = Some(message?),
@@ -54,39 +53,31 @@ impl Reader {
     /// # Cancel safety
     ///
     /// Dropping the future loses no message.
-    pub(super) async fn next(&mut self) -> Result<Message, SourceError> {
+    pub(super) async fn next(&mut self) -> Result<AmqpMessage, SourceError> {
         if let Some(first) = self.first.take() {
             return Ok(first);
         }
-        self.credit.give().await?;
+        self.acks.give().await?;
         let delivery = loop {
             select! {
                 biased;
                 // It is sent when this is first polled.
-                given = self.credit.given() => given?,
+                given = self.acks.given() => given?,
                 delivery = self.consumer.next() => break delivery,
             }
         };
         let delivery = delivery
             .ok_or_else(|| SourceError::new("the broker ended the reading of the stream"))?
             .map_err(because("cannot read the stream"))?;
-        self.credit.read(&delivery.acker);
+        self.acks.read(&delivery.acker);
         let offset = number(delivery.properties.headers().as_ref(), "x-stream-offset")
             .ok_or_else(|| SourceError::new("the message has no offset: this is no stream"))?;
-        Ok(Message { offset, delivery })
+        Ok(AmqpMessage { offset, delivery })
     }
 
     /// Acknowledges all that was read, with the next reading.
     pub(super) fn flush(&mut self) {
-        self.credit.flush();
-    }
-}
-
-impl fmt::Debug for Reader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader")
-            .field("consumer", &self.consumer)
-            .finish_non_exhaustive()
+        self.acks.flush();
     }
 }
 

@@ -1,6 +1,5 @@
 //! A queue that is being read.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,40 +11,39 @@ use lapin::{Channel, Connection, Consumer, ErrorKind, Queue};
 use tokio::select;
 use tokio::time::timeout;
 
-use crate::source::amqp::connect::{because, channel, look, short};
-use crate::source::amqp::dead_letters::DeadLetters;
-use crate::source::amqp::pulse::Pulse;
+use crate::source::amqp::connection::{because, channel, look, short};
+use crate::source::amqp::dead_letters::AmqpDeadLetters;
+use crate::source::amqp::liveness::Liveness;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, Signal};
 
 /// Which queue, and how it is made.
-#[derive(Debug)]
-pub(super) struct Terms {
+pub(super) struct QueueConfig {
     pub(super) exchange: String,
     pub(super) queue: String,
     pub(super) expiry: Duration,
-    pub(super) dead_letters: Option<Arc<DeadLetters>>,
+    pub(super) dead_letters: Option<Arc<AmqpDeadLetters>>,
 }
 
 /// A queue that is being read; dropped, its connection is closed, and the broker delivers again what was not
 /// acknowledged.
-pub(super) struct OpenedQueue {
+pub(super) struct AmqpQueueReader {
     connection: Connection,
     consumer: Consumer,
     _channel: Channel,
-    pulse: Pulse,
+    liveness: Liveness,
     /// How many messages are still to come, of those that were there at the opening; until that was said.
     old: Option<u64>,
 }
 
-impl OpenedQueue {
+impl AmqpQueueReader {
     /// Finds the queue or makes it. `is_known` is whether all that was acknowledged from it is known.
     pub(super) async fn open(
         connection: Connection,
-        terms: &Terms,
+        config: &QueueConfig,
         is_known: &mut bool,
     ) -> Result<(Self, Continuity), SourceError> {
-        let queue = short(&terms.queue)?;
+        let queue = short(&config.queue)?;
         let found = find(&connection, &queue).await?;
         let channel = channel(&connection).await?;
         match &found {
@@ -54,20 +52,20 @@ impl OpenedQueue {
             None => {
                 // Also if this ends before it is bound: then the next opening finds it.
                 *is_known = false;
-                make(&channel, &queue, terms).await?;
+                make(&channel, &queue, config).await?;
             }
         }
         let bound = channel.queue_bind(
             queue.clone(),
-            short(&terms.exchange)?,
+            short(&config.exchange)?,
             "".into(),
             QueueBindOptions::default(),
             FieldTable::default(),
         );
         bound
             .await
-            .map_err(because(format!("cannot bind queue {queue} to {}", terms.exchange)))?;
-        let (consumer, pulse, old) = consume(&connection, &channel, &queue).await?;
+            .map_err(because(format!("cannot bind queue {queue} to {}", config.exchange)))?;
+        let (consumer, liveness, old) = consume(&connection, &channel, &queue).await?;
         let old = found.as_ref().map_or(0, |found| found.message_count()).max(old);
         let continuity = match (found, *is_known) {
             (None, _) => Continuity::Gap("the queue is new".to_owned()),
@@ -75,14 +73,14 @@ impl OpenedQueue {
             (Some(_), false) => Continuity::Gap("what was read from the queue before is not known".to_owned()),
         };
         *is_known = true;
-        let opened = Self {
+        let reader = Self {
             connection,
             consumer,
             _channel: channel,
-            pulse,
+            liveness,
             old: Some(old.into()),
         };
-        Ok((opened, continuity))
+        Ok((reader, continuity))
     }
 
     /// # Cancel safety
@@ -101,7 +99,7 @@ impl OpenedQueue {
                 self.old = self.old.map(|old| old - 1);
                 Ok(Signal::Message(delivery))
             }
-            queue = self.pulse.beat() => {
+            queue = self.liveness.beat() => {
                 let queue = queue?;
                 // What another one has read by now is lost.
                 *is_known &= queue.consumer_count() <= 1;
@@ -140,7 +138,7 @@ fn is_missing(error: &lapin::Error) -> bool {
     }
 }
 
-async fn make(channel: &Channel, queue: &ShortString, terms: &Terms) -> Result<(), SourceError> {
+async fn make(channel: &Channel, queue: &ShortString, config: &QueueConfig) -> Result<(), SourceError> {
     let mut arguments = FieldTable::default();
     let mut say = |name: &str, value: AMQPValue| {
         arguments.insert(name.into(), value);
@@ -148,9 +146,9 @@ async fn make(channel: &Channel, queue: &ShortString, terms: &Terms) -> Result<(
     // Not a quorum queue: one that is lost is noticed, and a list makes up for it. And with RabbitMQ 3.10, killed soon after they
     // were made, such queues came back without a leader, whereupon nothing was confirmed to publishers any more.
     say("x-queue-type", AMQPValue::LongString("classic".into()));
-    let expiry = i64::try_from(terms.expiry.as_millis()).unwrap_or(i64::MAX);
+    let expiry = i64::try_from(config.expiry.as_millis()).unwrap_or(i64::MAX);
     say("x-expires", AMQPValue::LongLongInt(expiry));
-    if let Some(dead_letters) = &terms.dead_letters {
+    if let Some(dead_letters) = &config.dead_letters {
         let long = |name: &str| AMQPValue::LongString(name.into());
         say("x-dead-letter-exchange", long(dead_letters.exchange()));
         say("x-dead-letter-routing-key", long(dead_letters.routing_key()));
@@ -167,7 +165,7 @@ async fn consume(
     connection: &Connection,
     reading: &Channel,
     queue: &ShortString,
-) -> Result<(Consumer, Pulse, u32), SourceError> {
+) -> Result<(Consumer, Liveness, u32), SourceError> {
     let attempt = || because(format!("cannot read queue {queue}"));
     let qos = reading.basic_qos(CREDIT, BasicQosOptions::default()).await;
     qos.map_err(attempt())?;
@@ -185,7 +183,7 @@ async fn consume(
     let asking = channel(connection).await?;
     let now = look(&asking, queue).await.map_err(attempt())?;
     is_ours(&now)?;
-    Ok((consumer, Pulse::new(asking, queue.clone()), now.message_count()))
+    Ok((consumer, Liveness::new(asking, queue.clone()), now.message_count()))
 }
 
 /// Whether this is the one that reads it. The broker also says that nobody does when the queue's leader does not
@@ -206,15 +204,6 @@ fn shared(queue: &ShortString) -> SourceError {
     SourceError::new(format!(
         "queue {queue} is read by somebody else: every replica needs a name of its own"
     ))
-}
-
-impl fmt::Debug for OpenedQueue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenedQueue")
-            .field("pulse", &self.pulse)
-            .field("old", &self.old)
-            .finish_non_exhaustive()
-    }
 }
 
 /// How many messages may be unsettled before no more come. Those of a disk that fails are, while they are tried again,
