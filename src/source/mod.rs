@@ -27,6 +27,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "source-testing")]
+pub mod testing;
 mod driver;
 mod memory;
 #[cfg(feature = "amqp")]

@@ -1,15 +1,18 @@
 //! Cloudflare Queues, by an API that does as it is documented, on a paused clock.
 
+use std::future::pending;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::{Next, from_fn};
 use serde_json::json;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tower_revocation::source::cloudflare::{CloudflareDelivery, CloudflareSource, DEFAULT_VISIBILITY_TIMEOUT};
+use tower_revocation::source::testing::{self, Capability, Checked, Harness, Rule};
 use tower_revocation::source::{
     self, Continuity, DEFAULT_SILENCE, DeadLetterPolicy, Delivery, Drive, EventSource, Retry, Signal, SourceError,
     Start,
@@ -692,4 +695,86 @@ async fn it_is_pulled_from_over_a_socket() -> Result<(), SourceError> {
     assert_eq!(status_of(&layer, "alice").await, 401);
     until("acknowledged", || api.backlog("q") == 0).await;
     Ok(())
+}
+
+/// A queue of the API, which can be made to hang.
+struct Hanging {
+    api: CloudflareApi,
+    hangs: Arc<watch::Sender<bool>>,
+}
+
+impl Harness for Hanging {
+    type Source = CloudflareSource<Router>;
+
+    const LACKS: &[Capability] = &[Capability::ReadAgain, Capability::Trim, Capability::Wipe];
+
+    async fn source(&self) -> CloudflareSource<Router> {
+        let hangs = self.hangs.subscribe();
+        let app = self.api.app().layer(from_fn(move |request, next: Next| {
+            let mut hangs = hangs.clone();
+            async move {
+                // Whoever asks while it hangs gets no answer, also later.
+                if *hangs.borrow_and_update() {
+                    pending::<()>().await;
+                }
+                next.run(request).await
+            }
+        }));
+        CloudflareSource::new(app, ACCOUNT, "q", TOKEN)
+            .with_dead_letters("dead")
+            .with_max_retries(100)
+    }
+
+    async fn publish(&self, messages: Vec<Vec<u8>>) {
+        for message in messages {
+            self.api.send("q", "text", message);
+        }
+    }
+
+    async fn dead_letters(&self) -> Vec<Vec<u8>> {
+        let letters = self.api.contents("dead").into_iter();
+        letters
+            .map(|letter| letter["payload"].as_str().unwrap().as_bytes().to_vec())
+            .collect()
+    }
+
+    async fn cut(&mut self) {
+        self.hangs.send_replace(true);
+    }
+
+    async fn mend(&mut self) {
+        self.hangs.send_replace(false);
+    }
+
+    async fn set_frozen(&mut self, is_frozen: bool) {
+        self.hangs.send_replace(is_frozen);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_keeps_every_rule_that_a_queue_can_show() {
+    let mut shown = Vec::new();
+    for rule in Rule::ALL {
+        let consumer = Consumer {
+            max_retries: 100,
+            ..Consumer::default()
+        };
+        let api = CloudflareApi::default()
+            .with_queue("q", consumer)
+            .with_queue("dead", Consumer::default());
+        let hangs = Arc::new(watch::Sender::new(false));
+        if testing::check(rule, Hanging { api, hangs }).await.unwrap() == Checked::Holds {
+            shown.push(rule);
+        }
+    }
+    let expected = [
+        Rule::OnceAndInOrder,
+        Rule::DroppedCallsLoseNothing,
+        Rule::GoesOnAfterACut,
+        Rule::UnsettledComesAgain,
+        Rule::CaughtUpAtTheEnd,
+        Rule::EveryMessageEnds,
+        Rule::SilenceIsNoticed,
+    ];
+    assert_eq!(shown, expected);
 }

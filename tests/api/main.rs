@@ -46,6 +46,7 @@ mod probe;
 mod push;
 mod shows;
 mod sink;
+mod source_contract;
 mod stacks;
 mod storm;
 mod streams;

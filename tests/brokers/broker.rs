@@ -1,6 +1,7 @@
 //! What the common suite wants of a broker.
 
 use tower_revocation::source::EventSource;
+use tower_revocation::source::testing::Capability;
 
 /// A broker with one feed on it.
 pub(crate) trait Broker: Sized + Send {
@@ -8,8 +9,8 @@ pub(crate) trait Broker: Sized + Send {
 
     const NAME: &str;
 
-    /// Whether it keeps messages for replicas that come later.
-    const IS_LOG: bool = true;
+    /// What it cannot do.
+    const LACKS: &[Capability] = &[];
 
     /// Its own server, its own feed, created as a deployment would.
     async fn start() -> Self;

@@ -11,6 +11,7 @@
 mod adapters;
 mod broker;
 mod fleet;
+mod harness;
 #[path = "../support/link.rs"]
 mod link;
 mod readiness;
@@ -31,11 +32,6 @@ macro_rules! over {
             }
 
             #[tokio::test(flavor = "multi_thread")]
-            async fn a_frozen_broker_is_noticed_within_5_s() {
-                suite::a_frozen_broker_is_noticed_within_5_s::<$broker>().await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
             async fn poison_is_put_aside_and_holds_up_nobody() {
                 suite::poison_is_put_aside_and_holds_up_nobody::<$broker>($copies).await;
             }
@@ -43,11 +39,6 @@ macro_rules! over {
             #[tokio::test(flavor = "multi_thread")]
             async fn the_order_of_redeliveries_does_not_matter() {
                 suite::the_order_of_redeliveries_does_not_matter::<$broker>().await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn a_log_that_is_lost_is_noticed_and_a_list_fetched_first() {
-                suite::a_log_that_is_lost_is_noticed_and_a_list_fetched_first::<$broker>().await;
             }
         }
     };
@@ -72,22 +63,54 @@ macro_rules! over_durable {
     };
 }
 
-/// What takes a log as well.
-macro_rules! over_durable_log {
-    ($name:ident, $broker:ty) => {
+/// The rules of the crate's own kit, over one broker.
+macro_rules! keeps {
+    ($name:ident, $broker:ty, $($test:ident: $rule:ident),+ $(,)?) => {
         mod $name {
-            use crate::suite;
+            use tower_revocation::source::testing::Rule;
 
-            #[tokio::test(flavor = "multi_thread")]
-            async fn a_log_that_was_wiped_while_a_replica_was_away_is_a_gap() {
-                suite::a_gap_is_noticed_and_a_list_fetched_first::<$broker>(true).await;
-            }
+            use crate::harness::keeps;
 
-            #[tokio::test(flavor = "multi_thread")]
-            async fn a_log_that_was_trimmed_while_a_replica_was_away_is_a_gap() {
-                suite::a_gap_is_noticed_and_a_list_fetched_first::<$broker>(false).await;
-            }
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    keeps::<$broker>(Rule::$rule).await;
+                }
+            )+
         }
+    };
+}
+
+/// Those that every broker can show.
+macro_rules! keeps_all {
+    ($name:ident, $broker:ty, $($test:ident: $rule:ident),* $(,)?) => {
+        keeps!(
+            $name,
+            $broker,
+            once_and_in_order: OnceAndInOrder,
+            dropped_calls_lose_nothing: DroppedCallsLoseNothing,
+            caught_up_at_the_end: CaughtUpAtTheEnd,
+            lost_log_is_a_gap: LostLogIsAGap,
+            every_message_ends: EveryMessageEnds,
+            silence_is_noticed: SilenceIsNoticed,
+            $($test: $rule),*
+        );
+    };
+}
+
+/// Those of a log whose clients stay on a link.
+macro_rules! keeps_all_of_a_log {
+    ($name:ident, $broker:ty) => {
+        keeps_all!(
+            $name,
+            $broker,
+            after_a_position: AfterAPosition,
+            since_a_time: SinceATime,
+            goes_on_after_a_cut: GoesOnAfterACut,
+            unsettled_comes_again: UnsettledComesAgain,
+            trimmed_is_a_gap: TrimmedIsAGap,
+            another_log_is_a_gap: AnotherLogIsAGap,
+        );
     };
 }
 
@@ -100,10 +123,23 @@ over_durable!(nats_durable, crate::adapters::Nats);
 over_durable!(redis_durable, crate::adapters::RedisBroker);
 over_durable!(amqp_stream_durable, crate::adapters::AmqpStream);
 over_durable!(amqp_queue_durable, crate::adapters::AmqpQueue);
-// Not Kafka's: the one server of that protocol that is to be had keeps its log in memory, and leads clients around a link.
-over_durable_log!(nats_gaps, crate::adapters::Nats);
-over_durable_log!(redis_gaps, crate::adapters::RedisBroker);
-over_durable_log!(amqp_stream_gaps, crate::adapters::AmqpStream);
+keeps_all_of_a_log!(nats_keeps, crate::adapters::Nats);
+keeps_all_of_a_log!(redis_keeps, crate::adapters::RedisBroker);
+keeps_all_of_a_log!(amqp_stream_keeps, crate::adapters::AmqpStream);
+keeps_all!(
+    amqp_queue_keeps,
+    crate::adapters::AmqpQueue,
+    goes_on_after_a_cut: GoesOnAfterACut,
+    unsettled_comes_again: UnsettledComesAgain,
+);
+// Not all of a log's: the one server of that protocol that is to be had keeps its log in memory, leads clients around a link, and
+// trims nothing.
+keeps_all!(
+    kafka_keeps,
+    crate::adapters::KafkaBroker,
+    after_a_position: AfterAPosition,
+    since_a_time: SinceATime,
+);
 
 /// Two replicas beside two loops of the client. Logs alone can be read again.
 mod bursts {

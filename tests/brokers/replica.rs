@@ -1,7 +1,6 @@
 //! One gateway's worth of this crate, without the gateway.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -16,8 +15,6 @@ use tower_revocation::{
 /// A sink, and the task that reads a feed into it.
 pub(crate) struct Replica {
     pub(crate) sink: EventSink,
-    /// How many keys events had revoked, each time a list was asked for after a gap.
-    pub(crate) resyncs: Arc<Mutex<Vec<usize>>>,
     reading: JoinHandle<()>,
 }
 
@@ -26,21 +23,14 @@ impl Replica {
     pub(crate) fn start(source: impl EventSource + 'static, name: &str) -> Self {
         let (_, sink) = RevocationLayer::pair(|_: &()| Credential::new());
         sink.install(RevocationList::builder(Timestamp::now()).build()).unwrap();
-        let resyncs = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&resyncs);
-        let resync = move |sink: EventSink| {
-            noted.lock().unwrap().push(sink.status().overlay.entries);
-            async { Ok(()) }
-        };
         let decode = plain as fn(&[u8]) -> Result<Decoded, DecodeError>;
         let feed = source::drive(source, decode, sink.clone())
             .with_replica(name)
             .with_margin(MARGIN)
-            .with_resync(resync);
+            .with_resync(|_| async { Ok(()) });
         Self {
             reading: tokio::spawn(feed.run()),
             sink,
-            resyncs,
         }
     }
 

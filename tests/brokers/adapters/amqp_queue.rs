@@ -8,6 +8,7 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, ExchangeKind};
 use tower_revocation::source::amqp::AmqpQueue as Source;
+use tower_revocation::source::testing::Capability;
 
 use crate::adapters::amqp::{
     DEAD_LETTERS, Publisher, connect, connector, dead_letters, declare_dead_letters, declared,
@@ -26,7 +27,7 @@ impl Broker for AmqpQueue {
 
     const NAME: &str = "amqp queue";
 
-    const IS_LOG: bool = false;
+    const LACKS: &[Capability] = &[Capability::ReadAgain, Capability::Trim];
 
     async fn start() -> Self {
         let server = RabbitServer::start().await;

@@ -11,6 +11,7 @@ use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::{Record, RecordAndOffset};
 use tokio::time::{Instant, sleep};
 use tower_revocation::source::kafka::KafkaSource;
+use tower_revocation::source::testing::Capability;
 
 use crate::broker::Broker;
 use crate::server::TansuServer;
@@ -24,6 +25,9 @@ impl Broker for KafkaBroker {
     type Source = KafkaSource;
 
     const NAME: &str = "kafka";
+
+    /// It leads clients around a link.
+    const LACKS: &[Capability] = &[Capability::Cut, Capability::Trim];
 
     async fn start() -> Self {
         let broker = Self {
