@@ -71,13 +71,13 @@ impl Start {
         self
     }
 
-    /// Everything published at or after this time is wanted, in partitions of which nothing was read yet.
+    /// Returns the time from which on everything is wanted, in partitions of which nothing was read yet.
     #[must_use]
     pub const fn time(&self) -> Timestamp {
         self.since
     }
 
-    /// Everything after this offset of the partition is wanted; `None` if nothing of the partition was read yet.
+    /// Returns the offset in the partition after which everything is wanted; `None` if nothing of the partition was read yet.
     #[must_use]
     pub fn after(&self, partition: u32) -> Option<u128> {
         self.after.get(&partition).copied()

@@ -54,8 +54,8 @@
 mod check;
 mod cases;
 mod observed;
-mod harness;
 mod rule;
+mod harness;
 
 pub use check::check;
 pub use harness::{Capability, Harness};
