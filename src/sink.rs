@@ -12,11 +12,9 @@ use crate::model::decode::Decode;
 use crate::model::domain_config::DomainConfig;
 use crate::model::event::Event;
 use crate::model::options::LayerOptions;
-use crate::model::timestamp::Timestamp;
 use crate::model::verdict::Verdict;
 use crate::state::accept::{ApplyError, InstallError};
 use crate::state::snapshot::RevocationList;
-use crate::state::view::State;
 use crate::status::{FeedState, Status};
 
 /// Feeds events and revocation lists into a trust domain, and tells the host about it. `RevocationLayer::pair` makes it
@@ -30,7 +28,7 @@ use crate::status::{FeedState, Status};
 ///
 /// # fn demo(sink: &EventSink) -> Result<(), tower_revocation::ApplyError> {
 /// // The queue says that an agent was revoked; from the next line on it is refused.
-/// sink.apply(Revocation::block(Key::subject("did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN")))?;
+/// sink.apply(Revocation::block(Key::subject("did:cdi:registry.example.com:agent:01KDVDNA03XJ61A46WBY7B0EGN")))?.wait()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -108,16 +106,7 @@ impl EventSink {
     /// for a write to disk. It can store a list itself only as it was signed, which the poller does. A failure to write
     /// shows in [`status`](Self::status).
     pub fn install(&self, list: RevocationList) -> Result<(), InstallError> {
-        let issued_at = self.domain.accept_list(list)?.list.issued_at();
-        self.domain.poll_succeeded();
-        if let (Some(journal), Some(issued_at)) = (self.domain.journal.get(), issued_at) {
-            if !self.domain.store.look(State::needs_list) {
-                drop(journal.persist_resynced());
-            }
-            // The list is in force even if this fails, and the next thing that is persisted includes the issue time.
-            let _ = journal.persist_newest(issued_at).wait();
-        }
-        Ok(())
+        self.domain.install(list)
     }
 
     /// Notes that the issuer has signed no list yet because it has revoked nothing. Counts as a fresh, empty list.
@@ -126,9 +115,7 @@ impl EventSink {
     ///
     /// Returns [`InstallError::Unsigned`] if a signed list was ever seen: an unsigned answer never removes anything.
     pub fn install_none(&self) -> Result<(), InstallError> {
-        self.domain.store.install(RevocationList::empty(), Timestamp::now())?;
-        self.domain.poll_succeeded();
-        Ok(())
+        self.domain.install_none()
     }
 
     /// Notes that the installed list is still the newest (a `304 Not Modified`): its age starts again at zero.
@@ -143,9 +130,7 @@ impl EventSink {
     ///
     /// Call it only after an answer that comes from the issuer.
     pub fn confirm(&self) -> Result<(), InstallError> {
-        self.domain.store.confirm(Timestamp::now())?;
-        self.domain.poll_succeeded();
-        Ok(())
+        self.domain.confirm()
     }
 
     /// Asks the poller to fetch the list now. Returns at once; several calls at the same time cause one fetch.
@@ -162,27 +147,13 @@ impl EventSink {
     ///
     /// Dropping the future withdraws nothing: the fetch continues.
     pub async fn refreshed(&self) {
-        let mut mine = 0;
-        self.domain.requested.send_modify(|count| {
-            *count += 1;
-            mine = *count;
-        });
-        let mut answered = self.domain.answered.subscribe();
-        // The sender lives as long as the domain that this borrows.
-        let _ = answered.wait_for(|answered| *answered >= mine).await;
+        self.domain.refreshed().await;
     }
 
     /// Sets the state of the event feed. It decides the poller's pace, and [`status`](Self::status) shows it. A feed
     /// that becomes [live](FeedState::Live) may have skipped events before, so the list is fetched at once.
     pub fn set_feed(&self, state: FeedState) {
-        if self.domain.set_feed(state) && state == FeedState::Live {
-            // The fetch is requested here because the poller sees only the latest state: it would not see a feed that
-            // went down and came back in between.
-            self.refresh();
-        }
-        if state == FeedState::Live {
-            self.domain.caught_up();
-        }
+        self.domain.host_sets_feed(state);
     }
 
     /// Returns what is known of `credential` now, for work that is not a request, such as a job or a message. The

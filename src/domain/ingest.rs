@@ -13,8 +13,7 @@ use crate::model::decode::{Decode, DecodeError, Decoded, Disposition, Ended};
 use crate::model::event::Event;
 use crate::model::policy::ListPolicy;
 use crate::model::timestamp::Timestamp;
-use crate::state::accept::{AcceptedList, ApplyError, InstallError};
-use crate::state::snapshot::RevocationList;
+use crate::state::accept::ApplyError;
 use crate::status::FeedState;
 
 impl TrustDomain {
@@ -105,20 +104,16 @@ impl TrustDomain {
         disposition
     }
 
-    /// Puts a list in force. The caller lets it be persisted, and reports the result.
-    pub(crate) fn accept_list(&self, list: RevocationList) -> Result<AcceptedList, InstallError> {
-        let accepted = self.store.install(list, Timestamp::now())?;
-        tracing::info!(
-            entries = accepted.list.entries(),
-            iat = accepted.list.issued_at().map(|at| at.as_unix_secs()),
-            "revocation list installed"
-        );
-        Ok(accepted)
-    }
-
-    /// Asks the poller for a fetch.
-    pub(crate) fn refresh(&self) {
-        self.requested.send_modify(|count| *count += 1);
+    /// Takes what a consumer of the host's own says of its feed.
+    pub(crate) fn host_sets_feed(&self, state: FeedState) {
+        if self.set_feed(state) && state == FeedState::Live {
+            // The fetch is requested here because the poller sees only the latest state: it would not see a feed that
+            // went down and came back in between.
+            self.refresh();
+        }
+        if state == FeedState::Live {
+            self.caught_up();
+        }
     }
 
     /// Sets the state of the feed. Returns whether it changed.

@@ -3,6 +3,7 @@
 mod decide;
 pub(crate) mod ingested;
 pub(crate) mod ingest;
+mod lists;
 mod report;
 pub(crate) mod trust_domain;
 mod concerns;
