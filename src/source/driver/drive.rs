@@ -26,7 +26,7 @@ pub fn drive<S: EventSource, D: Decode>(source: S, decode: D, sink: EventSink) -
     }
 }
 
-/// A feed that is about to be read; made by [`drive`]. See the [module](super) for what reading it comes to.
+/// A feed that is about to be read; made by [`drive`]. See the [module](crate::source) for what reading it comes to.
 #[derive(Debug)]
 #[must_use = "a feed is not read until it is run"]
 pub struct Drive<S, D, R = ByPoller> {
@@ -39,19 +39,19 @@ pub struct Drive<S, D, R = ByPoller> {
 
 impl<S, D, R> Drive<S, D, R> {
     /// Sets how long the feed may give no sign of life before it is opened anew. Defaults to
-    /// [`DEFAULT_SILENCE`](super::DEFAULT_SILENCE).
+    /// [`DEFAULT_SILENCE`](crate::source::DEFAULT_SILENCE).
     pub const fn with_silence(mut self, silence: Duration) -> Self {
         self.config.silence = silence;
         self
     }
 
-    /// Sets how long opening may take. Defaults to [`DEFAULT_OPEN_TIMEOUT`](super::DEFAULT_OPEN_TIMEOUT).
+    /// Sets how long opening may take. Defaults to [`DEFAULT_OPEN_TIMEOUT`](crate::source::DEFAULT_OPEN_TIMEOUT).
     pub const fn with_open_timeout(mut self, timeout: Duration) -> Self {
         self.config.open_timeout = timeout;
         self
     }
 
-    /// Sets by how much the feed is read from before the list was issued. Defaults to [`DEFAULT_MARGIN`](super::DEFAULT_MARGIN).
+    /// Sets by how much the feed is read from before the list was issued. Defaults to [`DEFAULT_MARGIN`](crate::source::DEFAULT_MARGIN).
     ///
     /// # Security
     ///
@@ -62,7 +62,7 @@ impl<S, D, R> Drive<S, D, R> {
         self
     }
 
-    /// Sets how long events wait for a fresh list after a gap. Defaults to [`DEFAULT_PATIENCE`](super::DEFAULT_PATIENCE). Then they
+    /// Sets how long events wait for a fresh list after a gap. Defaults to [`DEFAULT_PATIENCE`](crate::source::DEFAULT_PATIENCE). Then they
     /// are taken in, while the list goes on being asked for.
     pub const fn with_patience(mut self, patience: Duration) -> Self {
         self.config.patience = patience;
@@ -70,7 +70,7 @@ impl<S, D, R> Drive<S, D, R> {
     }
 
     /// Sets how often a message is tried before it becomes a dead letter. Defaults to
-    /// [`DEFAULT_ATTEMPTS`](super::DEFAULT_ATTEMPTS). Where the broker does not count, a feed that is opened anew begins anew.
+    /// [`DEFAULT_ATTEMPTS`](crate::source::DEFAULT_ATTEMPTS). Where the broker does not count, a feed that is opened anew begins anew.
     ///
     /// # Security
     ///
@@ -143,7 +143,7 @@ where
     }
 
     /// Reads the feed until `told_to_end` is over. Then it takes in no more, settles what it took in (for
-    /// [3 seconds](super::DRAIN_TIMEOUT) at most), and lets go in good order.
+    /// [3 seconds](crate::source::DRAIN_TIMEOUT) at most), and lets go in good order.
     ///
     /// # Cancel safety
     ///
