@@ -27,7 +27,7 @@
 //!
 //! # Stability
 //!
-//! The client is the [`redis`](::redis) crate's, and is given out again here. A major release of that crate is a minor release of
+//! The client is the [`redis`] crate's, and is given out again here. A major release of that crate is a minor release of
 //! this one.
 //!
 //! # Security
