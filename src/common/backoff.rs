@@ -13,6 +13,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     /// Returns pauses from the shortest to the longest.
+    #[cfg(any(feature = "journal", feature = "source"))]
     pub(crate) fn new(shortest: Duration, longest: Duration) -> Self {
         Self::of(ExponentialBuilder::new(), shortest, longest)
     }
@@ -53,7 +54,7 @@ impl Backoff {
 #[cfg(feature = "source")]
 const ENOUGH_TO_BE_LONG: u32 = 10;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "source"))]
 mod tests {
     use super::*;
 
@@ -68,7 +69,6 @@ mod tests {
         assert_eq!(pauses[99], 5);
     }
 
-    #[cfg(feature = "source")]
     #[test]
     fn goes_on_after_attempts_that_were_made_before_however_many() {
         let mut backoff = Backoff::new(SHORTEST, LONGEST).after(2);
@@ -77,7 +77,6 @@ mod tests {
         assert_eq!(backoff.pause(), LONGEST);
     }
 
-    #[cfg(any(feature = "crl-poll", feature = "source"))]
     #[test]
     fn a_jitter_adds_up_to_as_much_again() {
         for _ in 0..100 {

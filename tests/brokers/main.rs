@@ -14,6 +14,7 @@ mod fleet;
 mod harness;
 #[path = "../support/link.rs"]
 mod link;
+mod permissions;
 mod readiness;
 mod replica;
 #[path = "../support/server/mod.rs"]

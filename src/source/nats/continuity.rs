@@ -14,7 +14,8 @@ use crate::source::position::Start;
 /// Whether a stream is whole while it is read.
 #[derive(Debug)]
 pub(super) struct Wholeness {
-    created: Timestamp,
+    /// When the stream was created.
+    pub(super) created: Timestamp,
     /// Which message comes next if none is missing. It cannot be told if others lie between.
     next: Option<u64>,
     /// Up to here, what is missing was told.

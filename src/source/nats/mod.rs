@@ -44,7 +44,6 @@
 //!
 //! - `$JS.API.STREAM.INFO.S`, `$JS.API.STREAM.MSG.GET.S`
 //! - `$JS.API.CONSUMER.CREATE.S`, `$JS.API.CONSUMER.MSG.NEXT.S.*`, `$JS.API.CONSUMER.DELETE.S.*`
-//! - `$JS.ACK.S.>`
 //! - the subject of dead letters
 //!
 //! # Stability
@@ -55,11 +54,9 @@
 mod source;
 mod reader;
 mod continuity;
-mod delivery;
 mod dead_letters;
 mod connection;
 mod subject;
 
 pub use async_nats;
-pub use delivery::NatsDelivery;
 pub use source::NatsSource;

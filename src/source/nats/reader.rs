@@ -1,16 +1,17 @@
 //! A consumer of a stream.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::BatchConfig;
-use async_nats::{Message, Request, StatusCode, Subject, Subscriber, jetstream};
+use async_nats::{Client, Message, Request, StatusCode, Subject, Subscriber, jetstream};
+use bytes::Bytes;
 use futures_util::StreamExt;
 
+use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::nats::continuity::timestamp;
-use crate::source::nats::delivery::{NatsDelivery, NatsHandle};
 
 /// A consumer of the stream, and what it was asked for.
 ///
@@ -20,7 +21,7 @@ pub(super) struct StreamConsumer {
     consumer: PullConsumer,
     inbox: Subject,
     arrivals: Subscriber,
-    handle: Arc<NatsHandle>,
+    context: Context,
     /// How many messages the server may still send.
     asked_for: usize,
     /// How many it sent.
@@ -29,18 +30,26 @@ pub(super) struct StreamConsumer {
     newest: Option<jetstream::Message>,
 }
 
+/// A message of a stream.
+pub(super) struct StreamMessage {
+    pub(super) payload: Bytes,
+    pub(super) sequence: u64,
+    pub(super) published: Timestamp,
+    /// How many come after it.
+    pub(super) lag: u64,
+}
+
 /// What a server has to say.
 pub(super) enum Heard {
-    Message(NatsDelivery),
+    Message(StreamMessage),
     /// There is nothing new.
     Heartbeat,
 }
 
 impl StreamConsumer {
-    pub(super) async fn new(consumer: PullConsumer, handle: Arc<NatsHandle>) -> Result<Self, SourceError> {
-        let inbox = handle.client.new_inbox();
-        let arrivals = handle
-            .client
+    pub(super) async fn new(consumer: PullConsumer, client: &Client, context: Context) -> Result<Self, SourceError> {
+        let inbox = client.new_inbox();
+        let arrivals = client
             .subscribe(inbox.clone())
             .await
             .map_err(|error| SourceError::new("cannot subscribe to an inbox").because(error))?;
@@ -48,7 +57,7 @@ impl StreamConsumer {
             consumer,
             inbox: inbox.into(),
             arrivals,
-            handle,
+            context,
             asked_for: 0,
             delivered: 0,
             newest: None,
@@ -69,8 +78,8 @@ impl StreamConsumer {
                 return Err(SourceError::new("the NATS client was closed"));
             };
             // Publishers may give a message any status, but only the server sends what needs no answer.
-            if let Some(reply) = message.reply.clone() {
-                return self.delivery(message, reply).map(Heard::Message);
+            if message.reply.is_some() {
+                return self.read(message).map(Heard::Message);
             }
             match message.status {
                 Some(StatusCode::IDLE_HEARTBEAT) => {
@@ -97,7 +106,7 @@ impl StreamConsumer {
     pub(super) async fn discard(self) {
         let info = self.consumer.cached_info();
         let subject = format!("CONSUMER.DELETE.{}.{}", info.stream_name, info.name);
-        let _ = self.handle.context.send_request(subject, Request::new()).await;
+        let _ = self.context.send_request(subject, Request::new()).await;
     }
 
     async fn ask(&mut self) -> Result<(), SourceError> {
@@ -115,7 +124,7 @@ impl StreamConsumer {
         Ok(())
     }
 
-    fn delivery(&mut self, message: Message, reply: Subject) -> Result<NatsDelivery, SourceError> {
+    fn read(&mut self, message: Message) -> Result<StreamMessage, SourceError> {
         let payload = message.payload.clone();
         let newest = match &mut self.newest {
             Some(newest) => {
@@ -123,7 +132,7 @@ impl StreamConsumer {
                 newest
             }
             none => {
-                let context = self.handle.context.clone();
+                let context = self.context.clone();
                 none.insert(jetstream::Message { message, context })
             }
         };
@@ -133,15 +142,11 @@ impl StreamConsumer {
         missed_none(self.delivered, info.consumer_sequence.saturating_sub(1))?;
         self.delivered = info.consumer_sequence;
         self.asked_for = self.asked_for.saturating_sub(1);
-        Ok(NatsDelivery {
+        Ok(StreamMessage {
             payload,
-            reply,
             sequence: info.stream_sequence,
             published: timestamp(info.published),
-            landmark: None,
-            attempts: u32::try_from(info.delivered).unwrap_or(u32::MAX),
             lag: info.pending,
-            handle: Arc::clone(&self.handle),
         })
     }
 }

@@ -4,20 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::ContextBuilder;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{Config, RetentionPolicy, Stream};
+use async_nats::jetstream::{Context, ContextBuilder};
 use async_nats::{Client, datetime};
 use tokio::select;
 
 use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, EventSource, Signal};
-use crate::source::log::CaughtUp;
+use crate::source::log::{CaughtUp, LogDeadLetters, LogDelivery};
 use crate::source::nats::connection::NatsConnection;
 use crate::source::nats::continuity::{Extent, Wholeness, timestamp, witness};
 use crate::source::nats::dead_letters::NatsDeadLetters;
-use crate::source::nats::delivery::{NatsDelivery, NatsHandle};
 use crate::source::nats::reader::{Heard, StreamConsumer};
 use crate::source::nats::subject::covers;
 use crate::source::position::{Position, Start};
@@ -28,7 +27,9 @@ pub struct NatsSource {
     name: String,
     stream: String,
     filter: Option<String>,
-    handle: Arc<NatsHandle>,
+    client: Client,
+    context: Context,
+    dead_letters: Option<String>,
     open: Option<OpenedStream>,
 }
 
@@ -38,6 +39,7 @@ struct OpenedStream {
     consumer: StreamConsumer,
     wholeness: Wholeness,
     caught_up: CaughtUp,
+    dead_letters: Option<Arc<dyn LogDeadLetters>>,
 }
 
 impl NatsSource {
@@ -53,11 +55,9 @@ impl NatsSource {
             name: format!("nats:{stream}"),
             stream,
             filter: None,
-            handle: Arc::new(NatsHandle {
-                context: ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone()),
-                client,
-                dead_letters: None,
-            }),
+            context: ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone()),
+            client,
+            dead_letters: None,
             open: None,
         }
     }
@@ -81,17 +81,13 @@ impl NatsSource {
     /// the same `Nats-Msg-Id`, and the stream keeps the first of them if the others come within its `duplicate_window`.
     #[must_use]
     pub fn with_dead_letters(mut self, subject: impl Into<String>) -> Self {
-        let handle = Arc::make_mut(&mut self.handle);
-        handle.dead_letters = Some(NatsDeadLetters {
-            subject: subject.into(),
-            context: handle.context.clone(),
-        });
+        self.dead_letters = Some(subject.into());
         self
     }
 }
 
 impl EventSource for NatsSource {
-    type Delivery = NatsDelivery;
+    type Delivery = LogDelivery;
 
     fn name(&self) -> &str {
         &self.name
@@ -99,25 +95,31 @@ impl EventSource for NatsSource {
 
     async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
         let old = self.open.take();
-        let connection = NatsConnection::up(self.handle.client.clone()).await?;
+        let connection = NatsConnection::up(self.client.clone()).await?;
         if let Some(old) = old {
             old.consumer.discard().await;
         }
         let (consumer, wholeness, caught_up, continuity) = select! {
             biased;
-            opened = self.begin(start) => opened?,
+            begun = self.begin(start) => begun?,
             error = connection.broken() => return Err(error),
         };
+        let dead_letters = self.dead_letters.clone().map(|subject| NatsDeadLetters {
+            subject,
+            context: self.context.clone(),
+            created: wholeness.created,
+        });
         self.open = Some(OpenedStream {
             connection,
             consumer,
             wholeness,
             caught_up,
+            dead_letters: dead_letters.map(|dead_letters| Arc::new(dead_letters) as _),
         });
         Ok(continuity)
     }
 
-    async fn next(&mut self) -> Result<Signal<NatsDelivery>, SourceError> {
+    async fn next(&mut self) -> Result<Signal<LogDelivery>, SourceError> {
         let open = self.open.as_mut().ok_or_else(|| SourceError::new("not open"))?;
         if open.caught_up.is_news() {
             return Ok(Signal::CaughtUp);
@@ -128,10 +130,15 @@ impl EventSource for NatsSource {
             error = open.connection.broken() => return Err(error),
         };
         match heard {
-            Heard::Message(mut message) => {
-                message.landmark = Some(open.wholeness.read(message.sequence, message.published)?);
-                open.caught_up.came_to(Position::at(message.sequence.into()));
-                Ok(Signal::Message(message))
+            Heard::Message(message) => {
+                let position = Position::at(message.sequence.into());
+                let landmark = open.wholeness.read(message.sequence, message.published)?;
+                open.caught_up.came_to(position);
+                let delivery = LogDelivery::new(message.payload, position)
+                    .with_landmark(landmark)
+                    .with_lag(Some(message.lag))
+                    .with_dead_letters(open.dead_letters.clone());
+                Ok(Signal::Message(delivery))
             }
             Heard::Heartbeat => {
                 open.caught_up.is_at_end(0);
@@ -147,8 +154,8 @@ impl EventSource for NatsSource {
         if let Some(open) = self.open.take() {
             open.consumer.discard().await;
         }
-        // The last answers are still on their way.
-        let _ = self.handle.client.flush().await;
+        // The consumer's end is still on its way.
+        let _ = self.client.flush().await;
     }
 }
 
@@ -156,7 +163,7 @@ impl NatsSource {
     /// Finds where to start, and has the server start there.
     async fn begin(&self, start: &Start) -> Result<(StreamConsumer, Wholeness, CaughtUp, Continuity), SourceError> {
         let cannot = |what: &str| SourceError::new(format!("cannot {what} stream {}", self.stream));
-        let stream = self.handle.context.get_stream(&self.stream).await;
+        let stream = self.context.get_stream(&self.stream).await;
         let mut stream = stream.map_err(|error| cannot("find").because(error))?;
         self.check(&stream.cached_info().config)?;
         let mut extent = Extent::new(stream.cached_info(), self.filter.as_deref());
@@ -183,7 +190,7 @@ impl NatsSource {
         let next = info.delivered.stream_sequence.saturating_add(1);
         let wholeness = Wholeness::new(&extent, start, next, gap.is_some());
         let last = (info.num_pending > 0).then(|| Position::at(extent.last.into()));
-        let consumer = StreamConsumer::new(consumer, Arc::clone(&self.handle)).await?;
+        let consumer = StreamConsumer::new(consumer, &self.client, self.context.clone()).await?;
         let continuity = gap.map_or(Continuity::Complete, Continuity::Gap);
         Ok((consumer, wholeness, CaughtUp::after(last), continuity))
     }
@@ -198,9 +205,9 @@ impl NatsSource {
             Some(_) => &[],
             None => &*config.subjects,
         });
-        match &self.handle.dead_letters {
-            Some(dead) if read.any(|pattern| covers(pattern, &dead.subject)) => {
-                let what = format!("dead letters at {} would come in again", dead.subject);
+        match &self.dead_letters {
+            Some(dead) if read.any(|pattern| covers(pattern, dead)) => {
+                let what = format!("dead letters at {dead} would come in again");
                 Err(SourceError::new(format!("stream {}: {what}", self.stream)))
             }
             _ => Ok(()),
@@ -226,10 +233,8 @@ impl NatsSource {
             description: Some("tower-revocation".to_owned()),
             deliver_policy,
             filter_subject: self.filter.clone().unwrap_or_default(),
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: ACK_WAIT,
-            // How many may be unsettled is the loop's to say.
-            max_ack_pending: -1,
+            // What is not settled comes again after the next opening: the loop remembers by itself how far it came.
+            ack_policy: AckPolicy::None,
             inactive_threshold: INACTIVE_THRESHOLD,
             // It is not wanted any more after a restart of the server.
             memory_storage: true,
@@ -256,10 +261,6 @@ fn by_time(since: Timestamp) -> Result<DeliverPolicy, SourceError> {
 
 /// How long the server may take for an answer. The loop asks again.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// When the server delivers again what is not acknowledged. There is no need: what is unsettled comes again after the next
-/// opening, and the disk that a message waits for may take its time.
-const ACK_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// When the server forgets a consumer that nobody reads. It may have to wait for the list that makes up for a gap.
 const INACTIVE_THRESHOLD: Duration = Duration::from_secs(5 * 60);
