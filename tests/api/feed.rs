@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout};
 use tower_revocation::source::{
     self, Continuity, DEFAULT_PATIENCE, DEFAULT_SILENCE, DeadLetter, DeadLetterPolicy, Delivery, Drive, EventSource,
-    Memory, MemorySource, Position, Retry, Signal, SourceError, Start,
+    LogDelivery, Memory, MemorySource, Position, Retry, Signal, SourceError, Start,
 };
 use tower_revocation::status::FeedStatus;
 use tower_revocation::{
@@ -633,6 +633,68 @@ async fn the_feed_is_down_when_nobody_reads_it_any_more() {
     end.send(()).unwrap();
     reading.await.unwrap();
     assert_eq!(sink.status().feed.state, FeedState::Down);
+}
+
+/// A log that loses something once, a second after it is caught up, and has nothing to say of that when it is opened anew.
+struct Lossy {
+    log: MemorySource,
+    starts: Arc<Mutex<Vec<Start>>>,
+    loses_at: Option<Instant>,
+}
+
+impl EventSource for Lossy {
+    type Delivery = LogDelivery;
+
+    fn name(&self) -> &str {
+        self.log.name()
+    }
+
+    async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
+        self.starts.lock().unwrap().push(start.clone());
+        self.log.open(start).await
+    }
+
+    async fn next(&mut self) -> Result<Signal<LogDelivery>, SourceError> {
+        let Some(loses_at) = self.loses_at else {
+            return self.log.next().await;
+        };
+        tokio::select! {
+            signal = self.log.next() => signal,
+            () = tokio::time::sleep_until(loses_at) => {
+                self.loses_at = None;
+                Err(SourceError::new("cannot go on").because("messages 2 to 3 are gone").as_loss())
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loss_that_is_noticed_while_reading_is_a_gap_though_the_next_opening_finds_none() {
+    let log = Memory::new("revocations");
+    let (_layer, sink) = fresh_pair();
+    let starts = Arc::<Mutex<Vec<Start>>>::default();
+    let lossy = Lossy {
+        log: log.source(),
+        starts: Arc::clone(&starts),
+        loses_at: Some(Instant::now() + Duration::from_secs(1)),
+    };
+    let feed = source::drive(lossy, plain as Plain, sink.clone()).with_resync(|_| async { Ok(()) });
+    tokio::spawn(feed.run());
+    log.publish("+read");
+    until_entries(&sink, 1).await;
+    let status = until(&sink, |feed| feed.opened == 2 && feed.state == FeedState::Live).await;
+    assert_eq!(status.gaps, 1);
+    assert_eq!(
+        status.last_gap.unwrap().reason,
+        "cannot go on: messages 2 to 3 are gone"
+    );
+    assert!(starts.lock().unwrap()[1].is_first(), "read again by time");
+    // Once is enough: from here on it goes on after what it read.
+    log.cut();
+    until(&sink, |feed| feed.opened == 3 && feed.state == FeedState::Live).await;
+    let last = starts.lock().unwrap()[2].clone();
+    assert_eq!((last.after(0), last.landmarks(0).count()), (Some(0), 1));
+    assert_eq!(sink.status().feed.gaps, 1);
 }
 
 /// A source that only remembers from where it was opened.
