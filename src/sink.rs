@@ -20,8 +20,8 @@ use crate::status::{FeedState, Status};
 /// Feeds events and revocation lists into a trust domain, and tells the host about it. `RevocationLayer::pair` makes it
 /// together with its layer.
 ///
-/// A cheap clone: give one to every consumer. Calls from several threads take turns. No call waits for the network, and
-/// requests never wait for any of them.
+/// A cheap clone: give one to every consumer. Calls from several threads take turns. No call but
+/// [`refreshed`](Self::refreshed) waits for the network, and requests never wait for any call.
 ///
 /// ```
 /// use tower_revocation::{EventSink, Key, Revocation};
@@ -47,8 +47,8 @@ impl EventSink {
     /// With a journal (feature `journal`) the event is in force before it is durable: [`Applied`] waits for that. This
     /// call does not wait for a disk.
     ///
-    /// Costs some hundred nanoseconds, independent of the size of the overlay, and one wake on this thread for each
-    /// piece of work in flight that the event ends. An event for everything looks at all work that waits. Every ten
+    /// Costs some hundred nanoseconds, or about a microsecond beside a million other entries, and one wake on this thread
+    /// for each piece of work in flight that the event ends. An event for everything looks at all work that waits. Every ten
     /// minutes, or every second if room is short, one call searches all of the overlay for entries that may be
     /// forgotten.
     ///

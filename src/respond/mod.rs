@@ -1,4 +1,5 @@
-//! From a refusal to a response, in HTTP and in other protocols.
+//! From a decision to a response, in HTTP and in other protocols: refusals, and bodies that end when their credential is
+//! revoked.
 
 mod http;
 pub(crate) mod body;

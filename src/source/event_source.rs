@@ -15,22 +15,22 @@ pub trait EventSource: Send {
     /// A message with the means to settle it.
     type Delivery: Delivery;
 
-    /// The name for status, logs and dead letters, such as `nats:revocations`. The same for all replicas, and no secrets in
-    /// it.
+    /// Returns the name for status, logs and dead letters, such as `nats:revocations`. It is the same for all replicas, and
+    /// holds no secrets.
     fn name(&self) -> &str;
 
-    /// Opens the feed, or opens it anew. Whatever was open before is given up, also if this is called again after its
-    /// future was dropped.
+    /// Opens the feed, or opens it anew. Whatever was open before is closed, even if the future of an earlier call was
+    /// dropped before it ended.
     ///
     /// From here on [`next`](Self::next) gives every message that `start` asks for, as far as the feed still has it, and
-    /// every later one. Whether it has everything is the answer: in doubt, it has not. It has not if it is another log than
-    /// the one that was read before, which is what the [landmarks](Start::landmarks) are for.
+    /// every later one. The answer says whether the feed has all of these: [`Continuity::Gap`] if there is any doubt. It is
+    /// also a gap if this is another log than the one that was read before: compare the [landmarks](Start::landmarks).
     ///
-    /// After a gap, it gives what it has since [`Start::time`].
+    /// After a gap, `next` gives what the feed has since [`Start::time`].
     ///
     /// # Errors
     ///
-    /// Whatever the client says. The loop tries again later.
+    /// Returns whatever the client says. The loop tries again later.
     fn open(&mut self, start: &Start) -> impl Future<Output = Result<Continuity, SourceError>> + Send;
 
     /// Waits for the next thing that the feed has to say.
@@ -40,15 +40,15 @@ pub trait EventSource: Send {
     ///
     /// # Errors
     ///
-    /// The feed has to be opened anew: it is disconnected, or was and may have missed something. What is surely missing is a
-    /// [loss](SourceError::as_loss).
+    /// Returns an error if the feed has to be opened anew: it is disconnected, or it was and may have missed something. If
+    /// messages are lost for certain, the error is a [loss](SourceError::as_loss).
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses no message.
     fn next(&mut self) -> impl Future<Output = Result<Signal<Self::Delivery>, SourceError>> + Send;
 
-    /// Lets go in good order, after the last settled delivery.
+    /// Closes the feed in good order, after the last delivery is settled.
     fn close(&mut self) -> impl Future<Output = ()> + Send {
         async {}
     }
@@ -57,10 +57,10 @@ pub trait EventSource: Send {
 /// Whether a feed that was opened has all the messages that were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Continuity {
-    /// It has.
+    /// It has all of them.
     Complete,
-    /// Some may be missing, and why: the log was trimmed, wiped, or never knew. A list that is newer than this answer makes
-    /// up for it.
+    /// Some may be missing; the text says why: the log was trimmed or wiped, or does not reach back far enough. A list that
+    /// is newer than this answer makes up for it.
     Gap(String),
 }
 
@@ -73,34 +73,34 @@ pub enum Signal<D> {
         /// How many messages are still to come, if the broker says so.
         lag: Option<u64>,
     },
-    /// All messages that were there when the feed was opened came in. Said once after each opening, or again.
+    /// All messages that were there when the feed was opened came in. Comes at least once after each opening.
     CaughtUp,
     /// A message.
     Message(D),
 }
 
-/// A message, and how to settle it. One that is dropped unsettled is not acknowledged: it is delivered again after the feed
-/// was opened anew.
+/// A message, and how to settle it. If it is dropped before it is settled, it is not acknowledged, and is delivered again
+/// after the feed was opened anew.
 pub trait Delivery: Send {
-    /// What was published.
+    /// Returns what was published.
     fn payload(&self) -> &[u8];
 
-    /// How often it was delivered, with this time.
+    /// Returns how often it was delivered, this time included.
     fn attempts(&self) -> u32 {
         1
     }
 
-    /// Where in the feed it lies, for feeds that can be read again: the loop opens the feed anew after all positions that are
-    /// settled. `None` for queues, which deliver what was not acknowledged by themselves.
+    /// Returns where in the feed it lies, for feeds that can be read again: the loop opens the feed anew after all positions
+    /// that are settled. `None` for queues: by themselves, they deliver again what was not acknowledged.
     fn position(&self) -> Option<Position>;
 
-    /// By what to tell the log that it lies in from another one of the same name, for feeds that can be read again. The loop
-    /// keeps it with the position, and gives it to the next opening: see [`Landmark`]. `None` by default.
+    /// Returns what tells its log from another log of the same name, for feeds that can be read again. The loop keeps it
+    /// with the position, and gives it to the next opening: see [`Landmark`]. Defaults to `None`.
     fn landmark(&self) -> Option<Landmark> {
         None
     }
 
-    /// How many messages come after it, if the broker says so.
+    /// Returns how many messages come after it, if the broker says so.
     fn lag(&self) -> Option<u64> {
         None
     }
@@ -112,7 +112,7 @@ pub trait Delivery: Send {
     /// Then it may be delivered again, which does no harm.
     fn ack(&mut self) -> impl Future<Output = Result<(), SourceError>> + Send;
 
-    /// Asks for it to be delivered again after a while, or says that the broker cannot do that, as by default.
+    /// Asks the broker to deliver it again after a while. Defaults to the answer that the broker cannot do that.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ pub trait Delivery: Send {
     ///
     /// # Errors
     ///
-    /// Then the loop asks again later; nothing that comes behind it waits for that.
+    /// Then the loop asks again later. No later message waits for that.
     fn dead_letter(&mut self, letter: &DeadLetter) -> impl Future<Output = Result<(), SourceError>> + Send;
 }
 
