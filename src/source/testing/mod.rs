@@ -4,6 +4,9 @@
 //! checked, with the loop of [`drive`](super::drive) on top of your source. The sources of this crate are held to the same
 //! rules. What breaks one is said in words: which rule, and what was seen.
 //!
+//! No rule looks at the answer of a first opening. Show by a test of your own that it is
+//! [`Continuity::Gap`](super::Continuity::Gap) if the log does not reach back to [`Start::time`](super::Start::time).
+//!
 //! ```
 //! use tower_revocation::source::testing::{self, Capability, Harness, Rule};
 //! use tower_revocation::source::{Memory, MemorySource};
