@@ -66,6 +66,11 @@ fn reply(refusal: &Refusal) -> ErrorReply {
             };
             ErrorReply::new(StatusCode::UNAUTHORIZED, "PROXY_AUTH_REVOKED", message)
         }
+        // Not 401: a client with a refresh token would send it again.
+        Refusal::Withheld(_) => {
+            let message = "Agent has been revoked meanwhile; the request may have been applied";
+            ErrorReply::new(StatusCode::FORBIDDEN, "PROXY_AUTH_REVOKED", message)
+        }
         Refusal::Unavailable { .. } => ErrorReply {
             details: Some(json!({ "reason": "CRL cache is stale and cannot be refreshed" })),
             ..unavailable("Registry CRL is unavailable")

@@ -17,8 +17,8 @@ use crate::respond::Respond;
 pin_project! {
     /// Resolves to the response. Made by [`RevocationService`](crate::RevocationService).
     ///
-    /// If the credential has been revoked by then, the handler's response is withheld: the client gets the refusal that
-    /// a new request would get. Costs one comparison while nothing changes. With [`Running::Drop`] the handler is
+    /// If the credential has been revoked by then, the handler's response is withheld: the client gets
+    /// [`Refusal::Withheld`], since the request may have been applied. Costs one comparison while nothing changes. With [`Running::Drop`] the handler is
     /// dropped as soon as the credential is revoked. An error of the inner service passes unchanged.
     pub struct ResponseFuture<S, R, Req>
     where
@@ -105,7 +105,7 @@ where
                 },
             },
         };
-        let response = respond.refuse(memo.take().expect(POLLED_AGAIN), &Refusal::Revoked(why));
+        let response = respond.refuse(memo.take().expect(POLLED_AGAIN), &Refusal::Withheld(why));
         // A handler that is not done is dropped here, and not later when the caller drops this future.
         kind.set(FutureState::Refused { response: None });
         Poll::Ready(Ok(response))

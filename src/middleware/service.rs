@@ -119,7 +119,7 @@ impl<I, R> Gate<I, R> {
         let passes = match refusal {
             Refusal::Missing => self.enforcer.options.anonymous == Anonymous::Pass,
             Refusal::Unreadable { .. } => self.enforcer.options.unreadable == Unreadable::Pass,
-            Refusal::Revoked(_) | Refusal::Unavailable { .. } => false,
+            Refusal::Revoked(_) | Refusal::Unavailable { .. } | Refusal::Withheld(_) => false,
         };
         if passes {
             return false;

@@ -96,7 +96,7 @@ pub enum Cut {
 }
 
 /// Says what happens to a handler that is still running when its request's credential is revoked. In both cases its
-/// response is withheld, and the client gets the refusal that its next request would get.
+/// response is withheld, and the client is told so ([`Refusal::Withheld`](crate::Refusal::Withheld)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Running {
     /// Drop it at once, at the point where it waits. What it had begun stays half done, as when its client goes away.

@@ -25,10 +25,17 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The credential was revoked while the request was being handled, and the response is withheld: **the request may have
+    /// been applied**.
+    ///
+    /// Answer it by something that no client takes for a reason to send the request again: not by 401, which says that it was
+    /// not applied ([RFC 9110 §15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)), and upon which clients with a
+    /// refresh token repeat it.
+    Withheld(Revoked),
 }
 
 impl Refusal {
-    /// Returns the name for logs and counters: `missing`, `revoked`, `unavailable` or `unreadable`.
+    /// Returns the name for logs and counters: `missing`, `revoked`, `unavailable`, `unreadable` or `withheld`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -36,6 +43,7 @@ impl Refusal {
             Self::Revoked(_) => "revoked",
             Self::Unavailable { .. } => "unavailable",
             Self::Unreadable { .. } => "unreadable",
+            Self::Withheld(_) => "withheld",
         }
     }
 }

@@ -39,7 +39,7 @@ pin_project! {
     enum BodyState<B> {
         Admitted { #[pin] body: B, watch: Watch, ending: Ending },
         Over,
-        Refused { text: Bytes },
+        Refused { text: Bytes, trailers: Option<Box<HeaderMap>> },
     }
 }
 
@@ -48,8 +48,8 @@ pin_project! {
 pub(crate) enum Ending {
     Error,
     Nothing,
-    /// The outcome of a gRPC call.
-    Trailers,
+    /// The outcome of a gRPC call, in its trailers.
+    Trailers(grpc::Trailers),
 }
 
 impl<B> ResponseBody<B> {
@@ -59,9 +59,9 @@ impl<B> ResponseBody<B> {
         }
     }
 
-    pub(crate) const fn refused(text: Bytes) -> Self {
+    pub(crate) const fn refused(text: Bytes, trailers: Option<Box<HeaderMap>>) -> Self {
         Self {
-            kind: BodyState::Refused { text },
+            kind: BodyState::Refused { text, trailers },
         }
     }
 }
@@ -97,8 +97,14 @@ where
                 },
             },
             BodyStateProjection::Over => return Poll::Ready(None),
-            BodyStateProjection::Refused { text } if text.is_empty() => return Poll::Ready(None),
-            BodyStateProjection::Refused { text } => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
+            BodyStateProjection::Refused { text, trailers } => {
+                let text = std::mem::take(text);
+                let frame = match text.is_empty() {
+                    true => trailers.take().map(|trailers| Frame::trailers(*trailers)),
+                    false => Some(Frame::data(text)),
+                };
+                return Poll::Ready(frame.map(Ok));
+            }
         };
         // Drops the inner body, so that its producer learns that nobody listens any more. Drops the watch as well: a
         // body that was sent in full can't be cut any more.
@@ -110,7 +116,7 @@ where
         match &self.kind {
             BodyState::Admitted { body, .. } => body.is_end_stream(),
             BodyState::Over => true,
-            BodyState::Refused { text } => text.is_empty(),
+            BodyState::Refused { text, trailers } => text.is_empty() && trailers.is_none(),
         }
     }
 
@@ -118,7 +124,9 @@ where
         match &self.kind {
             BodyState::Admitted { body, .. } => body.size_hint(),
             BodyState::Over => SizeHint::with_exact(0),
-            BodyState::Refused { text } => SizeHint::with_exact(text.len() as u64),
+            // A server would state a length, and leave no room for trailers.
+            BodyState::Refused { trailers: Some(_), .. } => SizeHint::default(),
+            BodyState::Refused { text, .. } => SizeHint::with_exact(text.len() as u64),
         }
     }
 }
@@ -128,14 +136,23 @@ impl Ending {
         match self {
             Self::Error => Some(Err(StreamCut { why: revoked }.into())),
             Self::Nothing => None,
-            Self::Trailers => {
-                let mut trailers = HeaderMap::with_capacity(2);
-                grpc::state(&mut trailers, grpc::UNAUTHENTICATED, "the credential was revoked");
-                Some(Ok(Frame::trailers(trailers)))
-            }
+            Self::Trailers(trailers) => Some(Ok(match trailers {
+                grpc::Trailers::Http => {
+                    let mut trailers = HeaderMap::with_capacity(2);
+                    REVOKED.state(&mut trailers);
+                    Frame::trailers(trailers)
+                }
+                grpc::Trailers::WebBinary => Frame::data(REVOKED.frame(false)),
+                grpc::Trailers::WebText => Frame::data(REVOKED.frame(true)),
+            })),
         }
     }
 }
+
+const REVOKED: grpc::Outcome = grpc::Outcome {
+    status: grpc::UNAUTHENTICATED,
+    message: "the credential was revoked",
+};
 
 impl From<Cut> for Ending {
     fn from(cut: Cut) -> Self {

@@ -1,51 +1,123 @@
-//! What this crate has to know of gRPC ([its
-//! protocol](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md)).
+//! What has to be known of gRPC ([its protocol](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md)) and of gRPC-Web
+//! ([its own](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{BufMut, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request};
 
-/// The content type for the response to a gRPC or gRPC-Web request; `None` if the request is neither.
+/// What a call or a stream of gRPC came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// One of the [status codes](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
+    pub(crate) status: &'static str,
+    pub(crate) message: &'static str,
+}
+
+/// Where a response states its outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trailers {
+    /// In HTTP's own trailers.
+    Http,
+    /// In a frame at the end of the body.
+    WebBinary,
+    /// The same, in base64.
+    WebText,
+}
+
+/// Returns the content type of a gRPC or gRPC-Web request as a response names it, without parameters; `None` if the request is
+/// neither.
 ///
-/// All such requests are POSTs: for other methods no header is looked at.
+/// All such requests are POSTs: no header of another one is looked at.
 pub(crate) fn content_type<B>(request: &Request<B>) -> Option<&'static str> {
     if request.method() != Method::POST {
         return None;
     }
-    let asked = request.headers().get(CONTENT_TYPE)?.as_bytes();
-    let rest = asked.strip_prefix(GRPC.as_bytes())?;
-    if !rest.first().is_none_or(|next| b"+-;".contains(next)) {
-        return None;
+    let asked = essence(request.headers())?;
+    if let Some(known) = CONTENT_TYPES
+        .iter()
+        .find(|known| known.as_bytes().eq_ignore_ascii_case(asked))
+    {
+        return Some(known);
     }
-    let known = CONTENT_TYPES.iter().find(|known| known.as_bytes() == asked);
-    Some(known.copied().unwrap_or(GRPC))
+    // A codec that nobody knows stays in its family.
+    Some(match trailers(asked)? {
+        Trailers::Http => GRPC,
+        Trailers::WebBinary => GRPC_WEB,
+        Trailers::WebText => GRPC_WEB_TEXT,
+    })
 }
 
-/// Whether a response ends with trailers that state its outcome. gRPC has them; in gRPC-Web they are part of the body.
-pub(crate) fn has_trailers(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let rest = kind.and_then(|kind| kind.strip_prefix(GRPC.as_bytes()));
-    rest.is_some_and(|rest| rest.first().is_none_or(|next| b"+;".contains(next)))
+/// Returns where a message of this type states its outcome; `None` if it is not of gRPC.
+pub(crate) fn trailers_of(content_type: &str) -> Option<Trailers> {
+    trailers(content_type.as_bytes())
 }
 
-/// States an outcome, in a header of its own or in trailers.
-pub(crate) fn state(headers: &mut HeaderMap, status: &'static str, message: &'static str) {
-    headers.insert("grpc-status", HeaderValue::from_static(status));
-    headers.insert("grpc-message", HeaderValue::from_static(message));
+/// Returns where a response states its outcome, by its own content type; `None` if it is not of gRPC.
+pub(crate) fn trailers_in(headers: &HeaderMap) -> Option<Trailers> {
+    trailers(essence(headers)?)
 }
 
-/// [Status codes](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
+impl Outcome {
+    /// States the outcome in a header of its own, or in trailers.
+    pub(crate) fn state(self, headers: &mut HeaderMap) {
+        headers.insert("grpc-status", HeaderValue::from_static(self.status));
+        headers.insert("grpc-message", HeaderValue::from_static(self.message));
+    }
+
+    /// Returns a frame of trailers, the last one of a gRPC-Web body.
+    pub(crate) fn frame(self, in_base64: bool) -> Bytes {
+        let text = format!("grpc-status: {}\r\ngrpc-message: {}\r\n", self.status, self.message);
+        let mut frame = BytesMut::with_capacity(5 + text.len());
+        frame.put_u8(FRAME_OF_TRAILERS);
+        frame.put_u32(u32::try_from(text.len()).expect("two short lines"));
+        frame.put_slice(text.as_bytes());
+        match in_base64 {
+            true => STANDARD.encode(frame).into(),
+            false => frame.freeze(),
+        }
+    }
+}
+
+/// The content type without its parameters ([RFC 9110 §8.3.1](https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1)).
+fn essence(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(CONTENT_TYPE)?.as_bytes();
+    let essence = value.split(|byte| *byte == b';').next()?;
+    Some(essence.trim_ascii())
+}
+
+fn trailers(essence: &[u8]) -> Option<Trailers> {
+    let family = essence.split(|byte| *byte == b'+').next()?;
+    let is = |known: &str| family.eq_ignore_ascii_case(known.as_bytes());
+    match () {
+        () if is(GRPC) => Some(Trailers::Http),
+        () if is(GRPC_WEB) => Some(Trailers::WebBinary),
+        () if is(GRPC_WEB_TEXT) => Some(Trailers::WebText),
+        () => None,
+    }
+}
+
+pub(crate) const PERMISSION_DENIED: &str = "7";
 pub(crate) const UNAVAILABLE: &str = "14";
 pub(crate) const UNAUTHENTICATED: &str = "16";
 
 const GRPC: &str = "application/grpc";
+const GRPC_WEB: &str = "application/grpc-web";
+const GRPC_WEB_TEXT: &str = "application/grpc-web-text";
 
-const CONTENT_TYPES: [&str; 6] = [
+const FRAME_OF_TRAILERS: u8 = 0x80;
+
+const CONTENT_TYPES: [&str; 9] = [
+    GRPC,
     "application/grpc+proto",
     "application/grpc+json",
-    "application/grpc-web",
+    GRPC_WEB,
     "application/grpc-web+proto",
-    "application/grpc-web-text",
+    "application/grpc-web+json",
+    GRPC_WEB_TEXT,
     "application/grpc-web-text+proto",
+    "application/grpc-web-text+json",
 ];
 
 #[cfg(test)]
@@ -58,12 +130,20 @@ mod tests {
             let request = Request::builder().method(method).header(CONTENT_TYPE, kind);
             content_type(&request.body(()).unwrap())
         };
-        assert_eq!(ask("POST", "application/grpc"), Some("application/grpc"));
-        assert_eq!(
-            ask("POST", "application/grpc-web+proto"),
-            Some("application/grpc-web+proto")
-        );
-        assert_eq!(ask("POST", "application/grpc+thrift"), Some("application/grpc"));
+        for (asked, answered) in [
+            ("application/grpc", GRPC),
+            ("application/grpc+proto", "application/grpc+proto"),
+            ("application/grpc+thrift", GRPC),
+            ("Application/gRPC-Web+JSON", "application/grpc-web+json"),
+            (
+                "application/grpc-web+proto; charset=utf-8",
+                "application/grpc-web+proto",
+            ),
+            ("application/grpc-web-text ;x=y", GRPC_WEB_TEXT),
+            ("application/grpc-web+thrift", GRPC_WEB),
+        ] {
+            assert_eq!(ask("POST", asked), Some(answered), "{asked}");
+        }
         assert_eq!(ask("POST", "application/json"), None);
         assert_eq!(ask("POST", "application/grpcx"), None);
         assert_eq!(ask("GET", "application/grpc"), None);
@@ -71,19 +151,38 @@ mod tests {
     }
 
     #[test]
-    fn grpc_web_has_no_trailers() {
+    fn grpc_web_has_its_trailers_in_the_body() {
         let response = |kind: &'static str| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
-        for kind in ["application/grpc", "application/grpc+proto", "application/grpc;x=y"] {
-            assert!(has_trailers(&response(kind)), "{kind}");
-        }
         for kind in [
-            "application/grpc-web",
-            "application/grpc-web-text",
-            "application/grpcx",
-            "text/plain",
+            "application/grpc",
+            "application/grpc+proto",
+            "application/grpc;x=y",
+            "Application/GRPC",
         ] {
-            assert!(!has_trailers(&response(kind)), "{kind}");
+            assert_eq!(trailers_in(&response(kind)), Some(Trailers::Http), "{kind}");
         }
-        assert!(!has_trailers(&HeaderMap::new()));
+        assert_eq!(
+            trailers_in(&response("application/grpc-web+proto")),
+            Some(Trailers::WebBinary)
+        );
+        assert_eq!(
+            trailers_in(&response("application/grpc-web-text")),
+            Some(Trailers::WebText)
+        );
+        assert_eq!(trailers_in(&response("application/grpcx")), None);
+        assert_eq!(trailers_in(&response("text/plain")), None);
+        assert_eq!(trailers_in(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_frame_has_its_flag_its_length_and_its_lines() {
+        let outcome = Outcome {
+            status: UNAUTHENTICATED,
+            message: "no",
+        };
+        let frame = outcome.frame(false);
+        assert_eq!(&frame[..5], [0x80, 0, 0, 0, 35]);
+        assert_eq!(&frame[5..], b"grpc-status: 16\r\ngrpc-message: no\r\n");
+        assert_eq!(STANDARD.decode(outcome.frame(true)).unwrap(), frame);
     }
 }

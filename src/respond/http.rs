@@ -12,7 +12,7 @@ use crate::respond::body::{Ending, ResponseBody};
 use crate::respond::grpc;
 use crate::respond::problem::Problem;
 use crate::respond::protocol::Respond;
-use crate::respond::refuse::Refuse;
+use crate::respond::refuse::{RefusalTrailers, Refuse};
 
 /// Wraps services that speak HTTP. `F` writes the refusals.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,15 +45,17 @@ where
     }
 
     fn refuse(&self, memo: Self::Memo, refusal: &Refusal) -> Self::Response {
-        self.refuse.refuse(refusal, memo.refuse).map(ResponseBody::refused)
+        let mut response = self.refuse.refuse(refusal, memo.refuse);
+        let trailers = response.extensions_mut().remove::<RefusalTrailers>();
+        response.map(|text| ResponseBody::refused(text, trailers.map(|trailers| Box::new(trailers.0))))
     }
 
     fn admit(&self, memo: Self::Memo, response: Response<B>, watch: Watch) -> Self::Response {
-        let ending = if memo.may_be_grpc && grpc::has_trailers(response.headers()) {
-            Ending::Trailers
-        } else {
-            watch.cut().into()
+        let trailers = match memo.may_be_grpc {
+            true => grpc::trailers_in(response.headers()),
+            false => None,
         };
+        let ending = trailers.map_or_else(|| watch.cut().into(), Ending::Trailers);
         response.map(|body| ResponseBody::admitted(body, watch, ending))
     }
 

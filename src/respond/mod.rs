@@ -9,9 +9,9 @@ mod protocol;
 mod refuse;
 
 pub use self::http::{Http, HttpMemo};
-pub use problem::Problem;
+pub use problem::{Problem, WITHHELD};
 pub use protocol::Respond;
-pub use refuse::Refuse;
+pub use refuse::{RefusalTrailers, Refuse};
 
 #[doc(inline)]
 pub use crate::in_flight::watch::Watch;

@@ -1,7 +1,7 @@
 //! The extension point for refusals in HTTP.
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 
 use crate::model::refusal::Refusal;
 
@@ -62,6 +62,12 @@ pub trait Refuse: Clone {
     /// Returns the response to a refused request.
     fn refuse(&self, refusal: &Refusal, memo: Self::Memo) -> Response<Bytes>;
 }
+
+/// Holds trailers with which the response to a refused request ends. A [`Refuse`] puts it into the response's extensions.
+///
+/// gRPC needs it where its headers must not state the outcome yet.
+#[derive(Clone, Debug)]
+pub struct RefusalTrailers(pub HeaderMap);
 
 impl<F, B> Refuse for F
 where

@@ -192,3 +192,114 @@ async fn a_layer_around_it_may_answer_by_itself() {
     assert_eq!(response.status(), 504);
     assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
+
+/// A call whose credential is revoked while its handler runs: headers, and behind them trailers with a code that no wrapper that
+/// renews tokens takes for "try again".
+#[tokio::test]
+async fn a_withheld_call_of_grpc_is_committed() {
+    let (layer, sink) = pair();
+    let revoking = sink.clone();
+    let service = service_fn(move |_: Request<tonic::body::Body>| {
+        let sink = revoking.clone();
+        async move {
+            sink.apply(Revocation::block(Key::subject("alice")))
+                .unwrap()
+                .wait()
+                .unwrap();
+            Ok::<_, Infallible>(tonic::Status::ok("done").into_http::<tonic::body::Body>())
+        }
+    });
+    let request = Request::post("/demo.Demo/Pay")
+        .header(AUTHORIZATION, ALICE)
+        .header("content-type", "application/grpc");
+    let request = request.body(tonic::body::Body::empty()).unwrap();
+    let response = tower::ServiceExt::oneshot(tower::Layer::layer(&layer, service), request)
+        .await
+        .unwrap();
+    assert!(
+        !response.headers().contains_key("grpc-status"),
+        "{:?}",
+        response.headers()
+    );
+    let collected = response.into_body().collect().await.unwrap();
+    assert_eq!(collected.trailers().unwrap()["grpc-status"], "7");
+}
+
+#[tokio::test]
+async fn a_tonic_client_sees_that_its_call_was_withheld() {
+    let (layer, sink) = pair();
+    let (listener, address) = listener().await;
+    let service = service_fn(move |_: Request<tonic::body::Body>| {
+        let sink = sink.clone();
+        async move {
+            sink.apply(Revocation::block(Key::subject("alice")))
+                .unwrap()
+                .wait()
+                .unwrap();
+            Ok::<_, Infallible>(tonic::Status::ok("done").into_http::<tonic::body::Body>())
+        }
+    });
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = ServiceBuilder::new()
+            .layer(layer)
+            .map_request(|request: Request<hyper::body::Incoming>| request.map(tonic::body::Body::new))
+            .service(service);
+        let server = auto::Builder::new(TokioExecutor::new());
+        let _ = server
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+            .await;
+    });
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
+    let mut client = tonic::client::Grpc::new(channel.connect().await.unwrap());
+    client.ready().await.unwrap();
+    let mut request = tonic::Request::new(Vec::new());
+    request.metadata_mut().insert("authorization", ALICE.parse().unwrap());
+    let path = http::uri::PathAndQuery::from_static("/demo.Demo/Pay");
+    let status = client.unary(request, path, BytesCodec).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::PermissionDenied);
+    assert!(status.message().ends_with("it may have been applied"), "{status}");
+}
+
+/// What a gRPC-Web client gets of a stream that is cut after its first message.
+async fn cut_web_stream(content_type: &'static str) -> Bytes {
+    use futures_util::StreamExt;
+    let (layer, sink) = pair();
+    let message = futures_util::stream::iter([Ok::<_, Infallible>(http_body::Frame::data(Bytes::from_static(b"one")))]);
+    let body = http_body_util::StreamBody::new(message.chain(futures_util::stream::pending()));
+    let mut body = Some(body);
+    let service = service_fn(move |_: Request<String>| {
+        let response = Response::builder().header("content-type", content_type);
+        let response = response.body(body.take().unwrap()).unwrap();
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let request = Request::post("/demo.Demo/Watch")
+        .header(AUTHORIZATION, ALICE)
+        .header("content-type", content_type);
+    let request = request.body(String::new()).unwrap();
+    let response = tower::ServiceExt::oneshot(tower::Layer::layer(&layer, service), request)
+        .await
+        .unwrap();
+    let mut body = response.into_body();
+    let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(first, "one");
+    sink.apply(Revocation::block(Key::subject("alice")))
+        .unwrap()
+        .wait()
+        .unwrap();
+    body.collect().await.unwrap().to_bytes()
+}
+
+/// Without it npm `grpc-web` in Chromium says `end`: a stream that was cut for a whole one.
+#[tokio::test]
+async fn a_stream_of_grpc_web_that_is_cut_ends_with_its_status() {
+    use base64::Engine;
+    let last = cut_web_stream("application/grpc-web+proto").await;
+    assert_eq!((last[0], usize::from(last[4])), (0x80, last.len() - 5));
+    assert!(last[5..].starts_with(b"grpc-status: 16\r\n"), "{last:?}");
+    let text = cut_web_stream("application/grpc-web-text").await;
+    assert_eq!(
+        base64::engine::general_purpose::STANDARD.decode(text).unwrap(),
+        last[..]
+    );
+}

@@ -70,7 +70,8 @@ pub(crate) async fn ask(world: &World, gateway: &Gateway, pass: &Pass) -> Outcom
             }
             Outcome::Admitted
         }
-        (StatusCode::UNAUTHORIZED, "PROXY_AUTH_REVOKED") => {
+        // Forbidden: it was revoked while it was handled.
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, "PROXY_AUTH_REVOKED") => {
             add(&tally.refused);
             match pass.is_healthy() {
                 true => tally.healthy_refused(format_args!("{what}")),

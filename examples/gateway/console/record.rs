@@ -55,14 +55,14 @@ impl Record {
     pub(crate) fn refused(&self, agent: Option<&Arc<str>>, refusal: &Refusal, request: impl FnOnce() -> String) {
         let now = Instant::now();
         let mut chronicle = self.chronicle();
-        if let (Some(agent), Refusal::Revoked(_)) = (agent, refusal) {
+        if let (Some(agent), Refusal::Revoked(_) | Refusal::Withheld(_)) = (agent, refusal) {
             self.note(&mut chronicle, agent, Phase::Refused, now);
         }
         if !chronicle.refused.take(now) {
             return;
         }
         let why = match refusal {
-            Refusal::Revoked(why) => match why.source {
+            Refusal::Revoked(why) | Refusal::Withheld(why) => match why.source {
                 RevokedBy::Event => "revoked, by an event",
                 RevokedBy::List => "revoked, by the list",
             },
