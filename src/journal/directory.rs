@@ -228,6 +228,7 @@ mod owner {
     use std::path::Path;
     use std::process;
 
+    use crate::journal::directory::private;
     use crate::journal::error::JournalError;
 
     /// Checks that nobody else could write these files.
@@ -272,7 +273,7 @@ mod owner {
         let probe = || {
             // An earlier process with the same number may have left one. A link is removed, not followed.
             let _ = fs::remove_file(&path);
-            let file = super::private().create_new(true).open(&path)?;
+            let file = private().create_new(true).open(&path)?;
             let user = file.metadata()?.uid();
             fs::remove_file(&path)?;
             Ok(user)
