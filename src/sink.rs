@@ -189,6 +189,8 @@ impl EventSink {
     /// // An operator decides that an outage of the registry is worse than a revocation that comes late.
     /// sink.configure(|config| config.with_stale_policy(StalePolicy::FailOpen));
     /// ```
+    ///
+    /// Changes take turns: `change` must not call this function itself.
     pub fn configure(&self, change: impl FnOnce(DomainConfig) -> DomainConfig) {
         self.domain.store.configure(change);
     }

@@ -38,6 +38,8 @@ pub(crate) struct Store {
     pub(crate) waiters: WaiterIndex,
     /// Which lists were ever seen. Locked while a list is compared with the installed one.
     seen: Mutex<SeenLists>,
+    /// Locked while the configuration is changed, which the host's own code does. Events and lists do not wait for that.
+    configuring: Mutex<()>,
     /// The clock that retention is counted on.
     clock: Clock,
     /// When expired entries were last looked for, in seconds on that clock. Only the writer of the state writes it.
@@ -58,6 +60,7 @@ impl Store {
         Self {
             states: Pair::new(State::new(policy)),
             seen: Mutex::default(),
+            configuring: Mutex::default(),
             waiters: WaiterIndex::new(),
             clock: Clock::new(),
             forgot_at: AtomicU32::new(0),
@@ -97,11 +100,9 @@ impl Store {
     }
 
     pub(crate) fn configure(&self, change: impl FnOnce(DomainConfig) -> DomainConfig) {
-        let mut writing = self.states.write();
+        let _no_other_change_is_lost = self.configuring.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = change(self.look(|state| state.policy));
-        // Only a merge can fail.
-        let _ = writing.publish(vec![Step::Configure(policy)]);
-        writing.settle();
+        self.change(vec![Step::Configure(policy)]);
     }
 
     /// Adds events in one publication: when this returns, every decision that starts afterwards sees them all.
@@ -390,6 +391,25 @@ mod tests {
         let store = Store::new(DomainConfig::default());
         store.configure(|config| config.with_capacity(NonZeroUsize::MIN).with_retention(retention));
         store
+    }
+
+    /// The host's own code decides about the change. It may take its time, and an event must not wait for it.
+    #[test]
+    fn events_do_not_wait_for_a_change_of_the_configuration() {
+        let store = Arc::new(Store::new(DomainConfig::default()));
+        let (applied, told) = std::sync::mpsc::channel();
+        store.configure(|config| {
+            let other = Arc::clone(&store);
+            std::thread::spawn(move || {
+                revoke(&other, "t");
+                applied.send(()).unwrap();
+            });
+            told.recv_timeout(Duration::from_secs(10))
+                .expect("the event is in force");
+            config.with_capacity(NonZeroUsize::MIN)
+        });
+        assert!(is_revoked(&store, "t"));
+        assert_eq!(store.look(|state| state.policy.capacity), NonZeroUsize::MIN);
     }
 
     #[tokio::test(start_paused = true)]
