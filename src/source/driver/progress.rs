@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::common::error_text::error_text;
 use crate::domain::health::FeedReport;
+use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
 use crate::source::config::DriverConfig;
 use crate::source::dead_letter::DeadLetterPolicy;
@@ -23,7 +24,7 @@ pub(super) struct Progress {
     config: Arc<DriverConfig>,
     pub(super) watermark: Watermark,
     pub(super) is_caught_up: bool,
-    /// Whether no message was ever missed.
+    /// Whether the feed was always read from its beginning, and no message was ever missed.
     is_whole: bool,
     /// How many messages were taken in and are not settled, and their size.
     unsettled: usize,
@@ -103,9 +104,10 @@ impl Progress {
         (self.unsettled, self.bytes) = (0, 0);
     }
 
-    /// Notes that the feed is open.
-    pub(super) fn opened(&mut self) {
+    /// Notes that the feed is open, and since when messages were asked for.
+    pub(super) fn opened(&mut self, since: Timestamp) {
         self.is_caught_up = false;
+        self.is_whole &= since == Timestamp::default();
         self.report.opened += 1;
         self.say(FeedState::CatchingUp);
     }

@@ -121,7 +121,7 @@ where
             (Continuity::Complete, Some(loss)) => Continuity::Gap(loss),
             (opened, _) => opened,
         };
-        self.progress.opened();
+        self.progress.opened(start.time());
         if let Continuity::Gap(reason) = &continuity {
             // Positions of a log that was wiped mean nothing in the new one.
             self.progress.watermark.forget();
@@ -257,3 +257,42 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// How many messages are put in force at a time.
 const BATCH: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::middleware::RevocationLayer;
+    use crate::model::credential::Credential;
+    use crate::model::decode::{DecodeError, Decoded};
+    use crate::model::policy::ListPolicy;
+    use crate::source::driver::drive;
+    use crate::source::memory::Memory;
+    use crate::state::view::State;
+
+    /// It used to count as replayed from the beginning, and admit again what a lost journal had known.
+    #[tokio::test(start_paused = true)]
+    async fn a_feed_that_was_read_since_a_list_makes_up_for_nothing_once_lists_are_not_used() {
+        let (_layer, sink) = RevocationLayer::pair(|_: &()| Option::<Credential>::None);
+        let needs_list = || sink.domain().store.look(State::needs_list);
+        sink.domain().store.set_needs_list(true);
+        let log = Memory::new("log");
+        let ignore = |_: &[u8]| Ok::<_, DecodeError>(Decoded::Ignored("nobody's".into()));
+        let read = || tokio::spawn(drive(log.source(), ignore, sink.clone()).run());
+        let running = read();
+        while sink.status().feed.state != FeedState::Live {
+            sleep(TICK).await;
+        }
+        sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
+        sleep(4 * TICK).await;
+        assert!(needs_list());
+        // It is read since the list also if it is opened anew, but another one begins at the beginning.
+        log.cut();
+        sleep(Duration::from_secs(10)).await;
+        assert!(needs_list());
+        running.abort();
+        let running = read();
+        sleep(Duration::from_secs(10)).await;
+        assert!(!needs_list());
+        running.abort();
+    }
+}
