@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::common::backoff::Backoff;
 use crate::common::error_text::error_text;
+use crate::domain::health::FeedReport;
 use crate::model::decode::Decode;
 use crate::sink::EventSink;
 use crate::source::config::{DRAIN_TIMEOUT, DriverConfig};
@@ -235,12 +236,18 @@ enum Turn<D> {
     Told,
 }
 
-/// Says that the feed is down when nobody reads it any more, however that came about.
+/// Says that the feed is down when nobody reads it any more, however that came about; then nothing of it is under way.
 struct Down(EventSink);
 
 impl Drop for Down {
     fn drop(&mut self) {
-        self.0.domain().set_feed(FeedState::Down);
+        let domain = self.0.domain();
+        domain.set_feed_report(FeedReport {
+            lag: None,
+            unacknowledged: 0,
+            ..domain.feed_report()
+        });
+        domain.set_feed(FeedState::Down);
     }
 }
 
@@ -260,10 +267,14 @@ const BATCH: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
     use crate::middleware::RevocationLayer;
     use crate::model::credential::Credential;
     use crate::model::decode::{DecodeError, Decoded};
+    use crate::model::event::Revocation;
+    use crate::model::key::Key;
     use crate::model::policy::ListPolicy;
     use crate::source::driver::drive;
     use crate::source::memory::Memory;
@@ -294,5 +305,28 @@ mod tests {
         sleep(Duration::from_secs(10)).await;
         assert!(!needs_list());
         running.abort();
+    }
+
+    /// A number of a feed that nobody reads any more used to stand in the status for ever.
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_under_way_in_a_feed_that_nobody_reads_any_more() {
+        let (_layer, sink) = RevocationLayer::pair(|_: &()| Option::<Credential>::None);
+        sink.configure(|config| config.with_capacity(NonZeroUsize::MIN));
+        let log = Memory::new("log");
+        let revoke = |message: &[u8]| {
+            let key = Key::subject(&String::from_utf8_lossy(message));
+            Ok::<_, DecodeError>(Decoded::from(Revocation::block(key)))
+        };
+        let running = tokio::spawn(drive(log.source(), revoke, sink.clone()).run());
+        log.publish("finds room");
+        log.publish("finds none");
+        while sink.status().feed.unacknowledged == 0 {
+            sleep(TICK).await;
+        }
+        running.abort();
+        assert!(running.await.unwrap_err().is_cancelled());
+        let feed = sink.status().feed;
+        assert_eq!((feed.state, feed.lag, feed.unacknowledged), (FeedState::Down, None, 0));
+        assert_eq!(feed.opened, 1, "what happened stays");
     }
 }
