@@ -151,6 +151,20 @@ async fn where_there_are_no_lists_nobody_waits_for_one() {
     assert_eq!(sink.status().overlay.entries, 1);
 }
 
+/// The feed used to catch up for ever, with a list that nobody needs any more.
+#[tokio::test(start_paused = true)]
+async fn a_list_is_not_waited_for_once_lists_are_not_used() {
+    let log = Memory::with_room("revocations", 1);
+    log.publish("+lost");
+    log.publish("+kept");
+    let (_layer, sink) = tower_revocation::RevocationLayer::pair(crate::support::by_header);
+    let feed = source::drive(log.source(), plain as Plain, sink.clone());
+    tokio::spawn(feed.with_resync(|_| std::future::pending()).run());
+    until(&sink, |feed| feed.gaps == 1).await;
+    sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
+    until_live(&sink).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn before_the_first_list_as_much_is_read_as_a_list_may_be_old() {
     let log = Starts::default();

@@ -38,9 +38,7 @@ impl<R: Resync + 'static> ResyncTask<R> {
     /// Asks for a list from now on. One that is under way is let finish: else whoever publishes nonsense often enough could keep
     /// any list away.
     pub(super) fn ask(&mut self) {
-        let lists = self.sink.domain().store.look(|state| state.policy.lists);
-        // Without lists nothing ever makes up for it, and there is nothing to wait for.
-        if lists != ListPolicy::NotUsed {
+        if self.is_of_use() {
             self.is_open = true;
             match self.fetching.is_empty() {
                 true => self.fetch(),
@@ -49,8 +47,15 @@ impl<R: Resync + 'static> ResyncTask<R> {
         }
     }
 
-    pub(super) const fn is_open(&self) -> bool {
-        self.is_open
+    /// Returns whether a list is waited for.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open && self.is_of_use()
+    }
+
+    /// Without lists nothing ever makes up for a gap, and there is nothing to wait for. The host may decide that at any time.
+    fn is_of_use(&self) -> bool {
+        let lists = self.sink.domain().store.look(|state| state.policy.lists);
+        lists != ListPolicy::NotUsed
     }
 
     /// Waits until a list is there that was asked for after the last gap; for ever if none is needed.
