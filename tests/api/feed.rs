@@ -159,7 +159,7 @@ async fn a_list_is_not_waited_for_once_lists_are_not_used() {
     log.publish("+kept");
     let (_layer, sink) = tower_revocation::RevocationLayer::pair(crate::support::by_header);
     let feed = source::drive(log.source(), plain as Plain, sink.clone());
-    tokio::spawn(feed.with_resync(|_| std::future::pending()).run());
+    tokio::spawn(feed.with_resync(|_| pending()).run());
     until(&sink, |feed| feed.gaps == 1).await;
     sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
     until_live(&sink).await;
