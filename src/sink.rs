@@ -192,7 +192,7 @@ impl EventSink {
     ///
     /// Changes take turns: `change` must not call this function itself.
     pub fn configure(&self, change: impl FnOnce(DomainConfig) -> DomainConfig) {
-        self.domain.store.configure(change);
+        self.domain.configure(change);
     }
 
     /// Returns everything that an operator asks about, as of now.

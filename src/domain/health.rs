@@ -77,6 +77,8 @@ impl PollHealth {
 /// What canaries have proved.
 #[derive(Debug, Default)]
 pub(crate) struct CanaryHealth {
+    /// Whether the host expects any. Kept here beside its settings, so that an event need not look there.
+    pub(crate) is_expected: bool,
     /// The newest canary, with the time at which the issuer revoked it, by the issuer's clock.
     newest: Option<(Timestamp, Dated)>,
 }

@@ -170,11 +170,10 @@ impl TrustDomain {
                 observer.enforced(wall.saturating_since(at), phase);
             }
         }
-        let expects_canaries = self.store.look(|state| state.policy.canary.is_some());
         let mut health = self.health();
         health.feed.last_event = Some(now);
         // If a part of a batch was refused, nobody knows which part: the batch comes again.
-        if expects_canaries && refused == 0 {
+        if health.canary.is_expected && refused == 0 {
             let canary = canary::key();
             for (_, at) in dated.filter(|(key, _)| **key == canary) {
                 health.canary.arrived(at, *wall, now);

@@ -39,6 +39,8 @@ pub(crate) struct TrustDomain {
 
 impl TrustDomain {
     pub(crate) fn new(config: DomainConfig) -> Self {
+        let mut health = Health::default();
+        health.canary.is_expected = config.canary.is_some();
         Self {
             store: Store::new(config),
             counters: Counters::new(),
@@ -47,10 +49,18 @@ impl TrustDomain {
             answered: watch::Sender::new(0),
             journal: OnceLock::new(),
             observer: OnceLock::new(),
-            health: Mutex::default(),
+            health: Mutex::new(health),
             was_stale: AtomicBool::new(false),
             was_overdue: AtomicBool::new(false),
         }
+    }
+
+    /// Changes the settings.
+    pub(crate) fn configure(&self, change: impl FnOnce(DomainConfig) -> DomainConfig) {
+        self.store.configure(change);
+        let mut health = self.health();
+        // Looked up while that is held: of two that change it at a time, the later one has the last word.
+        health.canary.is_expected = self.store.look(|state| state.policy.canary.is_some());
     }
 
     /// Takes what the loop says of the feed that it reads.

@@ -102,7 +102,7 @@ impl Store {
     pub(crate) fn configure(&self, change: impl FnOnce(DomainConfig) -> DomainConfig) {
         let _no_other_change_is_lost = self.configuring.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = change(self.look(|state| state.policy));
-        self.change(vec![Step::Configure(policy)]);
+        self.change(vec![Step::Configure(Box::new(policy))]);
     }
 
     /// Adds events in one publication: when this returns, every decision that starts afterwards sees them all.

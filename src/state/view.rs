@@ -47,7 +47,7 @@ pub(crate) struct Refreshed {
 /// One change of the state.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Configure(DomainConfig),
+    Configure(Box<DomainConfig>),
     /// Forgets the states of keys that are due by then, in seconds on the store's clock.
     Forget(u32),
     Install(Arc<RevocationList>, Refreshed),
@@ -162,7 +162,7 @@ impl State {
     /// Runs one change.
     pub(crate) fn run(&mut self, step: &Step) -> Result<(), Full> {
         match step {
-            Step::Configure(policy) => self.policy = *policy,
+            Step::Configure(policy) => self.policy = **policy,
             Step::Forget(due) => self.overlay.forget(*due),
             Step::Install(snapshot, refreshed) => {
                 self.overlay.yield_to(snapshot);
@@ -310,7 +310,7 @@ mod tests {
                 stale: StalePolicy::FailOpen,
                 ..DomainConfig::default()
             };
-            state.run(&Step::Configure(policy)).unwrap();
+            state.run(&Step::Configure(Box::new(policy))).unwrap();
             state.run(&Step::NeedsList(true)).unwrap();
             install(&mut state, list(10, &["t"]), now);
             let decide = |state: &State, id| state.decide(&Key::token(id).into(), now).refusal;
@@ -402,7 +402,7 @@ mod tests {
             lists: ListPolicy::NotUsed,
             ..DomainConfig::default()
         };
-        state.run(&Step::Configure(policy)).unwrap();
+        state.run(&Step::Configure(Box::new(policy))).unwrap();
         assert_eq!(verdict(&state, &Key::token("t").into(), Instant::now()), Verdict::Admit);
     }
 }

@@ -152,7 +152,7 @@ fn both_states_refuse_the_same() {
             capacity: NonZeroUsize::MIN,
             ..DomainConfig::default()
         };
-        let shared = Shared::after(vec![Step::Configure(policy)]);
+        let shared = Shared::after(vec![Step::Configure(Box::new(policy))]);
         let writers = ["a", "b"].map(|id| {
             beside(&shared, move |shared| {
                 drop(shared.pair.write().publish(vec![block(id)]))

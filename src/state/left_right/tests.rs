@@ -86,7 +86,7 @@ fn what_found_no_room_is_named_and_is_in_neither() {
         capacity: NonZeroUsize::MIN,
         ..DomainConfig::default()
     };
-    pair.write().publish(vec![Step::Configure(policy)]);
+    pair.write().publish(vec![Step::Configure(Box::new(policy))]);
     let refused = pair
         .write()
         .publish(vec![revocation("a"), revocation("b"), revocation("a")]);
