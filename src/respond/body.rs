@@ -149,7 +149,7 @@ impl Ending {
     }
 }
 
-const REVOKED: grpc::Outcome = grpc::Outcome {
+const REVOKED: grpc::CallOutcome = grpc::CallOutcome {
     status: grpc::UNAUTHENTICATED,
     message: "the credential was revoked",
 };

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Request};
 
 /// What a call or a stream of gRPC came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub(crate) struct CallOutcome {
     /// One of the [status codes](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
     pub(crate) status: &'static str,
     pub(crate) message: &'static str,
@@ -59,7 +59,7 @@ pub(crate) fn trailers_in(headers: &HeaderMap) -> Option<Trailers> {
     trailers(essence(headers)?)
 }
 
-impl Outcome {
+impl CallOutcome {
     /// States the outcome in a header of its own, or in trailers.
     pub(crate) fn state(self, headers: &mut HeaderMap) {
         headers.insert("grpc-status", HeaderValue::from_static(self.status));
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_frame_has_its_flag_its_length_and_its_lines() {
-        let outcome = Outcome {
+        let outcome = CallOutcome {
             status: UNAUTHENTICATED,
             message: "no",
         };

@@ -139,7 +139,7 @@ fn in_grpc(refusal: &Refusal, content_type: &'static str) -> Response<Bytes> {
         Refusal::Withheld(_) => grpc::PERMISSION_DENIED,
         _ => grpc::UNAUTHENTICATED,
     };
-    let outcome = grpc::Outcome {
+    let outcome = grpc::CallOutcome {
         status,
         message: detail(refusal),
     };
