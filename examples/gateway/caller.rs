@@ -148,7 +148,9 @@ impl Reply {
 
     /// Whether it is the refusal of a revoked agent.
     pub(crate) fn is_revoked(&self) -> bool {
-        self.status == StatusCode::UNAUTHORIZED && self.text("/error/code") == "PROXY_AUTH_REVOKED"
+        // Forbidden: it was revoked while it was handled.
+        let is_refused = matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        is_refused && self.text("/error/code") == "PROXY_AUTH_REVOKED"
     }
 
     /// This reply, if its status is the expected one.
