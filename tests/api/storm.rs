@@ -48,6 +48,8 @@ where
 #[test]
 fn a_decision_that_starts_after_apply_has_returned_sees_it() {
     let (layer, sink) = RevocationLayer::pair(by_body);
+    // A long storm on a fast machine brings more events than there is room for by default.
+    sink.configure(|config| config.with_capacity(NonZeroUsize::MAX));
     sink.install(RevocationList::builder(Timestamp::now()).build()).unwrap();
     let (applied, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let key = |n: u64| Key::subject(&n.to_string());
@@ -123,6 +125,8 @@ fn a_decision_that_starts_after_apply_has_returned_sees_it() {
 #[test]
 fn a_batch_is_seen_as_a_whole() {
     let (layer, sink) = RevocationLayer::pair(by_body);
+    // A long storm on a fast machine brings more events than there is room for by default.
+    sink.configure(|config| config.with_capacity(NonZeroUsize::MAX));
     sink.install(RevocationList::builder(Timestamp::now()).build()).unwrap();
     let (started, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let key = |n: u64, part: &str| Key::subject(&format!("{n} {part}"));
