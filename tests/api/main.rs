@@ -21,7 +21,7 @@ mod clawdentity_tokens;
     expect(dead_code, reason = "only the tests of lists and tokens read all of it")
 )]
 mod clawdentity_vectors;
-#[cfg(feature = "cloudflare")]
+#[cfg(all(feature = "cloudflare", feature = "source-testing"))]
 mod cloudflare;
 #[cfg(feature = "cloudflare")]
 mod cloudflare_api;
@@ -46,6 +46,7 @@ mod probe;
 mod push;
 mod shows;
 mod sink;
+#[cfg(feature = "source-testing")]
 mod source_contract;
 mod stacks;
 mod storm;

@@ -126,13 +126,16 @@ async fn sits_in_a_tonic_server_and_speaks_grpc() {
 }
 
 /// A service of which tonic knows the name, as generated code has it.
+#[cfg(feature = "tonic")]
 #[derive(Clone)]
 struct Demo;
 
+#[cfg(feature = "tonic")]
 impl tonic::server::NamedService for Demo {
     const NAME: &'static str = "demo.Demo";
 }
 
+#[cfg(feature = "tonic")]
 impl tower::Service<Request<tonic::body::Body>> for Demo {
     type Response = Response<tonic::body::Body>;
     type Error = Infallible;
@@ -147,6 +150,7 @@ impl tower::Service<Request<tonic::body::Body>> for Demo {
     }
 }
 
+#[cfg(feature = "tonic")]
 #[tokio::test]
 async fn one_service_of_several_is_wrapped_and_keeps_its_name() {
     let (layer, _sink) = pair();
