@@ -136,14 +136,13 @@ impl Ending {
         match self {
             Self::Error => Some(Err(StreamCut { why: revoked }.into())),
             Self::Nothing => None,
-            Self::Trailers(trailers) => Some(Ok(match trailers {
-                grpc::Trailers::Http => {
+            Self::Trailers(trailers) => Some(Ok(match REVOKED.frame(trailers) {
+                Some(frame) => Frame::data(frame),
+                None => {
                     let mut trailers = HeaderMap::with_capacity(2);
                     REVOKED.state(&mut trailers);
                     Frame::trailers(trailers)
                 }
-                grpc::Trailers::WebBinary => Frame::data(REVOKED.frame(false)),
-                grpc::Trailers::WebText => Frame::data(REVOKED.frame(true)),
             })),
         }
     }

@@ -66,17 +66,22 @@ impl CallOutcome {
         headers.insert("grpc-message", HeaderValue::from_static(self.message));
     }
 
-    /// Returns a frame of trailers, the last one of a gRPC-Web body.
-    pub(crate) fn frame(self, in_base64: bool) -> Bytes {
+    /// Returns a frame of trailers, the last one of a gRPC-Web body; `None` where HTTP has trailers of its own.
+    pub(crate) fn frame(self, trailers: Trailers) -> Option<Bytes> {
+        let in_base64 = match trailers {
+            Trailers::Http => return None,
+            Trailers::WebBinary => false,
+            Trailers::WebText => true,
+        };
         let text = format!("grpc-status: {}\r\ngrpc-message: {}\r\n", self.status, self.message);
         let mut frame = BytesMut::with_capacity(5 + text.len());
         frame.put_u8(FRAME_OF_TRAILERS);
         frame.put_u32(u32::try_from(text.len()).expect("two short lines"));
         frame.put_slice(text.as_bytes());
-        match in_base64 {
+        Some(match in_base64 {
             true => STANDARD.encode(frame).into(),
             false => frame.freeze(),
-        }
+        })
     }
 }
 
@@ -180,9 +185,12 @@ mod tests {
             status: UNAUTHENTICATED,
             message: "no",
         };
-        let frame = outcome.frame(false);
+        let frame = outcome.frame(Trailers::WebBinary).unwrap();
         assert_eq!(&frame[..5], [0x80, 0, 0, 0, 35]);
         assert_eq!(&frame[5..], b"grpc-status: 16\r\ngrpc-message: no\r\n");
-        assert_eq!(STANDARD.decode(outcome.frame(true)).unwrap(), frame);
+        assert_eq!(
+            STANDARD.decode(outcome.frame(Trailers::WebText).unwrap()).unwrap(),
+            frame
+        );
     }
 }

@@ -144,16 +144,15 @@ fn in_grpc(refusal: &Refusal, content_type: &'static str) -> Response<Bytes> {
         message: detail(refusal),
     };
     let mut response = Response::new(Bytes::new());
-    match grpc::trailers_of(content_type) {
-        Some(grpc::Trailers::WebBinary) => *response.body_mut() = outcome.frame(false),
-        Some(grpc::Trailers::WebText) => *response.body_mut() = outcome.frame(true),
+    match grpc::trailers_of(content_type).and_then(|trailers| outcome.frame(trailers)) {
+        Some(frame) => *response.body_mut() = frame,
         // Headers without a status commit the call: whatever its policy, no client sends it again.
-        _ if matches!(refusal, Refusal::Withheld(_)) => {
+        None if matches!(refusal, Refusal::Withheld(_)) => {
             let mut trailers = HeaderMap::with_capacity(2);
             outcome.state(&mut trailers);
             response.extensions_mut().insert(RefusalTrailers(trailers));
         }
-        _ => outcome.state(response.headers_mut()),
+        None => outcome.state(response.headers_mut()),
     }
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

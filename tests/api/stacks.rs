@@ -197,22 +197,19 @@ async fn a_layer_around_it_may_answer_by_itself() {
     assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
 
+/// A handler that does its work, and whose caller is revoked meanwhile.
+async fn done_and_revoked(sink: EventSink) -> Result<Response<tonic::body::Body>, Infallible> {
+    let revoked = sink.apply(Revocation::block(Key::subject("alice")));
+    revoked.unwrap().wait().unwrap();
+    Ok(tonic::Status::ok("done").into_http())
+}
+
 /// A call whose credential is revoked while its handler runs: headers, and behind them trailers with a code that no wrapper that
 /// renews tokens takes for "try again".
 #[tokio::test]
 async fn a_withheld_call_of_grpc_is_committed() {
     let (layer, sink) = pair();
-    let revoking = sink.clone();
-    let service = service_fn(move |_: Request<tonic::body::Body>| {
-        let sink = revoking.clone();
-        async move {
-            sink.apply(Revocation::block(Key::subject("alice")))
-                .unwrap()
-                .wait()
-                .unwrap();
-            Ok::<_, Infallible>(tonic::Status::ok("done").into_http::<tonic::body::Body>())
-        }
-    });
+    let service = service_fn(move |_: Request<tonic::body::Body>| done_and_revoked(sink.clone()));
     let request = Request::post("/demo.Demo/Pay")
         .header(AUTHORIZATION, ALICE)
         .header("content-type", "application/grpc");
@@ -233,16 +230,7 @@ async fn a_withheld_call_of_grpc_is_committed() {
 async fn a_tonic_client_sees_that_its_call_was_withheld() {
     let (layer, sink) = pair();
     let (listener, address) = listener().await;
-    let service = service_fn(move |_: Request<tonic::body::Body>| {
-        let sink = sink.clone();
-        async move {
-            sink.apply(Revocation::block(Key::subject("alice")))
-                .unwrap()
-                .wait()
-                .unwrap();
-            Ok::<_, Infallible>(tonic::Status::ok("done").into_http::<tonic::body::Body>())
-        }
-    });
+    let service = service_fn(move |_: Request<tonic::body::Body>| done_and_revoked(sink.clone()));
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let service = ServiceBuilder::new()
