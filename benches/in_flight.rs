@@ -40,22 +40,25 @@ impl Body for Talk {
     }
 }
 
-type ByBody = fn(&Request<Credential>) -> Credential;
+/// One call is made of each: it is no part of what is measured.
+type ByExtension = fn(&Request<String>) -> Option<Credential>;
 
-fn pair() -> (RevocationLayer<ByBody>, EventSink) {
-    let by_body: ByBody = |request| request.body().clone();
-    let (layer, sink) = RevocationLayer::pair(by_body);
+fn pair() -> (RevocationLayer<ByExtension>, EventSink) {
+    let by_extension: ByExtension = |request| request.extensions().get().cloned();
+    let (layer, sink) = RevocationLayer::pair(by_extension);
     sink.install(RevocationList::builder(Timestamp::now()).build())
         .expect("the first list");
     (layer, sink)
 }
 
 /// A response body that came through the layer.
-fn open(layer: &RevocationLayer<ByBody>, credential: Credential, is_silent: bool) -> ResponseBody<Talk> {
+fn open(layer: &RevocationLayer<ByExtension>, credential: Credential, is_silent: bool) -> ResponseBody<Talk> {
     let mut service = layer.layer(service_fn(|_| {
         std::future::ready(Ok::<_, Infallible>(Response::new(Talk { is_silent })))
     }));
-    let mut call = pin!(service.call(Request::new(credential)));
+    let mut request = Request::new(String::new());
+    request.extensions_mut().insert(credential);
+    let mut call = pin!(service.call(request));
     match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(response)) if response.status() == 200 => response.into_body(),
         _ => panic!("it is admitted at once"),

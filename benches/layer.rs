@@ -35,7 +35,10 @@ fn layer(criterion: &mut Criterion) {
 
     let credential = requests(MISSES, 1)[0].credential();
     let with_extension = || {
-        let mut request = Request::builder().header(ACCEPT, "*/*").body(()).expect("a request");
+        let mut request = Request::builder()
+            .header(ACCEPT, "*/*")
+            .body(String::new())
+            .expect("a request");
         request.extensions_mut().insert(credential.clone());
         request
     };
@@ -43,14 +46,14 @@ fn layer(criterion: &mut Criterion) {
     let token = include_str!("../tests/vectors/clawdentity/ait/agent-a.jwt").trim();
     let with_token = || {
         let request = Request::builder().header(AUTHORIZATION, format!("Claw {token}"));
-        request.body(()).expect("a request")
+        request.body(String::new()).expect("a request")
     };
     let (by_extension, sink) = RevocationLayer::pair(identify::extension::<Credential>());
     fill(&sink, entries);
     let (by_jwt, other) = RevocationLayer::pair(identify::jwt(AUTHORIZATION, "Claw"));
     fill(&other, entries);
 
-    let mut arm = |name: &str, call: &mut dyn FnMut(Request<()>), request: &dyn Fn() -> Request<()>| {
+    let mut arm = |name: &str, call: &mut dyn FnMut(Request<String>), request: &dyn Fn() -> Request<String>| {
         group.bench_function(name, |bencher| {
             bencher.iter_batched(request, &mut *call, BatchSize::SmallInput)
         });
@@ -68,7 +71,7 @@ fn layer(criterion: &mut Criterion) {
     arm("bare_with_token", &mut caller(Bare), &with_token);
     arm("ours_jwt", &mut caller(by_jwt.layer(Bare)), &with_token);
 
-    let mut decide = |request: Request<()>| {
+    let mut decide = |request: Request<String>| {
         let credential = request.extensions().get::<Credential>().expect("it was put there");
         let _ = black_box(sink.decide(credential));
     };
@@ -77,9 +80,9 @@ fn layer(criterion: &mut Criterion) {
 }
 
 /// Calls a service, and polls its future and the body to their ends, which they reach at once.
-fn caller<S, B>(mut service: S) -> impl FnMut(Request<()>)
+fn caller<S, B>(mut service: S) -> impl FnMut(Request<String>)
 where
-    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<String>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes>,
 {
     move |request| {

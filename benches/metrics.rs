@@ -24,7 +24,7 @@ fn request(criterion: &mut Criterion) {
     let recorder = PrometheusBuilder::new().build_recorder();
     let credential = requests(MISSES, 1)[0].credential();
     let request = || {
-        let mut request = Request::new(());
+        let mut request = Request::new(String::new());
         request.extensions_mut().insert(credential.clone());
         request
     };

@@ -14,7 +14,7 @@ use tower::Service;
 #[derive(Clone)]
 pub(crate) struct Bare;
 
-impl Service<Request<()>> for Bare {
+impl Service<Request<String>> for Bare {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
@@ -23,7 +23,7 @@ impl Service<Request<()>> for Bare {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<()>) -> Self::Future {
+    fn call(&mut self, request: Request<String>) -> Self::Future {
         black_box(request);
         ready(Ok(Response::new(Full::new(Bytes::from_static(b"hello")))))
     }

@@ -15,6 +15,7 @@ use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use tower_revocation::crl::{JwsError, KeyHandle, verify_jws};
 use tower_revocation::identify::ToCredential;
+use tower_revocation::respond::AnswerUnread;
 use tower_revocation::{Credential, DEFAULT_RETRY_AFTER, Key, Timestamp};
 
 use crate::ait::AitClaims;
@@ -76,7 +77,7 @@ pub(crate) async fn authenticate(State(verifier): State<Authenticator>, mut requ
                 let seconds = HeaderValue::from(DEFAULT_RETRY_AFTER.as_secs());
                 response.headers_mut().insert(RETRY_AFTER, seconds);
             }
-            response
+            AnswerUnread::new(request, response).await
         }
     }
 }

@@ -26,13 +26,13 @@ pin_project! {
         R: Respond<Req, S::Response>,
     {
         #[pin]
-        kind: FutureState<S::Future, R, R::Memo, R::Response>,
+        kind: FutureState<S::Future, R, R::Memo, R::Refusing>,
     }
 }
 
 pin_project! {
     #[project = FutureStateProjection]
-    enum FutureState<F, R, M, Res> {
+    enum FutureState<F, R, M, G> {
         Admitted {
             #[pin]
             handler: F,
@@ -40,7 +40,11 @@ pin_project! {
             memo: Option<M>,
             watch: Watch,
         },
-        Refused { response: Option<Res> },
+        Refused {
+            #[pin]
+            refusing: G,
+        },
+        Over,
     }
 }
 
@@ -60,11 +64,9 @@ where
         }
     }
 
-    pub(crate) const fn refused(response: R::Response) -> Self {
+    pub(crate) const fn refused(refusing: R::Refusing) -> Self {
         Self {
-            kind: FutureState::Refused {
-                response: Some(response),
-            },
+            kind: FutureState::Refused { refusing },
         }
     }
 }
@@ -78,10 +80,9 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut kind = self.project().kind;
-        let (respond, memo, why) = match kind.as_mut().project() {
-            FutureStateProjection::Refused { response } => {
-                return Poll::Ready(Ok(response.take().expect(POLLED_AGAIN)));
-            }
+        let (respond, memo, why, running) = match kind.as_mut().project() {
+            FutureStateProjection::Refused { refusing } => return refusing.poll(context).map(Ok),
+            FutureStateProjection::Over => panic!("{POLLED_AGAIN}"),
             FutureStateProjection::Admitted {
                 handler,
                 respond,
@@ -90,7 +91,7 @@ where
             } => match handler.poll(context) {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(response)) => match watch.revoked() {
-                    Some(why) => (respond, memo, why),
+                    Some(why) => (respond, memo, why, Running::Finish),
                     None => {
                         let memo = memo.take().expect(POLLED_AGAIN);
                         return Poll::Ready(Ok(respond.admit(memo, response, mem::take(watch))));
@@ -100,14 +101,15 @@ where
                     Running::Finish => return Poll::Pending,
                     Running::Drop => match watch.poll_revoked(context) {
                         Poll::Pending => return Poll::Pending,
-                        Poll::Ready(why) => (respond, memo, why),
+                        Poll::Ready(why) => (respond, memo, why, Running::Drop),
                     },
                 },
             },
         };
-        let response = respond.refuse(memo.take().expect(POLLED_AGAIN), &Refusal::Withheld(why));
+        let memo = memo.take().expect(POLLED_AGAIN);
+        let response = respond.withhold(memo, &Refusal::Withheld(why), running);
         // A handler that is not done is dropped here, and not later when the caller drops this future.
-        kind.set(FutureState::Refused { response: None });
+        kind.set(FutureState::Over);
         Poll::Ready(Ok(response))
     }
 }
@@ -121,6 +123,7 @@ where
         let kind = match self.kind {
             FutureState::Admitted { .. } => "admitted",
             FutureState::Refused { .. } => "refused",
+            FutureState::Over => "over",
         };
         f.debug_tuple("ResponseFuture").field(&kind).finish()
     }

@@ -21,6 +21,9 @@ use crate::respond::{Http, Respond};
 /// The check runs within `call`, before the inner service's: one atomic load and a few look-ups, no lock, no await, no
 /// allocation. The inner service's error type is unchanged: a refusal is a response. Admitted work is watched to its
 /// end: see [`ResponseFuture`] and [`ResponseBody`](crate::ResponseBody).
+///
+/// The inner service has to be `Clone`: a refusal replaces it by a clone, since it may hold what its `poll_ready` reserved for a
+/// request that does not come. Costs that clone for each refusal, and nothing for an admitted request.
 #[derive(Debug)]
 pub struct RevocationService<S, I, R = Http> {
     inner: S,
@@ -42,6 +45,15 @@ impl<S, I, R> RevocationService<S, I, R> {
         &mut self.inner
     }
 
+    /// Gives back what `poll_ready` reserved, such as a permit of a limit: dropping the service is the only way that tower's
+    /// contract has for that.
+    fn give_back(&mut self)
+    where
+        S: Clone,
+    {
+        self.inner = self.inner.clone();
+    }
+
     /// Returns the wrapped service, and gives up the layer around it.
     pub fn into_inner(self) -> S {
         self.inner
@@ -50,7 +62,7 @@ impl<S, I, R> RevocationService<S, I, R> {
 
 impl<S, I, R, Req> Service<Req> for RevocationService<S, I, R>
 where
-    S: Service<Req>,
+    S: Service<Req> + Clone,
     I: Identify<Req>,
     R: Respond<Req, S::Response>,
 {
@@ -75,7 +87,9 @@ where
         let mut is_watched = true;
         if let Some(refusal) = &decision.refusal {
             if self.gate.stands(refusal, &identity) {
-                return ResponseFuture::refused(respond.refuse(memo, refusal));
+                let refusing = respond.refuse(request, memo, refusal);
+                self.give_back();
+                return ResponseFuture::refused(refusing);
             }
             is_watched = !matches!(refusal, Refusal::Revoked(_));
         }

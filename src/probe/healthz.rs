@@ -1,13 +1,13 @@
 //! The probe that says whether the process answers.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use http::{Request, Response, StatusCode};
+use http_body::Body;
 use tower_service::Service;
 
-use crate::probe::answer::answer;
+use crate::probe::answer::ProbeFuture;
 
 /// Answers a liveness probe: 200 and `ok`, always.
 ///
@@ -25,16 +25,19 @@ impl Healthz {
     }
 }
 
-impl<B> Service<Request<B>> for Healthz {
+impl<B> Service<Request<B>> for Healthz
+where
+    B: Body + Send + 'static,
+{
     type Response = Response<String>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<String>, Infallible>>;
+    type Future = ProbeFuture<B>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(answer(&request, || (StatusCode::OK, "ok\n".to_owned()))))
+        ProbeFuture::new(request, || (StatusCode::OK, "ok\n".to_owned()))
     }
 }

@@ -21,6 +21,7 @@ mod healthz;
 mod need;
 mod answer;
 
+pub use answer::ProbeFuture;
 pub use healthz::Healthz;
 pub use need::Need;
 pub use readyz::Readyz;

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt::Write;
-use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use http::{Request, Response, StatusCode};
+use http_body::Body;
 use tower_service::Service;
 
-use crate::probe::answer::answer;
+use crate::probe::answer::ProbeFuture;
 use crate::probe::need::Need;
 use crate::sink::EventSink;
 use crate::status::{Concern, ConcernCode, JournalStart, Status};
@@ -106,17 +106,20 @@ impl Report {
     }
 }
 
-impl<B> Service<Request<B>> for Readyz {
+impl<B> Service<Request<B>> for Readyz
+where
+    B: Body + Send + 'static,
+{
     type Response = Response<String>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<String>, Infallible>>;
+    type Future = ProbeFuture<B>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(answer(&request, || {
+        ProbeFuture::new(request, || {
             let status = self.sink.status();
             let report = self.report(&status);
             let code = match report.is_ready {
@@ -124,7 +127,7 @@ impl<B> Service<Request<B>> for Readyz {
                 false => StatusCode::SERVICE_UNAVAILABLE,
             };
             (code, report.write(&status))
-        })))
+        })
     }
 }
 

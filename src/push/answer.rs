@@ -2,16 +2,16 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
 use crate::model::decode::Disposition;
 use crate::model::refusal::DEFAULT_RETRY_AFTER;
 use crate::push::secret::Challenge;
+use crate::respond::unread::drop_body_of_head;
 
 /// Says what became of the messages. The worst result decides the status.
-pub(super) fn of(dispositions: &[Disposition], form: Form) -> Response<Full<Bytes>> {
+pub(super) fn of(dispositions: &[Disposition], form: Form) -> Response<Bytes> {
     let mut results = dispositions.iter().map(MessageResult::from);
     let body = match form {
         Form::Batch => to_json(&BatchResult {
@@ -48,7 +48,7 @@ pub(super) enum Rejection {
 
 impl Rejection {
     /// Writes it as standard HTTP, with the details as in [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457).
-    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+    pub(super) fn into_response(self, method: &Method) -> Response<Bytes> {
         let (status, detail) = match &self {
             Self::BrokenOff => (StatusCode::BAD_REQUEST, "the body broke off".to_owned()),
             Self::NotPosted => (StatusCode::METHOD_NOT_ALLOWED, "events are pushed by POST".to_owned()),
@@ -74,6 +74,9 @@ impl Rejection {
             detail,
         };
         let mut response = respond(status, "application/problem+json", to_json(&problem));
+        if *method == Method::HEAD {
+            drop_body_of_head(&mut response);
+        }
         let headers = response.headers_mut();
         match self {
             Self::NotPosted => drop(headers.insert(ALLOW, HeaderValue::from_static("POST"))),
@@ -127,8 +130,8 @@ fn status(dispositions: &[Disposition]) -> StatusCode {
     status
 }
 
-fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(body));
+fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

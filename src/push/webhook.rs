@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Request, Response};
 use http_body::Body;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
@@ -26,6 +27,7 @@ use crate::push::answer::{self, Form, Rejection};
 use crate::push::batch::Messages;
 use crate::push::config::PushConfig;
 use crate::push::secret::{ClaimedSecret, Secret};
+use crate::respond::AnswerUnread;
 use crate::sink::EventSink;
 use crate::state::accept::ApplyError;
 
@@ -97,35 +99,29 @@ impl<D> Push<D> {
 }
 
 impl<D: Decode> Push<D> {
-    async fn answer<B>(&self, request: Request<B>) -> Result<Response<Full<Bytes>>, Rejection>
+    async fn answer<B>(&self, head: &Parts, body: B) -> Result<Response<Bytes>, Rejection>
     where
         B: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
     {
         let terms = &*self.terms;
-        if request.method() != Method::POST {
+        if head.method != Method::POST {
             return Err(Rejection::NotPosted);
         }
-        let claim = terms
-            .secrets
-            .claim(request.headers())
-            .map_err(Rejection::Unauthorized)?;
+        let claim = terms.secrets.claim(&head.headers).map_err(Rejection::Unauthorized)?;
         // A body's size hint does not have to know what the header announced.
-        if announced_length(request.headers()).is_some_and(|length| length > terms.body_cap as u64) {
+        if announced_length(&head.headers).is_some_and(|length| length > terms.body_cap as u64) {
             return Err(Rejection::TooLarge(terms.body_cap));
         }
-        let body = timeout(
-            terms.body_timeout,
-            read_bounded(request.into_body(), terms.body_cap, BELIEVED),
-        )
-        .await
-        .map_err(|_late| Rejection::TooSlow)?
-        .map_err(|unread| match unread {
-            Unread::Broken(cause) => {
-                tracing::debug!(error = %cause, "pushed body broke off");
-                Rejection::BrokenOff
-            }
-            Unread::TooLarge => Rejection::TooLarge(terms.body_cap),
-        })?;
+        let body = timeout(terms.body_timeout, read_bounded(body, terms.body_cap, BELIEVED))
+            .await
+            .map_err(|_late| Rejection::TooSlow)?
+            .map_err(|unread| match unread {
+                Unread::Broken(cause) => {
+                    tracing::debug!(error = %cause, "pushed body broke off");
+                    Rejection::BrokenOff
+                }
+                Unread::TooLarge => Rejection::TooLarge(terms.body_cap),
+            })?;
         if let ClaimedSecret::Signed(signature) = claim {
             terms
                 .secrets
@@ -216,10 +212,13 @@ where
     fn call(&mut self, request: Request<B>) -> PushFuture {
         let push = self.clone();
         PushFuture(Box::pin(async move {
-            push.answer(request).await.unwrap_or_else(|rejection| {
+            let (head, body) = request.into_parts();
+            let mut body = Box::pin(body).fuse();
+            let response = push.answer(&head, &mut body).await.unwrap_or_else(|rejection| {
                 tracing::debug!(?rejection, "push not taken in");
-                rejection.into_response()
-            })
+                rejection.into_response(&head.method)
+            });
+            AnswerUnread::new(Request::from_parts(head, body), response.map(Full::new)).await
         }))
     }
 }
@@ -289,7 +288,6 @@ mod tests {
     use std::future::pending;
     use std::sync::Mutex;
 
-    use http_body_util::BodyExt;
     use tokio::sync::oneshot;
 
     use super::*;

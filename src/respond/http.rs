@@ -3,16 +3,18 @@
 use std::error::Error;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version};
 use http_body::Body;
 
 use crate::in_flight::watch::Watch;
+use crate::model::options::Running;
 use crate::model::refusal::Refusal;
 use crate::respond::body::{Ending, ResponseBody};
 use crate::respond::grpc;
 use crate::respond::problem::Problem;
 use crate::respond::protocol::Respond;
 use crate::respond::refuse::{RefusalTrailers, Refuse};
+use crate::respond::unread::{AnswerUnread, close_after, drop_body_of_head};
 
 /// Wraps services that speak HTTP. `F` writes the refusals.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,30 +30,53 @@ impl<F> Http<F> {
     }
 }
 
+impl<F: Refuse> Http<F> {
+    fn refusal<B>(&self, memo: HttpMemo<F::Memo>, refusal: &Refusal) -> Response<ResponseBody<B>> {
+        let mut response = self.refuse.refuse(refusal, memo.refuse);
+        if memo.is_head {
+            drop_body_of_head(&mut response);
+        }
+        let trailers = response.extensions_mut().remove::<RefusalTrailers>();
+        response.map(|text| ResponseBody::refused(text, trailers.map(|trailers| Box::new(trailers.0))))
+    }
+}
+
+/// Requests need a body, since what is refused is read; `http_body_util::Empty` is one.
 impl<A, B, F> Respond<Request<A>, Response<B>> for Http<F>
 where
+    A: Body + Send + 'static,
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
     F: Refuse,
 {
     type Response = Response<ResponseBody<B>>;
     type Memo = HttpMemo<F::Memo>;
+    type Refusing = AnswerUnread<A, ResponseBody<B>>;
 
     fn remember(&self, request: &Request<A>) -> Self::Memo {
         HttpMemo {
-            may_be_grpc: request.method() == Method::POST,
+            is_head: request.method() == Method::HEAD,
+            is_post: request.method() == Method::POST,
+            is_upload_over_http1: request.version() <= Version::HTTP_11 && !request.body().is_end_stream(),
             refuse: self.refuse.remember(request),
         }
     }
 
-    fn refuse(&self, memo: Self::Memo, refusal: &Refusal) -> Self::Response {
-        let mut response = self.refuse.refuse(refusal, memo.refuse);
-        let trailers = response.extensions_mut().remove::<RefusalTrailers>();
-        response.map(|text| ResponseBody::refused(text, trailers.map(|trailers| Box::new(trailers.0))))
+    fn refuse(&self, request: Request<A>, memo: Self::Memo, refusal: &Refusal) -> Self::Refusing {
+        AnswerUnread::new(request, self.refusal(memo, refusal))
+    }
+
+    fn withhold(&self, memo: Self::Memo, refusal: &Refusal, running: Running) -> Self::Response {
+        let may_be_unread = running == Running::Drop && memo.is_upload_over_http1;
+        let mut response = self.refusal(memo, refusal);
+        if may_be_unread {
+            close_after(&mut response);
+        }
+        response
     }
 
     fn admit(&self, memo: Self::Memo, response: Response<B>, watch: Watch) -> Self::Response {
-        let trailers = match memo.may_be_grpc {
+        let trailers = match memo.is_post {
             true => grpc::trailers_in(response.headers()),
             false => None,
         };
@@ -67,6 +92,8 @@ where
 /// Holds what a refusal has to know of an HTTP request, while the inner service has the request.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpMemo<M> {
-    may_be_grpc: bool,
+    is_head: bool,
+    is_post: bool,
+    is_upload_over_http1: bool,
     refuse: M,
 }

@@ -7,11 +7,13 @@ mod problem;
 pub(crate) mod grpc;
 mod protocol;
 mod refuse;
+pub(crate) mod unread;
 
 pub use self::http::{Http, HttpMemo};
 pub use problem::{Problem, WITHHELD};
 pub use protocol::Respond;
 pub use refuse::{RefusalTrailers, Refuse};
+pub use unread::AnswerUnread;
 
 #[doc(inline)]
 pub use crate::in_flight::watch::Watch;

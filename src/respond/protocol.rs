@@ -1,6 +1,9 @@
 //! The extension point for protocols.
 
+use std::future::Future;
+
 use crate::in_flight::watch::Watch;
+use crate::model::options::Running;
 use crate::model::refusal::Refusal;
 
 /// Tells the layer what it has to know of a protocol; implemented for HTTP by [`Http`](super::Http).
@@ -18,9 +21,17 @@ pub trait Respond<Req, Res>: Clone {
     /// Returns what a refusal has to know of `request`. Called for every request: it should not allocate.
     fn remember(&self, request: &Req) -> Self::Memo;
 
-    /// Returns the response to a request that is refused: before the inner service sees it, or in place of what the
-    /// inner service answers.
-    fn refuse(&self, memo: Self::Memo, refusal: &Refusal) -> Self::Response;
+    /// What resolves to the response to a request that is refused: [`Ready`](std::future::Ready) for most protocols.
+    ///
+    /// It has time to read what still comes with the request, where answering without that would hurt others.
+    type Refusing: Future<Output = Self::Response>;
+
+    /// Returns what answers a request that is refused before the inner service sees it.
+    fn refuse(&self, request: Req, memo: Self::Memo, refusal: &Refusal) -> Self::Refusing;
+
+    /// Returns the response in place of what the inner service answers ([`Refusal::Withheld`]). The inner service has finished;
+    /// or, with [`Running::Drop`], it was dropped in the midst of its work, and may not have read all of its request.
+    fn withhold(&self, memo: Self::Memo, refusal: &Refusal, running: Running) -> Self::Response;
 
     /// Returns the response of the inner service, in the type that refusals have as well. If more of it is still to
     /// come, `watch` says when that has to end.

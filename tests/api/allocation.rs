@@ -21,12 +21,12 @@ use tower_revocation::{
     Credential, EventSink, Key, ResponseBody, Revocation, RevocationLayer, RevocationList, Timestamp, identify,
 };
 
-use crate::support::list_of_now;
+use crate::support::{Carrying, list_of_now};
 
 #[derive(Clone)]
 struct Ok200;
 
-impl Service<Request<()>> for Ok200 {
+impl Service<Request<String>> for Ok200 {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
@@ -35,15 +35,15 @@ impl Service<Request<()>> for Ok200 {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<()>) -> Self::Future {
+    fn call(&mut self, _: Request<String>) -> Self::Future {
         ready(Ok(Response::new(Full::new(Bytes::from_static(b"hello")))))
     }
 }
 
 /// How often a call allocates, all of it: identify, decide, future, body to its end. Making the request is not counted.
-fn allocations<I>(identify: I, request: impl Fn() -> Request<()>) -> u64
+fn allocations<I>(identify: I, request: impl Fn() -> Request<String>) -> u64
 where
-    I: tower_revocation::Identify<Request<()>> + Clone,
+    I: tower_revocation::Identify<Request<String>> + Clone,
 {
     let (layer, sink) = RevocationLayer::pair(identify);
     sink.install(list_of_now()).unwrap();
@@ -81,7 +81,7 @@ fn admitting_by_extension_allocates_nothing() {
         .with_key(Key::session("x"))
         .with_issued_at(Timestamp::from_unix_secs(1));
     let request = || {
-        let mut request = Request::new(());
+        let mut request = Request::new(String::new());
         request.extensions_mut().insert(credential.clone());
         request
     };
@@ -94,7 +94,7 @@ fn admitting_by_a_real_token_allocates_nothing() {
     let request = || {
         Request::builder()
             .header(AUTHORIZATION, format!("Claw {token}"))
-            .body(())
+            .body(String::new())
             .unwrap()
     };
     assert_eq!(allocations(identify::jwt(AUTHORIZATION, "Claw"), request), 0);
@@ -103,7 +103,7 @@ fn admitting_by_a_real_token_allocates_nothing() {
 /// Retired states and replaced lists are freed by whoever writes (DESIGN, "State and cost").
 #[test]
 fn readers_neither_allocate_nor_free_while_states_are_replaced() {
-    let (layer, sink) = RevocationLayer::pair(|_: &Request<()>| Credential::new());
+    let (layer, sink) = RevocationLayer::pair(|_: &Request<String>| Credential::new());
     drop(layer);
     sink.install(list_of_now()).unwrap();
     let known: Vec<_> = (0..10_000)
@@ -181,18 +181,18 @@ fn opener(others: usize) -> (EventSink, impl FnMut(usize) -> ResponseBody<Silenc
             .take(others);
         [Key::token(&number), Key::subject(&number)].into_iter().chain(others)
     };
-    let (layer, sink) = RevocationLayer::pair(move |request: &Request<usize>| {
+    let (layer, sink) = RevocationLayer::pair(move |request: &Request<Carrying<usize>>| {
         let mut credential = Credential::new().with_issued_at(Timestamp::from_unix_secs(5));
-        credential.extend(keys(*request.body()));
+        credential.extend(keys(request.body().0));
         credential
     });
     sink.install(list_of_now()).unwrap();
-    let mut service = layer.layer(tower::service_fn(|_: Request<usize>| {
+    let mut service = layer.layer(tower::service_fn(|_: Request<Carrying<usize>>| {
         ready(Ok::<_, Infallible>(Response::new(Silence)))
     }));
     let open = move |number| {
         let mut context = Context::from_waker(Waker::noop());
-        let mut future = pin!(service.call(Request::new(number)));
+        let mut future = pin!(service.call(Request::new(Carrying(number))));
         let Poll::Ready(Ok(response)) = future.as_mut().poll(&mut context) else {
             panic!("not ready");
         };

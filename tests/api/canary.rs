@@ -22,7 +22,7 @@ const WITHIN: Duration = Duration::from_secs(2);
 
 async fn readyz(sink: &EventSink) -> (u16, String) {
     let readyz = Readyz::new(sink.clone()).with_need(Need::Canary);
-    let response = readyz.oneshot(Request::new(())).await.unwrap();
+    let response = readyz.oneshot(Request::new(String::new())).await.unwrap();
     (response.status().as_u16(), response.into_body())
 }
 

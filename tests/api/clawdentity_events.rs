@@ -47,20 +47,20 @@ const NOT_OURS: [&str; 2] = [
     "queue/group-member-joined-bad-role.msg",
 ];
 
-fn by_agent(request: &Request<()>) -> Identity {
+fn by_agent(request: &Request<String>) -> Identity {
     let agent = request.headers()["agent"].to_str().unwrap();
     Identity::Presented(Key::subject(agent).into())
 }
 
-type Layer = RevocationLayer<fn(&Request<()>) -> Identity>;
+type Layer = RevocationLayer<fn(&Request<String>) -> Identity>;
 
 fn pair() -> (Layer, EventSink) {
     let config = DomainConfig::new().with_lists(ListPolicy::NotUsed);
-    RevocationLayer::pair_with(config, by_agent as fn(&Request<()>) -> Identity)
+    RevocationLayer::pair_with(config, by_agent as fn(&Request<String>) -> Identity)
 }
 
 async fn is_refused(layer: &Layer, agent: &str) -> bool {
-    let request = Request::builder().header("agent", agent).body(()).unwrap();
+    let request = Request::builder().header("agent", agent).body(String::new()).unwrap();
     match ask(layer, request).await {
         StatusCode::OK => false,
         StatusCode::UNAUTHORIZED => true,

@@ -42,7 +42,7 @@ fn token(file: &str) -> String {
 
 async fn is_refused(layer: &RevocationLayer<Jwt>, file: &str) -> bool {
     let request = Request::builder().header(AUTHORIZATION, format!("Claw {}", token(file)));
-    match ask(layer, request.body(()).unwrap()).await {
+    match ask(layer, request.body(String::new()).unwrap()).await {
         StatusCode::OK => false,
         StatusCode::UNAUTHORIZED => true,
         other => panic!("{file}: {other}"),

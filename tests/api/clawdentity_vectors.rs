@@ -67,10 +67,10 @@ pub(crate) fn read(file: &str) -> Vec<u8> {
 }
 
 /// The status of the layer's answer to `request`, from a service that admits everything.
-pub(crate) async fn ask<I>(layer: &RevocationLayer<I>, request: Request<()>) -> StatusCode
+pub(crate) async fn ask<I>(layer: &RevocationLayer<I>, request: Request<String>) -> StatusCode
 where
-    I: Identify<Request<()>> + Clone,
+    I: Identify<Request<String>> + Clone,
 {
-    let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(String::new())) });
+    let inner = service_fn(|_: Request<String>| async { Ok::<_, Infallible>(Response::new(String::new())) });
     layer.layer(inner).oneshot(request).await.unwrap().status()
 }

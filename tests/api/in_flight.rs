@@ -23,7 +23,7 @@ use tower_revocation::{
     StreamCut, Timestamp,
 };
 
-use crate::support::{ByHeader, fresh_pair, presenting};
+use crate::support::{ByHeader, fresh_pair, once, presenting};
 
 /// A body that its sender feeds, and that counts how often it is polled.
 #[derive(Debug)]
@@ -81,9 +81,9 @@ impl Body for Fed {
 /// Opens a stream for `subject`, with an issue time if it is not zero.
 fn open(layer: &RevocationLayer<ByHeader>, subject: &str, iat: u64) -> (Feeder, task::Spawn<ResponseBody<Fed>>) {
     let (feeder, body) = fed();
-    let mut body = Some(body);
+    let mut body = once(body);
     let mut service = layer.layer(service_fn(move |_: Request<String>| {
-        let body = body.take().unwrap();
+        let body = body();
         async { Ok::<_, Infallible>(Response::new(body)) }
     }));
     let mut request = presenting(subject);
@@ -454,9 +454,9 @@ async fn a_body_that_said_its_last_is_not_cut() {
     for last in [Ok(Frame::trailers(http::HeaderMap::new())), Err("broken")] {
         let (layer, sink) = fresh_pair();
         let is_error = last.is_err();
-        let mut body = Some(StreamBody::new(iter([last]).chain(pending())));
+        let mut body = once(StreamBody::new(iter([last]).chain(pending())));
         let mut service = layer.layer(service_fn(move |_: Request<String>| {
-            std::future::ready(Ok::<_, Infallible>(Response::new(body.take().unwrap())))
+            std::future::ready(Ok::<_, Infallible>(Response::new(body())))
         }));
         let response = service.call(presenting("mallory")).await.unwrap();
         let mut body = task::spawn(response.into_body());
@@ -546,12 +546,12 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Fed>, &'static str>>>>
 /// A handler that goes on until it is let go, and says whether it was dropped before.
 fn handler() -> (
     tokio::sync::oneshot::Sender<Response<Fed>>,
-    impl FnMut(Request<String>) -> Answer,
+    impl FnMut(Request<String>) -> Answer + Clone,
 ) {
     let (done, wait) = tokio::sync::oneshot::channel();
-    let mut wait = Some(wait);
+    let mut wait = once(wait);
     let handle = move |_| {
-        let wait = wait.take().unwrap();
+        let wait = wait();
         Box::pin(async { wait.await.map_err(|_| "broken") }) as Answer
     };
     (done, handle)

@@ -1,6 +1,7 @@
 //! The layer as tower sees it.
 
 use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_layer::Layer;
 use tower_revocation::respond::{Refuse, Respond, Watch};
 use tower_revocation::{
-    Credential, Enforcement, EventSink, Freshness, Key, ListFreshness, Refusal, Revocation, RevocationLayer,
+    Credential, Enforcement, EventSink, Freshness, Key, ListFreshness, Refusal, Revocation, RevocationLayer, Running,
     StatusExtension,
 };
 use tower_test::{assert_request_eq, mock};
@@ -26,12 +27,17 @@ struct Text;
 impl Respond<&'static str, &'static str> for Text {
     type Response = String;
     type Memo = &'static str;
+    type Refusing = Ready<String>;
 
     fn remember(&self, request: &&'static str) -> &'static str {
         request
     }
 
-    fn refuse(&self, request: &'static str, refusal: &Refusal) -> String {
+    fn refuse(&self, request: &'static str, _memo: &'static str, refusal: &Refusal) -> Ready<String> {
+        ready(format!("{request}: {}", refusal.as_str()))
+    }
+
+    fn withhold(&self, request: &'static str, refusal: &Refusal, _running: Running) -> String {
         format!("{request}: {}", refusal.as_str())
     }
 

@@ -52,4 +52,5 @@ mod stacks;
 mod storm;
 mod streams;
 mod support;
+mod unread;
 mod websocket;

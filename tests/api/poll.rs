@@ -660,7 +660,9 @@ async fn what_is_amiss_is_told_before_anybody_is_refused_and_no_longer_than_it_i
     poller(&server, &sink);
     let readyz = || async {
         let readyz = Readyz::new(sink.clone()).with_need(Need::SigningKeys);
-        let response = tower::ServiceExt::oneshot(readyz, Request::new(())).await.unwrap();
+        let response = tower::ServiceExt::oneshot(readyz, Request::new(String::new()))
+            .await
+            .unwrap();
         (response.status().as_u16(), response.into_body())
     };
     let codes = |sink: &EventSink| -> Vec<_> { sink.status().concerns.iter().map(|it| it.code).collect() };

@@ -19,7 +19,7 @@ use tower_revocation::identify::Jwt;
 use tower_revocation::{EventSink, Key, Revocation, RevocationLayer, identify};
 
 use crate::bytes_codec::BytesCodec;
-use crate::support::list_of_now;
+use crate::support::{list_of_now, once};
 
 /// `{"alg":"none"}.{"sub":"mallory"}` and `{"alg":"none"}.{"sub":"alice"}`.
 const MALLORY: &str = "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJtYWxsb3J5In0.x";
@@ -259,10 +259,10 @@ async fn cut_web_stream(content_type: &'static str) -> Bytes {
     let (layer, sink) = pair();
     let message = futures_util::stream::iter([Ok::<_, Infallible>(http_body::Frame::data(Bytes::from_static(b"one")))]);
     let body = http_body_util::StreamBody::new(message.chain(futures_util::stream::pending()));
-    let mut body = Some(body);
+    let mut body = once(body);
     let service = service_fn(move |_: Request<String>| {
         let response = Response::builder().header("content-type", content_type);
-        let response = response.body(body.take().unwrap()).unwrap();
+        let response = response.body(body()).unwrap();
         async move { Ok::<_, Infallible>(response) }
     });
     let request = Request::post("/demo.Demo/Watch")

@@ -19,10 +19,12 @@ fn length() -> Duration {
     secs.map_or(Duration::from_millis(2_500), Duration::from_secs)
 }
 
-type Presenting = Request<Credential>;
+use crate::support::Carrying;
+
+type Presenting = Request<Carrying<Credential>>;
 
 fn by_body(request: &Presenting) -> Credential {
-    request.body().clone()
+    request.body().0.clone()
 }
 
 fn asker<I>(layer: &RevocationLayer<I>) -> impl FnMut(Credential) -> bool + Send + use<I>
@@ -36,7 +38,7 @@ where
     });
     let mut service = layer.layer(ok);
     move |credential| {
-        let mut future = Box::pin(service.call(Request::new(credential)));
+        let mut future = Box::pin(service.call(Request::new(Carrying(credential))));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         match future.as_mut().poll(&mut context) {
             std::task::Poll::Ready(Ok(response)) => response.status() == 401,

@@ -1,8 +1,14 @@
 //! What several modules need.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame};
 use tower::{Service, ServiceExt, service_fn};
 use tower_layer::Layer;
 use tower_revocation::{Credential, EventSink, Identify, Key, RevocationLayer, RevocationList, Timestamp};
@@ -36,18 +42,18 @@ pub(crate) fn list_of_now() -> RevocationList {
 pub(crate) async fn send<I, R>(
     layer: &RevocationLayer<I, R>,
     request: Request<String>,
-) -> Response<tower_revocation::ResponseBody<http_body_util::Full<bytes::Bytes>>>
+) -> Response<tower_revocation::ResponseBody<http_body_util::Full<Bytes>>>
 where
     I: Identify<Request<String>> + Clone,
     R: Clone
         + tower_revocation::respond::Respond<
             Request<String>,
-            Response<http_body_util::Full<bytes::Bytes>>,
-            Response = Response<tower_revocation::ResponseBody<http_body_util::Full<bytes::Bytes>>>,
+            Response<http_body_util::Full<Bytes>>,
+            Response = Response<tower_revocation::ResponseBody<http_body_util::Full<Bytes>>>,
         >,
 {
     let ok = service_fn(|_request: Request<String>| async {
-        Ok::<_, std::convert::Infallible>(Response::new(http_body_util::Full::from("ok")))
+        Ok::<_, Infallible>(Response::new(http_body_util::Full::from("ok")))
     });
     let mut service = layer.layer(ok);
     match service.ready().await.unwrap().call(request).await {
@@ -62,6 +68,29 @@ where
     I: Identify<Request<String>> + Clone,
 {
     send(layer, presenting(subjects)).await.status().as_u16()
+}
+
+/// Gives away a value once. Clones of it share the value, as services have to be cloned.
+pub(crate) fn once<T>(value: T) -> impl FnMut() -> T + Clone {
+    let value = Arc::new(Mutex::new(Some(value)));
+    move || value.lock().unwrap().take().unwrap()
+}
+
+/// An empty body with something for the layer to look at.
+#[derive(Clone, Debug)]
+pub(crate) struct Carrying<T>(pub(crate) T);
+
+impl<T> Body for Carrying<T> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
 }
 
 /// Waits until something is so.

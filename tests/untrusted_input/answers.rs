@@ -80,7 +80,7 @@ async fn assert_goes_on(sink: &EventSink, reason: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_drips_is_given_up_and_no_request_waits_for_it() {
-    let (layer, sink) = RevocationLayer::pair(|_: &Request<()>| Credential::from(world::mallory()));
+    let (layer, sink) = RevocationLayer::pair(|_: &Request<String>| Credential::from(world::mallory()));
     sink.apply(tower_revocation::Revocation::block(world::mallory()))
         .unwrap()
         .wait()
@@ -92,8 +92,8 @@ async fn a_list_that_drips_is_given_up_and_no_request_waits_for_it() {
     poll(&sink, Response::new(drip));
     tokio::time::sleep(Duration::from_secs(5)).await;
     let asked = Instant::now();
-    let ok = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(String::new())) });
-    let answered = layer.layer(ok).oneshot(Request::new(())).await.unwrap();
+    let ok = service_fn(|_: Request<String>| async { Ok::<_, Infallible>(Response::new(String::new())) });
+    let answered = layer.layer(ok).oneshot(Request::new(String::new())).await.unwrap();
     assert_eq!((answered.status().as_u16(), asked.elapsed()), (401, Duration::ZERO));
     assert_goes_on(&sink, "no complete answer within 10s").await;
     // A time-out, and a pause before the next attempt.

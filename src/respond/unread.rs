@@ -1,0 +1,223 @@
+//! Answers that are ready before their request was read.
+
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Buf;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep, timeout};
+
+/// Resolves to the answer to a request whose body nobody wants, once that body was read and dropped.
+///
+/// Over HTTP/1, a server that answers an upload and closes the connection under it makes the kernel reset that connection. The
+/// answer may be lost, and a proxy counts a failure of the server: nginx 1.22, as it comes, sent nobody to a server for ten
+/// seconds after one such upload. So the body is read first: up to 1 MiB of it, for up to a second. If it is longer or slower, the
+/// answer says `connection: close` ([RFC 9112 §9.6](https://www.rfc-editor.org/rfc/rfc9112#section-9.6)), and what still comes is
+/// read in a task of its own, up to 16 MiB, for up to 5 seconds. The same if the client waits for `100 Continue` ([RFC 9110
+/// §10.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1)), but that nothing is read.
+///
+/// Over HTTP/2 and HTTP/3, which end one stream and not the connection, the answer is ready at once, and nothing is read.
+///
+/// The layer's refusals, the probes and the webhook are answered so. Whatever else answers before it has read, such as an
+/// authentication layer of the host's own in front of this one, needs the same:
+///
+/// ```
+/// use axum::{extract::Request, middleware::Next, response::Response};
+/// use http::{StatusCode, header::AUTHORIZATION};
+/// use tower_revocation::respond::AnswerUnread;
+///
+/// async fn authenticate(request: Request, next: Next) -> Response {
+///     if request.headers().contains_key(AUTHORIZATION) {
+///         return next.run(request).await;
+///     }
+///     let mut refusal = Response::default();
+///     *refusal.status_mut() = StatusCode::UNAUTHORIZED;
+///     AnswerUnread::new(request, refusal).await
+/// }
+/// ```
+///
+/// # Cancel safety
+///
+/// Dropping it drops the body and the answer.
+///
+/// # Panics
+///
+/// Panics when it waits in a tokio runtime without a clock (`enable_time`). Outside a tokio runtime it waits for nothing.
+pub struct AnswerUnread<B, T> {
+    response: Option<Response<T>>,
+    unread: Option<UnreadBody<B>>,
+}
+
+/// A body of HTTP/1 that has not ended.
+struct UnreadBody<B> {
+    /// In a box, since it may move into a task.
+    body: Pin<Box<Discard<B>>>,
+    /// Once it has to be waited for.
+    time: Option<Pin<Box<Sleep>>>,
+}
+
+impl<B: Body, T> AnswerUnread<B, T> {
+    /// Returns what answers `request` with `response`, which may get a header `connection: close`.
+    pub fn new(request: Request<B>, mut response: Response<T>) -> Self {
+        let is_unread = request.version() <= Version::HTTP_11 && !request.body().is_end_stream();
+        let mut unread = None;
+        if is_unread {
+            match is_continue_awaited(request.headers()) {
+                true => close_after(&mut response),
+                false => unread = Some(UnreadBody::new(request.into_body())),
+            }
+        }
+        Self {
+            response: Some(response),
+            unread,
+        }
+    }
+}
+
+impl<B, T> Future for AnswerUnread<B, T>
+where
+    B: Body + Send + 'static,
+{
+    type Output = Response<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response<T>> {
+        let reached = match &mut self.unread {
+            Some(unread) => ready!(unread.poll_read(context)),
+            None => Reached::End,
+        };
+        let unread = self.unread.take();
+        let mut response = self.response.take().expect("a future is not polled after it is ready");
+        if reached == Reached::Limit {
+            close_after(&mut response);
+            unread.into_iter().for_each(UnreadBody::linger);
+        }
+        Poll::Ready(response)
+    }
+}
+
+// A pinned body is in a box, and a response is never pinned.
+impl<B, T> Unpin for AnswerUnread<B, T> {}
+
+impl<B: Body> UnreadBody<B> {
+    fn new(body: B) -> Self {
+        Self {
+            body: Box::pin(Discard {
+                body,
+                left: READ_AT_MOST,
+            }),
+            time: None,
+        }
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Reached> {
+        if self.body.body.size_hint().lower() > READ_AT_MOST {
+            return Poll::Ready(Reached::Limit);
+        }
+        if let Poll::Ready(reached) = self.body.as_mut().poll(context) {
+            return Poll::Ready(reached);
+        }
+        if self.time.is_none() && Handle::try_current().is_err() {
+            return Poll::Ready(Reached::Limit);
+        }
+        let time = self.time.get_or_insert_with(|| Box::pin(sleep(READ_FOR)));
+        time.as_mut().poll(context).map(|()| Reached::Limit)
+    }
+}
+
+impl<B> UnreadBody<B>
+where
+    B: Body + Send + 'static,
+{
+    /// Reads on behind the answer: a client that reads nothing before it has sent everything finds the answer then, and not a
+    /// connection that was reset.
+    fn linger(mut self) {
+        if let Ok(runtime) = Handle::try_current() {
+            self.body.as_mut().allow(LINGER_AT_MOST);
+            runtime.spawn(timeout(LINGER_FOR, self.body));
+        }
+    }
+}
+
+impl<B, T> fmt::Debug for AnswerUnread<B, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnswerUnread")
+            .field("is_unread", &self.unread.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// Reads a body and drops what it reads, up to a limit.
+    struct Discard<B> {
+        #[pin]
+        body: B,
+        left: u64,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    /// The end, or what broke it off: there is nothing more to read.
+    End,
+    Limit,
+}
+
+impl<B> Discard<B> {
+    fn allow(self: Pin<&mut Self>, bytes: u64) {
+        *self.project().left = bytes;
+    }
+}
+
+impl<B: Body> Future for Discard<B> {
+    type Output = Reached;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Reached> {
+        let mut this = self.project();
+        loop {
+            let Some(Ok(frame)) = ready!(this.body.as_mut().poll_frame(context)) else {
+                return Poll::Ready(Reached::End);
+            };
+            // Also an empty piece costs something; trailers come once.
+            let length = frame.data_ref().map_or(0, |piece| piece.remaining().max(1));
+            match this.left.checked_sub(length as u64) {
+                Some(left) => *this.left = left,
+                None => return Poll::Ready(Reached::Limit),
+            }
+        }
+    }
+}
+
+/// Drops the body of an answer to `HEAD` ([RFC 9110 §9.3.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2)), and leaves
+/// its length: over HTTP/2 hyper 1.12 does not drop it itself, and clients see an error of the protocol.
+pub(crate) fn drop_body_of_head<T: Default + AsRef<[u8]>>(response: &mut Response<T>) {
+    let text = mem::take(response.body_mut());
+    let length = HeaderValue::from(text.as_ref().len());
+    response.headers_mut().insert(CONTENT_LENGTH, length);
+}
+
+/// Announces the end of a connection of HTTP/1. Over HTTP/3, clients that see this header close, or see no answer.
+pub(crate) fn close_after<T>(response: &mut Response<T>) {
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// Whether the client holds its body back until it is told to go on: an answer is what it waits for.
+fn is_continue_awaited(headers: &HeaderMap) -> bool {
+    let expected = headers.get(EXPECT).map(HeaderValue::as_bytes);
+    expected.is_some_and(|expected| expected.eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// 1 MiB, which is also what nginx lets through unless told otherwise.
+const READ_AT_MOST: u64 = 1 << 20;
+const READ_FOR: Duration = Duration::from_secs(1);
+const LINGER_AT_MOST: u64 = 16 << 20;
+const LINGER_FOR: Duration = Duration::from_secs(5);
