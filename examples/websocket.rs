@@ -1,4 +1,4 @@
-//! A chat over WebSockets that ends the moment its session is logged out, with code 1008 and a reason.
+//! A chat over WebSockets that ends the moment its session is logged out, with code 4401 and a reason.
 //!
 //! ```text
 //! cargo run --example websocket              # shows it, by a client of its own
@@ -6,12 +6,15 @@
 //! ```
 //!
 //! The response that switches protocols is over at once: what goes on behind it is for the handler to end. It finds a
-//! [`RevocationGuard`] with its request, and listens to both.
+//! [`RevocationGuard`] with its request, and ends wherever it waits, also for a client that does not read.
+//!
+//! The route is behind the layer, which refuses the next handshake. Beside it, each client that comes back by itself would be
+//! accepted and closed without end.
 
 use std::error::Error;
-use std::pin::pin;
+use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
@@ -20,6 +23,7 @@ use axum::{Extension, Router};
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tower_revocation::{
@@ -70,25 +74,37 @@ async fn chat(Extension(guard): Extension<RevocationGuard>, upgrade: WebSocketUp
 }
 
 async fn talk(mut socket: WebSocket, guard: RevocationGuard) {
-    // One wait for as long as the conversation lasts, and not another for each message.
-    let mut revoked = pin!(guard.revoked());
-    loop {
-        tokio::select! {
-            _why = &mut revoked => {
-                let frame = CloseFrame { code: close_code::POLICY, reason: "session ended".into() };
-                // If the client is gone already, so much the better.
-                let _ = socket.send(Message::Close(Some(frame))).await;
-                return;
-            }
-            said = socket.recv() => {
-                let Some(Ok(message)) = said else { return };
-                if matches!(message, Message::Text(_)) && socket.send(message).await.is_err() {
-                    return;
-                }
-            }
+    tokio::select! {
+        // Not within the loop: it may wait for a client that does not read, and would not look at the guard meanwhile.
+        _why = guard.revoked() => {}
+        () = converse(&mut socket) => return,
+    }
+    // With 1000, which says that all is well, some clients come back at once and without end.
+    let revoked = CloseFrame {
+        code: REVOKED,
+        reason: "revoked".into(),
+    };
+    let close = async {
+        socket.send(Message::Close(Some(revoked))).await?;
+        // What is in between is read: a connection that closes over unread data may lose what was sent last.
+        while socket.recv().await.transpose()?.is_some() {}
+        Ok::<_, axum::Error>(())
+    };
+    // If the client is gone already, or does not read, the connection closes without a word.
+    let _ = timeout(FAREWELL, close).await;
+}
+
+async fn converse(socket: &mut WebSocket) {
+    while let Some(Ok(message)) = socket.recv().await {
+        if matches!(message, Message::Text(_)) && socket.send(message).await.is_err() {
+            return;
         }
     }
 }
+
+/// Of the codes that are free to use (RFC 6455 §7.4.2), the one that stands for HTTP's 401.
+const REVOKED: u16 = 4401;
+const FAREWELL: Duration = Duration::from_secs(1);
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "it shows something")]

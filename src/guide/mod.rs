@@ -10,6 +10,7 @@ pub mod brokers;
 pub mod lists;
 pub mod restarts;
 pub mod streams;
+pub mod clients;
 pub mod policies;
 pub mod watching;
 pub mod operating;

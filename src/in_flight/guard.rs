@@ -18,8 +18,9 @@ use crate::model::verdict::Revoked;
 /// tells anything, and neither does a guard in observe-only mode.
 ///
 /// ```
-/// use std::pin::pin;
+/// use std::time::Duration;
 /// use axum::{Extension, extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade}, response::Response};
+/// use tokio::time::timeout;
 /// use tower_revocation::RevocationGuard;
 ///
 /// async fn chat(Extension(guard): Extension<RevocationGuard>, upgrade: WebSocketUpgrade) -> Response {
@@ -27,26 +28,29 @@ use crate::model::verdict::Revoked;
 /// }
 ///
 /// async fn talk(mut socket: WebSocket, guard: RevocationGuard) {
-///     let mut revoked = pin!(guard.revoked());
-///     loop {
-///         tokio::select! {
-///             _why = &mut revoked => {
-///                 let policy_violation = CloseFrame { code: 1008, reason: "credential revoked".into() };
-///                 let _ = socket.send(Message::Close(Some(policy_violation))).await;
-///                 return;
-///             }
-///             said = socket.recv() => {
-///                 let Some(Ok(message)) = said else { return };
-///                 if socket.send(message).await.is_err() { return }
-///             }
-///         }
+///     tokio::select! {
+///         // Wherever the conversation waits, also for a client that does not read.
+///         _why = guard.revoked() => {}
+///         () = converse(&mut socket) => return,
+///     }
+///     let revoked = CloseFrame { code: 4401, reason: "revoked".into() };
+///     let _ = timeout(Duration::from_secs(1), socket.send(Message::Close(Some(revoked)))).await;
+/// }
+///
+/// async fn converse(socket: &mut WebSocket) {
+///     while let Some(Ok(message)) = socket.recv().await {
+///         if socket.send(message).await.is_err() { return }
 ///     }
 /// }
 /// # let _: axum::routing::MethodRouter = axum::routing::get(chat);
 /// ```
 ///
-/// Wait on one pinned future, as here, and not on a new one in each turn of the loop: each call enters the index of
-/// waiting work, and leaves it when its future is dropped.
+/// Close a WebSocket by a code of its own such as 4401 (RFC 6455 §7.4.2), and never by 1000, after which some clients come back
+/// at once and without end. Have its route behind the layer: beside it, who comes back is accepted and closed again, for ever.
+///
+/// Wait on one future around the whole conversation, as here, and not on a new one in each turn of a loop: each call enters the
+/// index of waiting work, and leaves it when its future is dropped. A loop that waits for its client in `send` would not look at
+/// the guard.
 ///
 /// A cheap clone. The layer says which revocations count
 /// ([`RevocationLayer::with_reach`](crate::RevocationLayer::with_reach)). All clones together count as one piece of
