@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -15,12 +16,12 @@ use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use tower_revocation::crl::{JwsError, KeyHandle, verify_jws};
 use tower_revocation::identify::ToCredential;
-use tower_revocation::respond::AnswerUnread;
-use tower_revocation::{Credential, DEFAULT_RETRY_AFTER, Key, Timestamp};
+use tower_revocation::respond::{AnswerUnread, Problem, Refuse};
+use tower_revocation::{Credential, DEFAULT_RETRY_AFTER, Key, Refusal, Timestamp, Unknown};
 
 use crate::ait::AitClaims;
 use crate::envelope::ErrorReply;
-use crate::refusal::{invalid_ait, invalid_scheme, missing_token, unavailable};
+use crate::refusal::{self, invalid_ait, invalid_scheme, missing_token, unavailable};
 
 /// Verifies tokens of one issuer.
 #[derive(Clone)]
@@ -71,12 +72,7 @@ pub(crate) async fn authenticate(State(verifier): State<Authenticator>, mut requ
             if let Denial::InvalidAit(problem) = &denial {
                 tracing::debug!(%problem, "token refused");
             }
-            let retry_later = matches!(denial, Denial::KeysUnavailable);
-            let mut response = ErrorReply::from(denial).into_response(request.extensions());
-            if retry_later {
-                let seconds = HeaderValue::from(DEFAULT_RETRY_AFTER.as_secs());
-                response.headers_mut().insert(RETRY_AFTER, seconds);
-            }
+            let response = denial.respond(&request);
             AnswerUnread::new(request, response).await
         }
     }
@@ -121,6 +117,36 @@ enum Denial {
     InvalidScheme,
     KeysUnavailable,
     MissingToken,
+}
+
+impl Denial {
+    fn respond(self, request: &Request) -> Response {
+        if let Some(grpc) = refusal::grpc(request) {
+            return Problem::new().refuse(&self.into(), grpc).map(Body::from);
+        }
+        let retry_later = matches!(self, Self::KeysUnavailable);
+        let mut response = ErrorReply::from(self).into_response(request.extensions());
+        if retry_later {
+            let seconds = HeaderValue::from(DEFAULT_RETRY_AFTER.as_secs());
+            response.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        response
+    }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::InvalidAit(_) | Denial::InvalidScheme => Self::Unreadable {
+                problem: "not verified",
+            },
+            Denial::KeysUnavailable => Self::Unavailable {
+                why: Unknown::NoSnapshot,
+                retry_after: DEFAULT_RETRY_AFTER,
+            },
+            Denial::MissingToken => Self::Missing,
+        }
+    }
 }
 
 impl From<Denial> for ErrorReply {

@@ -10,9 +10,10 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-/// Makes a client's headers ready for an HTTP/1.1 upstream.
-pub(crate) fn prepare_request(parts: &mut Parts, peer: SocketAddr) {
+/// Makes a client's headers ready for an upstream of this version.
+pub(crate) fn prepare_request(parts: &mut Parts, peer: SocketAddr, upstream: Version) {
     let protocol = upgrade(&parts.headers, parts.version);
+    let takes_trailers = upstream == Version::HTTP_2 && parts.headers.get(TE).is_some_and(|te| te == TRAILERS);
     let authority = parts
         .uri
         .authority()
@@ -24,6 +25,11 @@ pub(crate) fn prepare_request(parts: &mut Parts, peer: SocketAddr) {
         headers.remove(CONTENT_LENGTH);
     }
     strip(headers);
+    if takes_trailers {
+        // The one value that HTTP/2 has for it (RFC 9113 §8.2.2, https://www.rfc-editor.org/rfc/rfc9113#section-8.2.2), which gRPC
+        // requires of every client.
+        headers.insert(TE, HeaderValue::from_static(TRAILERS));
+    }
     // We answer `100-continue` ourselves, by reading the body.
     headers.remove(EXPECT);
     join_cookies(headers);
@@ -43,9 +49,9 @@ pub(crate) fn prepare_request(parts: &mut Parts, peer: SocketAddr) {
 }
 
 /// Makes an upstream's headers ready for the client.
-pub(crate) fn prepare_response(headers: &mut HeaderMap) {
+pub(crate) fn prepare_response(headers: &mut HeaderMap, upstream: Version) {
     strip(headers);
-    append(headers, VIA, &via(Version::HTTP_11));
+    append(headers, VIA, &via(upstream));
 }
 
 /// The protocol that these headers ask or agree to upgrade to, if it may be.
@@ -107,6 +113,8 @@ fn via(version: Version) -> String {
     };
     format!("{version} gateway")
 }
+
+const TRAILERS: &str = "trailers";
 
 const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,

@@ -9,10 +9,12 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
+use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode, Version};
+use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tower_revocation::RevocationGuard;
 
@@ -21,10 +23,11 @@ use crate::console::{Record, Stream};
 use crate::envelope::ErrorReply;
 use crate::hop;
 
-/// Passes requests on to one upstream, over HTTP/1.1 and pooled connections.
+/// Passes requests on to one upstream: over HTTP/1.1 and pooled connections; gRPC over HTTP/2, without negotiation.
 #[derive(Clone)]
 pub(crate) struct Proxy {
-    client: Client<HttpConnector, Body>,
+    http1: Client<HttpConnector, Body>,
+    http2: Client<HttpConnector, Body>,
     upstream: Base,
     /// Of what streams there are.
     record: Record,
@@ -36,7 +39,8 @@ impl Proxy {
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            http1: Client::builder(TokioExecutor::new()).build(connector.clone()),
+            http2: Client::builder(TokioExecutor::new()).http2_only(true).build(connector),
             upstream,
             record,
         }
@@ -46,13 +50,48 @@ impl Proxy {
     fn outgoing(&self, request: Request, peer: SocketAddr) -> Option<Request> {
         let target = request.uri().path_and_query()?;
         let uri = self.upstream.join(target.as_str())?;
+        let version = upstream_version(&request);
         let (mut parts, body) = request.into_parts();
-        hop::prepare_request(&mut parts, peer);
+        hop::prepare_request(&mut parts, peer, version);
         let mut outgoing = Request::new(body);
+        *outgoing.version_mut() = version;
         *outgoing.method_mut() = parts.method;
         *outgoing.uri_mut() = uri;
         *outgoing.headers_mut() = parts.headers;
         Some(outgoing)
+    }
+
+    async fn send(&self, outgoing: Request) -> Result<http::Response<Incoming>, Error> {
+        match outgoing.version() {
+            Version::HTTP_2 => self.http2.request(outgoing).await,
+            _ => self.http1.request(outgoing).await,
+        }
+    }
+}
+
+/// `UNAVAILABLE`, in headers alone: what never reached its upstream may be sent again.
+fn grpc_upstream_away() -> Response {
+    let mut response = Response::default();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-status", HeaderValue::from_static("14"));
+    headers.insert("grpc-message", HeaderValue::from_static("the upstream does not answer"));
+    response
+}
+
+/// gRPC is HTTP/2 from end to end: only there are its trailers certain to arrive. gRPC-Web is for those who have none.
+fn upstream_version(request: &Request) -> Version {
+    let content_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    let family = content_type
+        .split(|byte| b"+; ".contains(byte))
+        .next()
+        .unwrap_or_default();
+    match request.version() == Version::HTTP_2 && family.eq_ignore_ascii_case(b"application/grpc") {
+        true => Version::HTTP_2,
+        false => Version::HTTP_11,
     }
 }
 
@@ -69,11 +108,15 @@ pub(crate) async fn forward(
     let Some(outgoing) = proxy.outgoing(request, peer) else {
         return NOT_FORWARDABLE.into_response(&extensions);
     };
-    let response = match proxy.client.request(outgoing).await {
+    let is_grpc = outgoing.version() == Version::HTTP_2;
+    let response = match proxy.send(outgoing).await {
         Ok(response) => response,
         Err(error) => {
             tracing::debug!(error = &error as &dyn std::error::Error, "upstream does not answer");
-            return UPSTREAM_AWAY.into_response(&extensions);
+            return match is_grpc {
+                true => grpc_upstream_away(),
+                false => UPSTREAM_AWAY.into_response(&extensions),
+            };
         }
     };
     let stream = Stream::new(proxy.record, method, uri, &extensions);
@@ -82,7 +125,7 @@ pub(crate) async fn forward(
     }
     // No tunnel that nobody could close.
     let guard = extensions.get::<RevocationGuard>().cloned();
-    match (client_side, hop::upgrade(response.headers(), Version::HTTP_11), guard) {
+    match (client_side, hop::upgrade(response.headers(), response.version()), guard) {
         (Some(client_side), Some(protocol), Some(guard)) => switch(response, client_side, protocol, guard, stream),
         _ => UPSTREAM_AWAY.into_response(&extensions),
     }
@@ -125,7 +168,7 @@ async fn tunnel(client: OnUpgrade, upstream: OnUpgrade) -> Result<(), Box<dyn st
 /// The response as it goes to the client.
 fn incoming<B>(response: http::Response<B>) -> http::Response<B> {
     let (mut parts, body) = response.into_parts();
-    hop::prepare_response(&mut parts.headers);
+    hop::prepare_response(&mut parts.headers, parts.version);
     let mut response = http::Response::new(body);
     *response.status_mut() = parts.status;
     *response.headers_mut() = parts.headers;

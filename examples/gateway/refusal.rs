@@ -1,13 +1,13 @@
-//! The layer's refusals, in the words of the upstream system's own proxy.
+//! Refusals, in the words of the upstream system's own proxy; to gRPC clients in their protocol, as the crate writes them.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::json;
-use tower_revocation::respond::Refuse;
+use tower_revocation::respond::{Problem, Refuse};
 use tower_revocation::{KeyKind, Refusal};
 
 use crate::auth::Agent;
@@ -24,7 +24,10 @@ pub(crate) struct Memo {
     agent: Option<Arc<str>>,
     method: Method,
     target: Option<PathAndQuery>,
+    grpc: Option<GrpcMemo>,
 }
+
+type GrpcMemo = <Problem as Refuse>::Memo;
 
 impl Refuse for AsUpstream {
     type Memo = Memo;
@@ -35,6 +38,7 @@ impl Refuse for AsUpstream {
             agent: agent(request.extensions()),
             method: request.method().clone(),
             target: request.uri().path_and_query().cloned(),
+            grpc: grpc(request),
         }
     }
 
@@ -42,6 +46,9 @@ impl Refuse for AsUpstream {
         let path = memo.target.as_ref().map_or("", PathAndQuery::path);
         self.0
             .refused(memo.agent.as_ref(), refusal, || console::request(&memo.method, path));
+        if let Some(grpc) = memo.grpc {
+            return Problem::new().refuse(refusal, grpc);
+        }
         let mut response = reply(refusal).respond(&memo.id);
         if let Refusal::Unavailable { retry_after, .. } = refusal {
             let seconds = HeaderValue::from(retry_after.as_secs().max(1));
@@ -50,6 +57,17 @@ impl Refuse for AsUpstream {
         response
     }
 }
+
+/// What a refusal has to know of a request of gRPC or gRPC-Web: an error in JSON is no answer to those.
+pub(crate) fn grpc<B>(request: &Request<B>) -> Option<GrpcMemo> {
+    let content_type = request.headers().get(CONTENT_TYPE)?.as_bytes();
+    let family = content_type.get(..GRPC.len())?;
+    family
+        .eq_ignore_ascii_case(GRPC)
+        .then(|| Problem::new().remember(request))
+}
+
+const GRPC: &[u8] = b"application/grpc";
 
 /// The DID of whoever is asking.
 pub(crate) fn agent(extensions: &Extensions) -> Option<Arc<str>> {

@@ -6,8 +6,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod answers;
+#[path = "../api/bytes_codec.rs"]
+mod bytes_codec;
 mod command_line;
 mod console;
+mod grpc;
 mod kills;
 mod outages;
 #[path = "../support/process.rs"]
