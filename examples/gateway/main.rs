@@ -48,6 +48,7 @@ use tower_revocation::format::canary;
 use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::journal::Journal;
 use tower_revocation::probe::Need;
+use tower_revocation::respond::Challenge;
 use tower_revocation::{
     Anonymous, Canary, DomainConfig, EventSink, FeedState, GuardExtension, RevocationLayer, identify,
 };
@@ -146,6 +147,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let (layer, sink) = RevocationLayer::pair_with(domain, identify::extension::<Agent>());
     let layer = layer
         .with_response(AsUpstream(record.clone()))
+        .with_challenge(Challenge::new("Claw")?)
         // Authentication comes first. Should somebody ever turn the two around, everybody notices.
         .with_anonymous(Anonymous::Challenge)
         // For tunnels, which outlive the response that opens them.

@@ -1,5 +1,6 @@
 //! The extension point for credentials.
 
+use crate::model::challenge::Challenge;
 use crate::model::credential::Identity;
 
 /// Says what credential a request presents.
@@ -26,6 +27,12 @@ pub trait Identify<Req> {
     /// [`Identity::Anonymous`] passes, unless the layer demands a credential. If there is a credential that can't be
     /// read, return [`Identity::Unreadable`].
     fn identify(&self, request: &Req) -> Identity;
+
+    /// Returns how to ask for what it reads: one challenge for each scheme. A refusal has them, unless the layer was given others
+    /// ([`RevocationLayer::with_challenge`](crate::RevocationLayer::with_challenge)). Defaults to none: then it asks for `Bearer`.
+    fn challenges(&self) -> &[Challenge] {
+        &[]
+    }
 }
 
 impl<F, Req, T> Identify<Req> for F

@@ -8,6 +8,7 @@ use http::HeaderName;
 
 use crate::identify::extract::Identify;
 use crate::identify::members::{Claim, Members};
+use crate::model::challenge::Challenge;
 use crate::model::credential::{Credential, Identity};
 use crate::model::key::Key;
 
@@ -52,25 +53,41 @@ pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
         Claim::new("client_id", Key::client),
         Claim::new("azp", Key::client),
     ];
-    Jwt {
+    let jwt = Jwt {
         header,
-        scheme: scheme.into(),
+        schemes: Vec::new(),
+        challenges: Vec::new(),
         claims,
         kid: [Claim::new("kid", Key::signing_key)],
-    }
+    };
+    jwt.with_scheme(scheme)
 }
 
 /// Identifies requests by an unverified JSON Web Token. [`jwt`] makes it.
 #[derive(Clone, Debug)]
 pub struct Jwt {
     header: HeaderName,
-    scheme: String,
+    schemes: Vec<String>,
+    /// One for each scheme that has a name.
+    challenges: Vec<Challenge>,
     claims: Vec<Claim>,
     /// The claim that is read in a token's header.
     kid: [Claim; 1],
 }
 
 impl Jwt {
+    /// Adds a scheme, behind which a token is read as well, such as `DPoP` beside `Bearer`. With an empty one, a token is also read
+    /// where it stands alone.
+    #[must_use]
+    pub fn with_scheme(mut self, scheme: impl Into<String>) -> Self {
+        let scheme = scheme.into();
+        if !self.schemes.iter().any(|named| named.eq_ignore_ascii_case(&scheme)) {
+            self.challenges.extend(Challenge::new(scheme.clone()));
+            self.schemes.push(scheme);
+        }
+        self
+    }
+
     /// Adds a claim to read, a string or an array of strings. `make` makes its values keys, such as [`Key::tenant`] or
     /// a closure.
     ///
@@ -88,11 +105,13 @@ impl Jwt {
     /// The tokens in one value of the header.
     fn tokens<'v>(&self, value: &'v [u8]) -> impl Iterator<Item = &'v [u8]> {
         value.split(|byte| *byte == b',').flat_map(|part| {
-            let mut words = part.split(is_separator).filter(|word| !word.is_empty());
-            let is_ours = self.scheme.is_empty()
-                || words
-                    .next()
-                    .is_some_and(|scheme| scheme.eq_ignore_ascii_case(self.scheme.as_bytes()));
+            let words = part.split(is_separator).filter(|word| !word.is_empty());
+            let mut words = words.peekable();
+            let is_scheme = |word: &&[u8]| {
+                let mut schemes = self.schemes.iter();
+                schemes.any(|scheme| word.eq_ignore_ascii_case(scheme.as_bytes()))
+            };
+            let is_ours = words.next_if(is_scheme).is_some() || self.schemes.iter().any(String::is_empty);
             words.take_while(move |_| is_ours)
         })
     }
@@ -153,6 +172,10 @@ impl<B> Identify<http::Request<B>> for Jwt {
             (None, Some(problem)) => Identity::Unreadable(problem),
             (Some(credential), Some(problem)) => Identity::Partial(credential, problem),
         }
+    }
+
+    fn challenges(&self) -> &[Challenge] {
+        &self.challenges
     }
 }
 

@@ -7,6 +7,7 @@ use tower_layer::Layer;
 use crate::domain::trust_domain::TrustDomain;
 use crate::in_flight::enforcer::Enforcer;
 use crate::middleware::service::{Gate, RevocationService};
+use crate::model::challenge::Challenge;
 use crate::model::domain_config::DomainConfig;
 use crate::model::key::KeyKind;
 use crate::model::options::{
@@ -29,6 +30,7 @@ pub struct RevocationLayer<I, R = Http> {
     identify: I,
     respond: R,
     options: LayerOptions,
+    challenges: Vec<Challenge>,
     domain: Arc<TrustDomain>,
 }
 
@@ -51,6 +53,7 @@ impl<I> RevocationLayer<I> {
             identify,
             respond: Http::default(),
             options: LayerOptions::default(),
+            challenges: Vec::new(),
             domain: Arc::clone(&domain),
         };
         (layer, EventSink::new(domain))
@@ -123,6 +126,38 @@ impl<I, R> RevocationLayer<I, R> {
         self
     }
 
+    /// Adds a challenge, with which a refusal asks for a credential: one for each scheme that is welcome, the best one first.
+    ///
+    /// By default a refusal asks for what `identify` reads, without parameters: `identify::jwt(AUTHORIZATION, "DPoP")` asks for
+    /// `DPoP`. If it names no scheme, as [`identify::extension`](crate::identify::extension) does not, it asks for `Bearer`. The
+    /// first challenge that you add takes the place of all these.
+    ///
+    /// ```
+    /// use http::header::AUTHORIZATION;
+    /// use tower_revocation::respond::Challenge;
+    /// use tower_revocation::{RevocationLayer, identify};
+    ///
+    /// let jwt = identify::jwt(AUTHORIZATION, "DPoP").with_scheme("Bearer");
+    /// let (layer, sink) = RevocationLayer::pair(jwt);
+    /// let metadata = "https://api.example.com/.well-known/oauth-protected-resource";
+    /// let layer = layer
+    ///     .with_challenge(Challenge::dpop().with_algs("ES256")?.with_resource_metadata(metadata)?)
+    ///     .with_challenge(Challenge::bearer().with_resource_metadata(metadata)?);
+    /// # let _ = (layer, sink);
+    /// # Ok::<_, tower_revocation::respond::ChallengeError>(())
+    /// ```
+    ///
+    /// Over HTTP, each challenge is a `WWW-Authenticate` of its own. They are added to a 401 that has none, whoever writes it, since
+    /// [RFC 9110 §15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2) demands one, even where the credential travels in a
+    /// cookie. Other refusals have none: 503 asks for patience, and a response that is withheld (403) must not ask for a new try.
+    /// `error="invalid_token"` stands in the challenge whose scheme the request presents in `Authorization`, which then comes first;
+    /// if it presents none of them there, in the first; and nowhere if there was no credential.
+    #[must_use]
+    pub fn with_challenge(mut self, challenge: Challenge) -> Self {
+        self.challenges.push(challenge);
+        self
+    }
+
     /// Sets what writes refusals: a [`Refuse`](crate::respond::Refuse), such as a closure. Defaults to
     /// [`Problem`](crate::respond::Problem).
     #[must_use]
@@ -137,6 +172,7 @@ impl<I, R> RevocationLayer<I, R> {
             identify: self.identify,
             respond,
             options: self.options,
+            challenges: self.challenges,
             domain: self.domain,
         }
     }
@@ -149,6 +185,7 @@ impl<S, I: Clone, R: Clone> Layer<S> for RevocationLayer<I, R> {
         let gate = Gate {
             identify: self.identify.clone(),
             respond: self.respond.clone(),
+            challenges: self.challenges.clone(),
             enforcer: Arc::new(Enforcer {
                 domain: Arc::clone(&self.domain),
                 options: self.options,

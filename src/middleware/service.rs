@@ -10,6 +10,7 @@ use crate::in_flight::enforcer::Enforcer;
 use crate::in_flight::guard::RevocationGuard;
 use crate::in_flight::watch::Watch;
 use crate::middleware::future::ResponseFuture;
+use crate::model::challenge::Challenge;
 use crate::model::credential::{Credential, Identity};
 use crate::model::options::{Anonymous, Enforcement, GuardExtension, StatusExtension, Unreadable};
 use crate::model::refusal::Refusal;
@@ -78,6 +79,7 @@ where
         let Gate {
             identify,
             respond,
+            challenges,
             enforcer,
         } = &*self.gate;
         let identity = identify.identify(&request);
@@ -87,7 +89,9 @@ where
         let mut is_watched = true;
         if let Some(refusal) = &decision.refusal {
             if self.gate.stands(refusal, &identity) {
-                let refusing = respond.refuse(request, memo, refusal);
+                let asked = [challenges.as_slice(), identify.challenges(), &[Challenge::bearer()]];
+                let asked = asked.into_iter().find(|asked| !asked.is_empty()).unwrap_or_default();
+                let refusing = respond.refuse(request, memo, refusal, asked);
                 self.give_back();
                 return ResponseFuture::refused(refusing);
             }
@@ -123,6 +127,8 @@ impl<S: Clone, I, R> Clone for RevocationService<S, I, R> {
 pub(crate) struct Gate<I, R> {
     pub(crate) identify: I,
     pub(crate) respond: R,
+    /// Those that the host chose. Without any, `identify` says how to ask.
+    pub(crate) challenges: Vec<Challenge>,
     pub(crate) enforcer: Arc<Enforcer>,
 }
 

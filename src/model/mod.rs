@@ -1,6 +1,7 @@
 //! The vocabulary: keys, credentials, events, verdicts, and what a host chooses. Only values; nothing here holds a
 //! state.
 
+pub(crate) mod challenge;
 pub(crate) mod options;
 pub(crate) mod domain_config;
 pub(crate) mod policy;

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::model::decode::Disposition;
 use crate::model::refusal::DEFAULT_RETRY_AFTER;
-use crate::push::secret::Challenge;
 use crate::respond::unread::drop_body_of_head;
 
 /// Says what became of the messages. The worst result decides the status.
@@ -43,7 +42,7 @@ pub(super) enum Rejection {
     TooLarge(usize),
     TooMany(usize),
     TooSlow,
-    Unauthorized(Challenge),
+    Unauthorized(Option<HeaderValue>),
 }
 
 impl Rejection {

@@ -99,7 +99,7 @@ pub(super) enum ClaimedSecret {
 
 impl PushSecrets {
     /// What the header claims, or the challenge if it claims nothing or a wrong secret.
-    pub(super) fn claim(&self, headers: &HeaderMap) -> Result<ClaimedSecret, Challenge> {
+    pub(super) fn claim(&self, headers: &HeaderMap) -> Result<ClaimedSecret, Option<HeaderValue>> {
         let token = bearer_token(headers);
         if let Some(token) = token
             && self.all.iter().any(|secret| secret.is_token(token))
@@ -115,13 +115,13 @@ impl PushSecrets {
     }
 
     /// Whether one of the secrets signed the body.
-    pub(super) fn verify(&self, body: &[u8], signature: &[u8; 32]) -> Result<(), Challenge> {
+    pub(super) fn verify(&self, body: &[u8], signature: &[u8; 32]) -> Result<(), Option<HeaderValue>> {
         let is_signed = self.all.iter().any(|secret| secret.signed(body, signature));
         is_signed.then_some(()).ok_or_else(|| self.challenge(false))
     }
 
     /// Signatures have none: sender and receiver agree on their form elsewhere.
-    fn challenge(&self, was_presented: bool) -> Challenge {
+    fn challenge(&self, was_presented: bool) -> Option<HeaderValue> {
         let is_bearer = self.all.iter().any(Secret::is_bearer);
         is_bearer.then_some(HeaderValue::from_static(match was_presented {
             true => r#"Bearer error="invalid_token""#,
@@ -129,9 +129,6 @@ impl PushSecrets {
         }))
     }
 }
-
-/// What goes into `WWW-Authenticate`.
-pub(super) type Challenge = Option<HeaderValue>;
 
 type HmacSha256 = Hmac<Sha256>;
 

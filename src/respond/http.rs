@@ -7,9 +7,11 @@ use http::{Method, Request, Response, Version};
 use http_body::Body;
 
 use crate::in_flight::watch::Watch;
+use crate::model::challenge::Challenge;
 use crate::model::options::Running;
 use crate::model::refusal::Refusal;
 use crate::respond::body::{Ending, ResponseBody};
+use crate::respond::challenges;
 use crate::respond::grpc;
 use crate::respond::problem::Problem;
 use crate::respond::protocol::Respond;
@@ -62,8 +64,16 @@ where
         }
     }
 
-    fn refuse(&self, request: Request<A>, memo: Self::Memo, refusal: &Refusal) -> Self::Refusing {
-        AnswerUnread::new(request, self.refusal(memo, refusal))
+    fn refuse(
+        &self,
+        request: Request<A>,
+        memo: Self::Memo,
+        refusal: &Refusal,
+        challenges: &[Challenge],
+    ) -> Self::Refusing {
+        let mut response = self.refusal(memo, refusal);
+        challenges::add(&mut response, &request, refusal, challenges);
+        AnswerUnread::new(request, response)
     }
 
     fn withhold(&self, memo: Self::Memo, refusal: &Refusal, running: Running) -> Self::Response {

@@ -2,6 +2,7 @@
 //! revoked.
 
 mod http;
+mod challenges;
 pub(crate) mod body;
 mod problem;
 pub(crate) mod grpc;
@@ -17,3 +18,5 @@ pub use unread::AnswerUnread;
 
 #[doc(inline)]
 pub use crate::in_flight::watch::Watch;
+#[doc(inline)]
+pub use crate::model::challenge::{Challenge, ChallengeError};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use crate::model::refusal::Refusal;
@@ -14,12 +14,13 @@ use crate::respond::refuse::{RefusalTrailers, Refuse};
 ///
 /// | refusal | status | header |
 /// |---|---|---|
-/// | revoked, unreadable | 401 | `WWW-Authenticate: Bearer error="invalid_token"` ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)) |
-/// | missing | 401 | `WWW-Authenticate: Bearer` |
+/// | revoked, unreadable | 401 | `WWW-Authenticate`, with `error="invalid_token"` ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)) |
+/// | missing | 401 | `WWW-Authenticate`, without an error |
 /// | unavailable | 503 | `Retry-After` ([RFC 9110 §10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), in whole seconds, rounded up, 1 at least |
 /// | withheld | 403, with a problem type of its own ([`WITHHELD`]) | |
 ///
-/// The body is `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
+/// The body is `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)). The challenges are those of the layer
+/// ([`RevocationLayer::with_challenge`](crate::RevocationLayer::with_challenge)), and [`Http`](super::Http) adds them.
 ///
 /// A gRPC request gets a
 /// [trailers-only response](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses) with status
@@ -29,42 +30,15 @@ use crate::respond::refuse::{RefusalTrailers, Refuse};
 ///
 /// A response that is **withheld** is answered by what no client sends again by itself, since the request may have been
 /// applied: 403 over HTTP, `PERMISSION_DENIED` over gRPC, in trailers behind headers, so that no retry policy applies.
-#[derive(Clone, Copy, Debug)]
-pub struct Problem {
-    scheme: &'static str,
-}
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Problem {}
 
 impl Problem {
-    /// Returns one that challenges for the scheme `Bearer`.
+    /// Returns one.
     #[must_use]
     pub const fn new() -> Self {
-        Self { scheme: "Bearer" }
-    }
-
-    /// Sets the scheme of the challenge. Defaults to `Bearer`.
-    #[must_use]
-    pub const fn with_scheme(mut self, scheme: &'static str) -> Self {
-        self.scheme = scheme;
-        self
-    }
-
-    fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
-        let challenge = match refusal {
-            Refusal::Missing => self.scheme.to_owned(),
-            Refusal::Unavailable { .. } | Refusal::Withheld(_) => return None,
-            _ => format!(
-                r#"{} error="invalid_token", error_description="{}""#,
-                self.scheme,
-                detail(refusal)
-            ),
-        };
-        HeaderValue::try_from(challenge).ok()
-    }
-}
-
-impl Default for Problem {
-    fn default() -> Self {
-        Self::new()
+        Self {}
     }
 }
 
@@ -95,9 +69,6 @@ impl Refuse for Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(challenge) = self.challenge(refusal) {
-            headers.insert(WWW_AUTHENTICATE, challenge);
-        }
         if let Refusal::Unavailable { retry_after, .. } = refusal {
             headers.insert(RETRY_AFTER, HeaderValue::from(in_seconds(*retry_after)));
         }
@@ -106,7 +77,7 @@ impl Refuse for Problem {
 }
 
 /// What the client is told. It is not told who revoked the credential, or why: that concerns the host alone.
-const fn detail(refusal: &Refusal) -> &'static str {
+pub(super) const fn detail(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Missing => "a credential is required",
         Refusal::Revoked(_) => "the credential was revoked",
@@ -188,31 +159,20 @@ mod tests {
     };
 
     #[test]
-    fn names_the_error_only_to_those_who_presented_a_token() {
+    fn answers_401_to_those_who_presented_none_or_none_that_counts() {
         let response = refuse(Refusal::Missing, "text/plain");
-        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
+        assert_eq!(response.status(), 401);
         let response = refuse(UNREADABLE, "text/plain");
         assert_eq!(response.status(), 401);
-        assert_eq!(
-            response.headers()[WWW_AUTHENTICATE],
-            r#"Bearer error="invalid_token", error_description="the credential is malformed""#
-        );
         let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!(body["status"], 401);
     }
 
     #[test]
-    fn challenges_for_another_scheme() {
-        let response = Problem::new().with_scheme("Claw").refuse(&Refusal::Missing, None);
-        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Claw");
-    }
-
-    #[test]
-    fn says_when_to_try_again_and_does_not_challenge() {
+    fn says_when_to_try_again() {
         let response = refuse(UNAVAILABLE, "text/plain");
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "7");
-        assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
     }
 
     #[test]
@@ -258,7 +218,6 @@ mod tests {
     fn says_of_a_withheld_response_that_the_request_may_have_been_applied() {
         let response = refuse(WITHHELD_RESPONSE, "text/plain");
         assert_eq!(response.status(), 403);
-        assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
         let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!((&body["type"], &body["status"]), (&WITHHELD.into(), &403.into()));
         assert!(body["detail"].as_str().unwrap().ends_with("it may have been applied"));

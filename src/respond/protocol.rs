@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use crate::in_flight::watch::Watch;
+use crate::model::challenge::Challenge;
 use crate::model::options::Running;
 use crate::model::refusal::Refusal;
 
@@ -26,8 +27,9 @@ pub trait Respond<Req, Res>: Clone {
     /// It has time to read what still comes with the request, where answering without that would hurt others.
     type Refusing: Future<Output = Self::Response>;
 
-    /// Returns what answers a request that is refused before the inner service sees it.
-    fn refuse(&self, request: Req, memo: Self::Memo, refusal: &Refusal) -> Self::Refusing;
+    /// Returns what answers a request that is refused before the inner service sees it. `challenges` ask for a credential: over
+    /// HTTP, a 401 without a challenge gets these.
+    fn refuse(&self, request: Req, memo: Self::Memo, refusal: &Refusal, challenges: &[Challenge]) -> Self::Refusing;
 
     /// Returns the response in place of what the inner service answers ([`Refusal::Withheld`]). The inner service has finished;
     /// or, with [`Running::Drop`], it was dropped in the midst of its work, and may not have read all of its request.

@@ -27,6 +27,9 @@ use crate::model::refusal::Refusal;
 /// # let _ = (layer, sink);
 /// ```
 ///
+/// A 401 without `WWW-Authenticate` gets the challenges of the layer:
+/// [`RevocationLayer::with_challenge`](crate::RevocationLayer::with_challenge).
+///
 /// If it needs more of the request, say what. That is held while the inner service has the request, since its response
 /// may still be withheld:
 ///

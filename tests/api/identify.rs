@@ -240,7 +240,7 @@ async fn a_request_without_our_credential_passes_or_is_challenged() {
         assert_eq!(send(&layer, with(values)).await.status(), 200, "{values:?}");
         let response = send(&strict, with(values)).await;
         assert_eq!(response.status(), 401, "{values:?}");
-        assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        assert_eq!(response.headers()["www-authenticate"], "Claw");
     }
     let request = with(&[format!("Claw {}", token(json!({})))]);
     assert_eq!(

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full};
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_layer::Layer;
-use tower_revocation::respond::{Refuse, Respond, Watch};
+use tower_revocation::respond::{Challenge, Refuse, Respond, Watch};
 use tower_revocation::{
     Credential, Enforcement, EventSink, Freshness, Key, ListFreshness, Refusal, Revocation, RevocationLayer, Running,
     StatusExtension,
@@ -33,7 +33,7 @@ impl Respond<&'static str, &'static str> for Text {
         request
     }
 
-    fn refuse(&self, request: &'static str, _memo: &'static str, refusal: &Refusal) -> Ready<String> {
+    fn refuse(&self, request: &'static str, _: &'static str, refusal: &Refusal, _: &[Challenge]) -> Ready<String> {
         ready(format!("{request}: {}", refusal.as_str()))
     }
 

@@ -7,6 +7,7 @@ mod architecture;
 mod bytes_codec;
 #[cfg(feature = "source")]
 mod canary;
+mod challenges;
 #[cfg(feature = "clawdentity")]
 mod clawdentity_events;
 #[cfg(all(feature = "clawdentity", feature = "crl-poll"))]
