@@ -6,6 +6,7 @@ use tower_layer::Layer;
 
 use crate::domain::trust_domain::TrustDomain;
 use crate::in_flight::enforcer::Enforcer;
+use crate::middleware::exemption::Exemption;
 use crate::middleware::service::{Gate, RevocationService};
 use crate::model::challenge::Challenge;
 use crate::model::domain_config::DomainConfig;
@@ -14,7 +15,7 @@ use crate::model::options::{
     Anonymous, Cut, Enforcement, GuardExtension, LayerOptions, Running, StatusExtension, Unreadable,
 };
 use crate::model::reach::Reach;
-use crate::respond::Http;
+use crate::respond::{Http, RequestHead};
 use crate::sink::EventSink;
 
 /// Refuses requests whose credential is revoked.
@@ -31,6 +32,7 @@ pub struct RevocationLayer<I, R = Http> {
     respond: R,
     options: LayerOptions,
     challenges: Vec<Challenge>,
+    exemption: Exemption,
     domain: Arc<TrustDomain>,
 }
 
@@ -54,6 +56,7 @@ impl<I> RevocationLayer<I> {
             respond: Http::default(),
             options: LayerOptions::default(),
             challenges: Vec::new(),
+            exemption: Exemption::default(),
             domain: Arc::clone(&domain),
         };
         (layer, EventSink::new(domain))
@@ -62,9 +65,46 @@ impl<I> RevocationLayer<I> {
 
 impl<I, R> RevocationLayer<I, R> {
     /// Sets what to do with requests that present no credential. Defaults to [`Anonymous::Pass`].
+    ///
+    /// ```
+    /// use http::header::AUTHORIZATION;
+    /// use tower_revocation::{Anonymous, RevocationLayer, identify};
+    ///
+    /// let (layer, sink) = RevocationLayer::pair(identify::jwt(AUTHORIZATION, "Bearer"));
+    /// let layer = layer
+    ///     .with_anonymous(Anonymous::Challenge)
+    ///     // Some calls never have a token: preflights of browsers, probes, a login, the end of a session that is in a cookie.
+    ///     .with_anonymous_allowed(|request| {
+    ///         request.is_preflight() || matches!(request.path(), "/healthz" | "/login" | "/logout")
+    ///     });
+    /// # let _ = (layer, sink);
+    /// ```
     #[must_use]
     pub const fn with_anonymous(mut self, anonymous: Anonymous) -> Self {
         self.options.anonymous = anonymous;
+        self
+    }
+
+    /// Sets which requests pass without a credential under [`Anonymous::Challenge`]. Defaults to CORS preflights
+    /// ([`RequestHead::is_preflight`]), which browsers send without one: a rule of your own has to name them, too, unless a CORS layer
+    /// around this one answers them.
+    ///
+    /// Only a request that presents no credential is put to the rule. It must not block. A protocol other than HTTP has no such
+    /// requests, unless it implements [`Respond::head`](crate::respond::Respond::head).
+    ///
+    /// # Security
+    ///
+    /// What it lets through is as open as if the layer were not there. Say what is open, and compare it whole:
+    ///
+    /// - The path is the one that this layer sees. A router that nests another takes the prefix off: around `nest("/api", …)` the
+    ///   path is `/api/logout`, within it `/logout`.
+    /// - It is not decoded, and `//logout` or `/%6Cogout` is another path, though your router or upstream may take it for the same.
+    ///   So `==` errs on the strict side, and `!=` or `starts_with` does not: `/public/../admin` begins with `/public/`.
+    /// - A preflight reaches the inner service. If that does not answer it by itself, as a proxy does not, an upstream that acts upon
+    ///   `OPTIONS` gets it without a credential.
+    #[must_use]
+    pub fn with_anonymous_allowed(mut self, rule: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static) -> Self {
+        self.exemption = Exemption::new(rule);
         self
     }
 
@@ -173,6 +213,7 @@ impl<I, R> RevocationLayer<I, R> {
             respond,
             options: self.options,
             challenges: self.challenges,
+            exemption: self.exemption,
             domain: self.domain,
         }
     }
@@ -186,6 +227,7 @@ impl<S, I: Clone, R: Clone> Layer<S> for RevocationLayer<I, R> {
             identify: self.identify.clone(),
             respond: self.respond.clone(),
             challenges: self.challenges.clone(),
+            exemption: self.exemption.clone(),
             enforcer: Arc::new(Enforcer {
                 domain: Arc::clone(&self.domain),
                 options: self.options,

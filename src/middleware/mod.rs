@@ -4,6 +4,7 @@ mod layer;
 #[cfg(feature = "tonic")]
 mod named;
 mod service;
+mod exemption;
 mod future;
 
 pub use future::ResponseFuture;

@@ -9,12 +9,13 @@ use crate::identify::Identify;
 use crate::in_flight::enforcer::Enforcer;
 use crate::in_flight::guard::RevocationGuard;
 use crate::in_flight::watch::Watch;
+use crate::middleware::exemption::Exemption;
 use crate::middleware::future::ResponseFuture;
 use crate::model::challenge::Challenge;
 use crate::model::credential::{Credential, Identity};
 use crate::model::options::{Anonymous, Enforcement, GuardExtension, StatusExtension, Unreadable};
 use crate::model::refusal::Refusal;
-use crate::respond::{Http, Respond};
+use crate::respond::{Http, RequestHead, Respond};
 
 /// Refuses requests whose credential is revoked, and passes all others on. Made by
 /// [`RevocationLayer`](crate::RevocationLayer); see the [crate docs](crate).
@@ -81,6 +82,7 @@ where
             respond,
             challenges,
             enforcer,
+            ..
         } = &*self.gate;
         let identity = identify.identify(&request);
         let memo = respond.remember(&request);
@@ -88,7 +90,7 @@ where
         // If the layer only observes, this revocation was counted here. A watch would count it again.
         let mut is_watched = true;
         if let Some(refusal) = &decision.refusal {
-            if self.gate.stands(refusal, &identity) {
+            if self.gate.stands(refusal, &identity, || respond.head(&request)) {
                 let asked = [challenges.as_slice(), identify.challenges(), &[Challenge::bearer()]];
                 let asked = asked.into_iter().find(|asked| !asked.is_empty()).unwrap_or_default();
                 let refusing = respond.refuse(request, memo, refusal, asked);
@@ -129,15 +131,24 @@ pub(crate) struct Gate<I, R> {
     pub(crate) respond: R,
     /// Those that the host chose. Without any, `identify` says how to ask.
     pub(crate) challenges: Vec<Challenge>,
+    pub(crate) exemption: Exemption,
     pub(crate) enforcer: Arc<Enforcer>,
 }
 
 impl<I, R> Gate<I, R> {
     /// Whether this layer carries out a refusal. The domain decides what is known; the layer's options say what to do
     /// about it.
-    pub(crate) fn stands(&self, refusal: &Refusal, identity: &Identity) -> bool {
+    pub(crate) fn stands<'r>(
+        &self,
+        refusal: &Refusal,
+        identity: &Identity,
+        head: impl FnOnce() -> Option<RequestHead<'r>>,
+    ) -> bool {
         let passes = match refusal {
-            Refusal::Missing => self.enforcer.options.anonymous == Anonymous::Pass,
+            Refusal::Missing => match self.enforcer.options.anonymous {
+                Anonymous::Pass => true,
+                Anonymous::Challenge => head().is_some_and(|head| self.exemption.covers(&head)),
+            },
             Refusal::Unreadable { .. } => self.enforcer.options.unreadable == Unreadable::Pass,
             Refusal::Revoked(_) | Refusal::Unavailable { .. } | Refusal::Withheld(_) => false,
         };

@@ -21,7 +21,8 @@ pub enum Anonymous {
     /// Let them pass: authentication is the task of another layer. The default.
     #[default]
     Pass,
-    /// Refuse them with a plain challenge: 401, without an error code.
+    /// Refuse them with a plain challenge: 401, without an error code. CORS preflights pass, and whatever else
+    /// [`with_anonymous_allowed`](crate::RevocationLayer::with_anonymous_allowed) says.
     Challenge,
 }
 

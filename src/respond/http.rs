@@ -16,6 +16,7 @@ use crate::respond::grpc;
 use crate::respond::problem::Problem;
 use crate::respond::protocol::Respond;
 use crate::respond::refuse::{RefusalTrailers, Refuse};
+use crate::respond::request_head::RequestHead;
 use crate::respond::unread::{AnswerUnread, close_after, drop_body_of_head};
 
 /// Wraps services that speak HTTP. `F` writes the refusals.
@@ -92,6 +93,10 @@ where
         };
         let ending = trailers.map_or_else(|| watch.cut().into(), Ending::Trailers);
         response.map(|body| ResponseBody::admitted(body, watch, ending))
+    }
+
+    fn head<'r>(&self, request: &'r Request<A>) -> Option<RequestHead<'r>> {
+        Some(RequestHead::of(request))
     }
 
     fn insert<T: Clone + Send + Sync + 'static>(&self, request: &mut Request<A>, extension: T) {

@@ -9,11 +9,13 @@ pub(crate) mod grpc;
 mod protocol;
 mod refuse;
 pub(crate) mod unread;
+mod request_head;
 
 pub use self::http::{Http, HttpMemo};
 pub use problem::{Problem, WITHHELD};
 pub use protocol::Respond;
 pub use refuse::{RefusalTrailers, Refuse};
+pub use request_head::RequestHead;
 pub use unread::AnswerUnread;
 
 #[doc(inline)]

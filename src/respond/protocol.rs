@@ -6,6 +6,7 @@ use crate::in_flight::watch::Watch;
 use crate::model::challenge::Challenge;
 use crate::model::options::Running;
 use crate::model::refusal::Refusal;
+use crate::respond::request_head::RequestHead;
 
 /// Tells the layer what it has to know of a protocol; implemented for HTTP by [`Http`](super::Http).
 ///
@@ -42,6 +43,13 @@ pub trait Respond<Req, Res>: Clone {
     ///
     /// If `watch` is dropped, nothing ends what is still to come.
     fn admit(&self, memo: Self::Memo, response: Res, watch: Watch) -> Self::Response;
+
+    /// Returns what the rule of [`RevocationLayer::with_anonymous_allowed`](crate::RevocationLayer::with_anonymous_allowed) looks at.
+    /// Defaults to `None`, for protocols that are not HTTP: no request passes by that rule.
+    fn head<'r>(&self, request: &'r Req) -> Option<RequestHead<'r>> {
+        let _ = request;
+        None
+    }
 
     /// Puts something where the inner service finds it with its request: a [`ListFreshness`](crate::ListFreshness), a
     /// [`RevocationGuard`](crate::RevocationGuard). Called only if the layer was asked to.

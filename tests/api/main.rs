@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod allocation;
+mod anonymous;
 mod architecture;
 mod bytes_codec;
 #[cfg(feature = "source")]
