@@ -5,6 +5,7 @@
 // A page links to another by a reference that leads to its file. `links.md` comes before each page and gives the same reference, which
 // leads to the module: of two definitions the first one counts.
 pub mod first_gateway;
+pub mod cors;
 pub mod feeds;
 pub mod brokers;
 pub mod lists;

@@ -27,6 +27,7 @@ mod clawdentity_vectors;
 mod cloudflare;
 #[cfg(feature = "cloudflare")]
 mod cloudflare_api;
+mod cors;
 #[cfg(feature = "source")]
 mod feed;
 mod freshness;
