@@ -1,7 +1,9 @@
 //! What is wrong, in words.
 
 use std::fmt;
+use std::time::Duration;
 
+use crate::domain::presented::is_never_presented;
 use crate::model::domain_config::DomainConfig;
 use crate::model::policy::StalePolicy;
 use crate::model::verdict::Freshness;
@@ -15,6 +17,7 @@ pub(crate) fn concerns(status: &Status, policy: &DomainConfig, needs_list: bool)
         feed(status),
         canary(status),
         gap(status),
+        presented(status),
         journal(status),
         overlay(status),
     ];
@@ -147,6 +150,21 @@ fn gap(status: &Status) -> Option<Concern> {
             "Revocations may have been missed {} ago: {}. No list was fetched since that would make up for them.",
             Time(gap.ms_ago),
             gap.reason
+        ),
+    )
+}
+
+fn presented(status: &Status) -> Option<Concern> {
+    if !is_never_presented(&status.verdicts, Duration::from_millis(status.started_ms_ago)) {
+        return None;
+    }
+    concern(
+        ConcernCode::OnlyAnonymous,
+        format!(
+            "None of the {} requests of the last {} presented a credential, so that no revocation reaches any. If clients do send \
+             one, the layer looks in the wrong place, or sees requests before the authentication layer that it relies on.",
+            status.verdicts.anonymous,
+            Time(status.started_ms_ago),
         ),
     )
 }

@@ -59,10 +59,11 @@ impl Counters {
         }
     }
 
-    /// Counts a request. Each thread has a stripe, so that cores don't pass one cache line around.
-    pub(crate) fn decided(&self, outcome: Outcome) {
+    /// Counts a request. Each thread has a stripe, so that cores don't pass one cache line around. Returns how many there were in this
+    /// stripe.
+    pub(crate) fn decided(&self, outcome: Outcome) -> u64 {
         let stripe = STRIPE.with(|stripe| *stripe);
-        self.stripes[stripe].0[outcome as usize].fetch_add(1, Ordering::Relaxed);
+        self.stripes[stripe].0[outcome as usize].fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Counts a request that a layer in observe-only mode would have refused.

@@ -46,7 +46,10 @@ impl TrustDomain {
     }
 
     fn without_credential(&self, outcome: Outcome, refusal: Refusal) -> Decision {
-        self.counters.decided(outcome);
+        let count = self.counters.decided(outcome);
+        if outcome == Outcome::Anonymous {
+            self.suspect(count);
+        }
         Decision {
             refusal: Some(refusal),
             list: self.store.look(|state| state.freshness(Instant::now())),

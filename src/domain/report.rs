@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use crate::domain::concerns::concerns;
-use crate::domain::counters::Outcome;
 use crate::domain::health::{dead_letter_status, millis};
 use crate::domain::trust_domain::TrustDomain;
 use crate::model::canary;
@@ -13,7 +12,7 @@ use crate::model::credential::Credential;
 use crate::model::policy::StalePolicy;
 use crate::model::verdict::{Freshness, ListFreshness, Verdict};
 use crate::state::view::State;
-use crate::status::{CanaryStatus, InFlightStatus, ListStatus, OverlayStatus, Status, VerdictCounts};
+use crate::status::{CanaryStatus, InFlightStatus, ListStatus, OverlayStatus, Status};
 
 impl TrustDomain {
     /// Returns everything that an operator asks about, as of now.
@@ -36,9 +35,8 @@ impl TrustDomain {
         // The journal asks the file system. Nobody else should wait for that, so no lock is held here.
         let journal = self.journal.get().map(|journal| journal.status());
         let health = self.health();
-        let [by_event, by_list] =
-            [Outcome::RevokedByEvent, Outcome::RevokedByList].map(|outcome| self.counters.of_outcome(outcome));
         let mut status = Status {
+            started_ms_ago: millis(self.age(now)),
             ready: is_ready(&answer, stale),
             concerns: Vec::new(),
             freshness: answer.freshness,
@@ -62,15 +60,7 @@ impl TrustDomain {
                 .last_dead_letter
                 .as_ref()
                 .map(|noted| dead_letter_status(noted, now)),
-            verdicts: VerdictCounts {
-                admit: self.counters.of_outcome(Outcome::Admit),
-                anonymous: self.counters.of_outcome(Outcome::Anonymous),
-                revoked: by_event + by_list,
-                revoked_by_event: by_event,
-                revoked_by_list: by_list,
-                unknown: self.counters.of_outcome(Outcome::Unknown),
-                unreadable: self.counters.of_outcome(Outcome::Unreadable),
-            },
+            verdicts: self.verdicts(),
             would_refuse: self.counters.of_would_refuse(),
             in_flight: InFlightStatus {
                 waiting: self.store.waiters.waiting(),

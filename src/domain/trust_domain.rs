@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -35,6 +36,9 @@ pub(crate) struct TrustDomain {
     pub(super) was_stale: AtomicBool,
     /// Whether the last status found that the canary is overdue. Used only to log the change.
     pub(super) was_overdue: AtomicBool,
+    /// Whether it was logged that no request presents a credential.
+    pub(super) was_never_presented: AtomicBool,
+    made_at: Instant,
 }
 
 impl TrustDomain {
@@ -52,6 +56,8 @@ impl TrustDomain {
             health: Mutex::new(health),
             was_stale: AtomicBool::new(false),
             was_overdue: AtomicBool::new(false),
+            was_never_presented: AtomicBool::new(false),
+            made_at: Instant::now(),
         }
     }
 
@@ -73,6 +79,11 @@ impl TrustDomain {
     #[cfg(feature = "source")]
     pub(crate) fn feed_report(&self) -> FeedReport {
         self.health().feed.report.clone()
+    }
+
+    /// How long it has been there.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.made_at)
     }
 
     /// Notes that a good list came or was confirmed.

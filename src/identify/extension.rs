@@ -39,7 +39,8 @@ use crate::model::credential::{Credential, Identity};
 ///
 /// The authentication layer has to run first. If it runs after this one, no request has a `T`, all are anonymous, and
 /// all pass. If every request must be authenticated, set `RevocationLayer::with_anonymous(Anonymous::Challenge)`, and
-/// the mistake shows at once.
+/// the mistake shows at once. Otherwise it shows after 1,000 such requests, in the log and in the status
+/// ([`ConcernCode::OnlyAnonymous`](crate::ConcernCode::OnlyAnonymous)).
 #[must_use]
 pub fn extension<T: ToCredential>() -> Extension<T, fn(&T) -> Credential> {
     extension_with(T::to_credential)

@@ -17,6 +17,8 @@ use crate::status::work::{InFlightStatus, VerdictCounts};
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Status {
+    /// How long ago this trust domain was made, and began to count.
+    pub started_ms_ago: u64,
     /// Whether requests are answered by what is known. False if the policy refuses everyone because no fresh list is
     /// there.
     pub ready: bool,

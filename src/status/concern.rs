@@ -39,6 +39,10 @@ pub enum ConcernCode {
     CanaryOverdue,
     /// Messages may have been skipped, and no list was fetched since.
     FeedGap,
+    /// Many requests came, and none ever presented a credential: the layer may look in the wrong place, or stand in front of the
+    /// authentication layer that it relies on. Counted for the whole trust domain, since its start: at least 1,000 requests, and a
+    /// minute. The first credential ends it. Of two layers that share a domain, one that sees credentials hides one that sees none.
+    OnlyAnonymous,
     /// Events cannot be made durable.
     JournalNotDurable,
     /// Events hold 90 % or more of the keys that they may.
@@ -65,6 +69,7 @@ impl ConcernCode {
             Self::FeedDown => "feed-down",
             Self::CanaryOverdue => "canary-overdue",
             Self::FeedGap => "feed-gap",
+            Self::OnlyAnonymous => "only-anonymous",
             Self::JournalNotDurable => "journal-not-durable",
             Self::OverlayFull => "overlay-full",
             Self::ListAging => "list-aging",

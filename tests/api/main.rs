@@ -44,6 +44,7 @@ mod metrics;
 mod model;
 #[cfg(feature = "crl-poll")]
 mod poll;
+mod presented;
 mod probe;
 #[cfg(feature = "http-push")]
 mod push;

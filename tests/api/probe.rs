@@ -175,6 +175,7 @@ fn codes_are_named_as_in_json_and_the_gravest_is_first() {
         ConcernCode::FeedDown,
         ConcernCode::CanaryOverdue,
         ConcernCode::FeedGap,
+        ConcernCode::OnlyAnonymous,
         ConcernCode::JournalNotDurable,
         ConcernCode::OverlayFull,
         ConcernCode::ListAging,

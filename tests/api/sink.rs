@@ -211,6 +211,7 @@ async fn status_has_the_shape_that_operators_rely_on() {
     assert_eq!(
         status,
         json!({
+            "started_ms_ago": 1500,
             "ready": true,
             "concerns": [{
                 "code": "feed-catching-up",
