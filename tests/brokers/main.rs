@@ -41,6 +41,11 @@ macro_rules! over {
             async fn the_order_of_redeliveries_does_not_matter() {
                 suite::the_order_of_redeliveries_does_not_matter::<$broker>().await;
             }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn closing_does_not_wait_for_a_broker_that_is_frozen() {
+                suite::closing_does_not_wait_for_a_broker_that_is_frozen::<$broker>().await;
+            }
         }
     };
 }

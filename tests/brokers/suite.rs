@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
-use tower_revocation::FeedState;
-use tower_revocation::source::EventSource;
 use tower_revocation::source::testing::Capability;
+use tower_revocation::source::{DRAIN_TIMEOUT, EventSource, Start};
+use tower_revocation::{FeedState, Timestamp};
 
 use crate::broker::Broker;
 use crate::link::Link;
@@ -199,6 +199,28 @@ pub(crate) async fn the_order_of_redeliveries_does_not_matter<B: Broker>() {
         .await;
     assert_eq!(status.dispositions.dead_letter, 0);
     assert!(!replica.refuses("first"));
+}
+
+/// A broker that does not answer is none to wait for.
+///
+/// RabbitMQ's client never said that it was closed if its connection came to an end meanwhile, and looked for no
+/// heartbeat any more.
+pub(crate) async fn closing_does_not_wait_for_a_broker_that_is_frozen<B: Broker>() {
+    let mut broker = B::start().await;
+    let mut source = broker.source(broker.port(), "one").await;
+    let opened = async {
+        // Just after its start, a broker may have nothing to read yet.
+        while source.open(&Start::since(Timestamp::default())).await.is_err() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), opened)
+        .await
+        .expect("it can be opened");
+    broker.freeze();
+    let closed = timeout(DRAIN_TIMEOUT, source.close()).await;
+    broker.thaw();
+    closed.expect("it is closed as soon as the loop wants to be gone");
 }
 
 /// Many at once: how fast two replicas take them in, beside a loop that does nothing but read.

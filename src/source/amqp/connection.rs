@@ -1,11 +1,13 @@
 //! How the broker is reached.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, Queue};
+use tokio::time::timeout;
 
 use crate::source::error::SourceError;
 
@@ -34,6 +36,16 @@ pub(super) async fn channel(connection: &Connection) -> Result<Channel, SourceEr
         .create_channel()
         .await
         .map_err(because("cannot open a channel"))
+}
+
+/// Closes a connection in good order, or gives it up if that takes too long.
+///
+/// It may take for ever (seen with `lapin` 4.12.3). If a channel is being opened, the broker's answer comes after the
+/// client began to close: to the client that is an error, and it ends. What it is asked for then, to close as well, it
+/// loses without a word to whoever waits. And once it closes, it misses no heartbeat.
+pub(super) async fn close(connection: &Connection) {
+    // It is over in any case.
+    let _ = timeout(GOODBYE, connection.close(REPLY_SUCCESS, "OK".into())).await;
 }
 
 /// Looks how a queue or stream is. If there is none, the broker closes the channel.
@@ -68,3 +80,7 @@ pub(super) fn because(attempt: impl Into<String>) -> impl FnOnce(lapin::Error) -
     // Its words have those of its own cause in them, which would be said twice.
     |error| SourceError::new(attempt).because(error.to_string())
 }
+
+/// How long closing may take, which is one question and its answer.
+const GOODBYE: Duration = Duration::from_millis(500);
+const REPLY_SUCCESS: u16 = 200;

@@ -11,7 +11,7 @@ use lapin::{Channel, Connection, Consumer, ErrorKind, Queue};
 use tokio::select;
 use tokio::time::timeout;
 
-use crate::source::amqp::connection::{because, channel, look, short};
+use crate::source::amqp::connection::{because, channel, close, look, short};
 use crate::source::amqp::dead_letters::AmqpDeadLetters;
 use crate::source::amqp::liveness::Liveness;
 use crate::source::error::SourceError;
@@ -115,8 +115,7 @@ impl AmqpQueueReader {
     }
 
     pub(super) async fn close(self) {
-        // It is over in any case.
-        let _ = self.connection.close(REPLY_SUCCESS, "OK".into()).await;
+        close(&self.connection).await;
     }
 }
 
@@ -211,4 +210,3 @@ fn shared(queue: &ShortString) -> SourceError {
 const CREDIT: u16 = 10_000;
 /// How long a queue may take to say that it is read. It may be electing its leader.
 const PATIENCE: Duration = Duration::from_secs(3);
-const REPLY_SUCCESS: u16 = 200;

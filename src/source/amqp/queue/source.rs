@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::Connection;
-use tokio::time::timeout;
 
 use crate::source::amqp::connection::Connector;
 use crate::source::amqp::dead_letters::AmqpDeadLetters;
@@ -121,9 +120,8 @@ impl EventSource for AmqpQueue {
 
     async fn open(&mut self, _start: &Start) -> Result<Continuity, SourceError> {
         if let Some(reader) = self.reader.take() {
-            // Its consumer has to be gone: the queue is this one's alone. A broker that does not answer is none to wait
-            // for.
-            let _ = timeout(GOODBYE, reader.close()).await;
+            // Its consumer has to be gone: the queue is this one's alone.
+            reader.close().await;
         }
         let connection = self.connect.connect().await?;
         let (reader, continuity) = AmqpQueueReader::open(connection, &self.config, &mut self.is_known).await?;
@@ -160,5 +158,3 @@ impl fmt::Debug for AmqpQueue {
             .finish_non_exhaustive()
     }
 }
-
-const GOODBYE: Duration = Duration::from_millis(500);

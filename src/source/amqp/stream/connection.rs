@@ -8,7 +8,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::time::{Instant, timeout_at};
 
 use crate::model::timestamp::Timestamp;
-use crate::source::amqp::connection::{Connector, because, channel, look, short};
+use crate::source::amqp::connection::{Connector, because, channel, close, look, short};
 use crate::source::amqp::liveness::Liveness;
 use crate::source::amqp::stream::consumer::StreamMessages;
 use crate::source::error::SourceError;
@@ -84,9 +84,8 @@ impl StreamConnection {
         Ok(Liveness::new(channel(&self.connection).await?, self.stream.clone()))
     }
 
-    pub(super) async fn close(self) {
-        // It is over in any case.
-        let _ = self.connection.close(REPLY_SUCCESS, "OK".into()).await;
+    pub(super) async fn close(&self) {
+        close(&self.connection).await;
     }
 }
 
@@ -106,4 +105,3 @@ impl From<Place> for AMQPValue {
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the last chunk is read.
 const MOMENT: Duration = Duration::from_millis(100);
-const REPLY_SUCCESS: u16 = 200;

@@ -128,14 +128,9 @@ impl AmqpStreamReader {
     }
 
     pub(super) async fn close(self) {
-        let Self {
-            stream, newest, hole, ..
-        } = self;
-        // They have it as well.
-        drop((newest, hole));
-        if let Some(stream) = Arc::into_inner(stream) {
-            stream.close().await;
-        }
+        // What is looked for is dropped only afterwards: each would have its own channel closed at the same time, which
+        // the client takes for an error once all are being closed.
+        self.stream.close().await;
     }
 
     /// The message after a hole, once it is known that nothing was lost in there.
