@@ -2,40 +2,38 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use crate::common::error_text::error_text;
 use crate::model::timestamp::Timestamp;
-use crate::source::error::SourceError;
-use crate::source::event_source::{Continuity, Delivery, EventSource, Signal};
+use crate::source::event_source::{Continuity, Delivery};
 use crate::source::position::Start;
+use crate::source::testing::bounded_harness::BoundedHarness;
+use crate::source::testing::bounded_source::acknowledge;
 use crate::source::testing::harness::{Capability, Harness};
-use crate::source::testing::observed::{NONSENSE, Observed, Said, messages, text};
+use crate::source::testing::limit::{PATIENCE, POLL};
+use crate::source::testing::observed::{NONSENSE, Observed, Said, messages};
 use crate::status::FeedState;
 
-pub(super) async fn once_and_in_order(harness: &mut impl Harness) -> Result<(), String> {
+pub(super) async fn once_and_in_order(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
     let mut expected = Vec::new();
     if can_be_read_again(harness) {
-        expected = publish(harness, "old", 0..20).await;
+        expected = harness.publish("old", 0..20).await?;
     }
     let feed = live(harness).await?;
-    expected.extend(publish(harness, "new", 0..30).await);
+    expected.extend(harness.publish("new", 0..30).await?);
     feed.until_settled(&expected).await?;
     same(&feed.messages(), &expected)
 }
 
-pub(super) async fn dropped_calls_lose_nothing(harness: &mut impl Harness) -> Result<(), String> {
-    let mut source = harness.source().await;
-    open(&mut source, &Start::since(Timestamp::default())).await?;
-    let expected = publish(harness, "message", 0..100).await;
+pub(super) async fn dropped_calls_lose_nothing(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
+    let mut source = harness.bare_source().await?;
+    source.open(&Start::since(Timestamp::default())).await?;
+    let expected = harness.publish("message", 0..100).await?;
     let mut read = Vec::new();
     let deadline = Instant::now() + PATIENCE;
     for millis in (0..4).cycle() {
-        if let Ok(next) = timeout(Duration::from_millis(millis), source.next()).await
-            && let Signal::Message(mut delivery) = next.map_err(words)?
-        {
-            read.push(text(&delivery));
-            delivery.ack().await.map_err(words)?;
+        if let Some(delivery) = source.message_within(Duration::from_millis(millis)).await? {
+            read.push(acknowledge(delivery).await?);
         }
         if read.len() >= expected.len() || Instant::now() > deadline {
             break;
@@ -44,19 +42,19 @@ pub(super) async fn dropped_calls_lose_nothing(harness: &mut impl Harness) -> Re
     same(&read, &expected)
 }
 
-pub(super) async fn after_a_position(harness: &mut impl Harness) -> Result<(), String> {
-    let mut expected = publish(harness, "message", 0..10).await;
-    let mut source = harness.source().await;
-    open(&mut source, &Start::since(Timestamp::default())).await?;
+pub(super) async fn after_a_position(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
+    let mut expected = harness.publish("message", 0..10).await?;
+    let mut source = harness.bare_source().await?;
+    source.open(&Start::since(Timestamp::default())).await?;
     let mut places = Vec::new();
     while places.len() < expected.len() {
-        let mut delivery = message(&mut source).await?;
+        let delivery = source.message().await?;
         let position = delivery.position();
         let position = position.ok_or("a message of a feed that can be read again has no position")?;
         places.push((position, delivery.landmark()));
-        delivery.ack().await.map_err(words)?;
+        acknowledge(delivery).await?;
     }
-    source.close().await;
+    source.close().await?;
     let newest = places[places.len() - 1];
     for at in [0, 4, 9] {
         let known = [places[at], newest];
@@ -66,46 +64,44 @@ pub(super) async fn after_a_position(harness: &mut impl Harness) -> Result<(), S
         let start = Start::since(Timestamp::now())
             .and_after([places[at].0])
             .and_landmarks(known);
-        let mut source = harness.source().await;
-        let continuity = open(&mut source, &start).await?;
+        let mut source = harness.bare_source().await?;
+        let continuity = source.open(&start).await?;
         if continuity != Continuity::Complete {
             return Err(format!("nothing was lost, and yet it says {continuity:?}"));
         }
-        expected.extend(publish(harness, "later", at..at + 1).await);
+        expected.extend(harness.publish("later", at..at + 1).await?);
         let mut read = Vec::new();
         while read.len() < expected.len() - at - 1 {
-            let mut delivery = message(&mut source).await?;
-            read.push(text(&delivery));
-            delivery.ack().await.map_err(words)?;
+            read.push(acknowledge(source.message().await?).await?);
         }
-        source.close().await;
+        source.close().await?;
         same(&read, &expected[at + 1..])?;
     }
     Ok(())
 }
 
-pub(super) async fn since_a_time(harness: &mut impl Harness) -> Result<(), String> {
-    publish(harness, "old", 0..10).await;
+pub(super) async fn since_a_time(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
+    harness.publish("old", 0..10).await?;
     sleep(SOME_TIME).await;
     let since = Timestamp::now();
     // Clocks and brokers may be coarse. What comes too early does no harm.
     sleep(SOME_TIME).await;
-    let expected = publish(harness, "new", 0..10).await;
-    let feed = Observed::start(harness.source().await, since, ROOM);
+    let expected = harness.publish("new", 0..10).await?;
+    let feed = Observed::start(harness.source().await?, since, ROOM);
     feed.until_settled(&expected).await?;
     let read = feed.messages().into_iter().filter(|read| read.starts_with("new"));
     same(&read.collect::<Vec<_>>(), &expected)
 }
 
-pub(super) async fn goes_on_after_a_cut(harness: &mut impl Harness) -> Result<(), String> {
+pub(super) async fn goes_on_after_a_cut(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
     let feed = live(harness).await?;
-    feed.until_settled(&publish(harness, "before", 0..10).await).await?;
+    feed.until_settled(&harness.publish("before", 0..10).await?).await?;
     // Acknowledgements may be on their way.
     sleep(SOME_TIME).await;
     let gaps = feed.status().feed.gaps;
     let before = cut(harness, &feed).await?;
-    let expected = publish(harness, "meanwhile", 0..90).await;
-    harness.mend().await;
+    let expected = harness.publish("meanwhile", 0..90).await?;
+    harness.mend().await?;
     feed.until_settled(&expected).await?;
     if feed.status().feed.gaps > gaps {
         return Err(format!("nothing was lost, and yet {:?}", feed.status().feed.last_gap));
@@ -113,31 +109,31 @@ pub(super) async fn goes_on_after_a_cut(harness: &mut impl Harness) -> Result<()
     same(&messages(&feed.said()[before..]), &expected)
 }
 
-pub(super) async fn unsettled_comes_again(harness: &mut impl Harness) -> Result<(), String> {
-    let feed = Observed::start(harness.source().await, Timestamp::default(), 1);
+pub(super) async fn unsettled_comes_again(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
+    let feed = Observed::start(harness.source().await?, Timestamp::default(), 1);
     feed.until_state(FeedState::Live).await?;
-    let mut expected = publish(harness, "message", 0..2).await;
+    let mut expected = harness.publish("message", 0..2).await?;
     feed.until("without room for the second", |feed| {
         feed.status().dispositions.retry > 0
     })
     .await?;
     cut(harness, &feed).await?;
     feed.make_room(ROOM);
-    expected.extend(publish(harness, "meanwhile", 0..1).await);
-    harness.mend().await;
+    expected.extend(harness.publish("meanwhile", 0..1).await?);
+    harness.mend().await?;
     feed.until_settled(&expected).await
 }
 
-pub(super) async fn caught_up_at_the_end(harness: &mut impl Harness) -> Result<(), String> {
+pub(super) async fn caught_up_at_the_end(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
     let (feed, before, expected) = if can_be_read_again(harness) {
-        let expected = publish(harness, "old", 0..300).await;
-        let feed = Observed::start(harness.source().await, Timestamp::default(), ROOM);
+        let expected = harness.publish("old", 0..300).await?;
+        let feed = Observed::start(harness.source().await?, Timestamp::default(), ROOM);
         (feed, 0, expected)
     } else {
         let feed = live(harness).await?;
         let before = cut(harness, &feed).await?;
-        let expected = publish(harness, "old", 0..300).await;
-        harness.mend().await;
+        let expected = harness.publish("old", 0..300).await?;
+        harness.mend().await?;
         (feed, before, expected)
     };
     feed.until("caught up", |feed| feed.said()[before..].contains(&Said::CaughtUp))
@@ -148,16 +144,16 @@ pub(super) async fn caught_up_at_the_end(harness: &mut impl Harness) -> Result<(
     same(&came, &expected).map_err(|what| format!("caught up after {} of {}: {what}", came.len(), expected.len()))
 }
 
-pub(super) async fn trimmed_is_a_gap(harness: &mut impl Harness) -> Result<(), String> {
+pub(super) async fn trimmed_is_a_gap(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
     let feed = live(harness).await?;
-    feed.until_settled(&publish(harness, "before", 0..10).await).await?;
+    feed.until_settled(&harness.publish("before", 0..10).await?).await?;
     let gaps = feed.status().feed.gaps;
     cut(harness, &feed).await?;
-    let lost = publish(harness, "lost", 0..970).await;
-    publish(harness, "kept", 0..20).await;
-    harness.trim(20).await;
-    let kept = publish(harness, "new", 0..10).await;
-    harness.mend().await;
+    let lost = harness.publish("lost", 0..970).await?;
+    harness.publish("kept", 0..20).await?;
+    harness.trim(20).await?;
+    let kept = harness.publish("new", 0..10).await?;
+    harness.mend().await?;
     gap(&feed, gaps).await?;
     feed.until_settled(&kept).await?;
     match feed.blocks(&lost[lost.len() / 2]) {
@@ -166,52 +162,52 @@ pub(super) async fn trimmed_is_a_gap(harness: &mut impl Harness) -> Result<(), S
     }
 }
 
-pub(super) async fn another_log_is_a_gap(harness: &mut impl Harness) -> Result<(), String> {
+pub(super) async fn another_log_is_a_gap(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
     let feed = live(harness).await?;
-    feed.until_settled(&publish(harness, "before", 0..10).await).await?;
+    feed.until_settled(&harness.publish("before", 0..10).await?).await?;
     let gaps = feed.status().feed.gaps;
     cut(harness, &feed).await?;
-    publish(harness, "lost", 0..500).await;
-    harness.wipe().await;
+    harness.publish("lost", 0..500).await?;
+    harness.wipe().await?;
     // More than was read of the other one, so that its place is there again.
-    let others = publish(harness, "another", 0..40).await;
-    harness.mend().await;
+    let others = harness.publish("another", 0..40).await?;
+    harness.mend().await?;
     gap(&feed, gaps).await?;
     feed.until_settled(&others).await
 }
 
-pub(super) async fn lost_log_is_a_gap(harness: &mut impl Harness) -> Result<(), String> {
+pub(super) async fn lost_log_is_a_gap(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
     let feed = live(harness).await?;
-    feed.until_settled(&publish(harness, "before", 0..10).await).await?;
+    feed.until_settled(&harness.publish("before", 0..10).await?).await?;
     let gaps = feed.status().feed.gaps;
-    harness.wipe().await;
+    harness.wipe().await?;
     let others = if can_be_read_again(harness) {
-        let others = publish(harness, "another", 0..100).await;
+        let others = harness.publish("another", 0..100).await?;
         gap(&feed, gaps).await?;
         others
     } else {
         gap(&feed, gaps).await?;
-        publish(harness, "another", 0..100).await
+        harness.publish("another", 0..100).await?
     };
     feed.until_settled(&others).await
 }
 
-pub(super) async fn every_message_ends(harness: &mut impl Harness) -> Result<(), String> {
-    let feed = Observed::start(harness.source().await, Timestamp::default(), 1);
+pub(super) async fn every_message_ends(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
+    let feed = Observed::start(harness.source().await?, Timestamp::default(), 1);
     feed.until_state(FeedState::Live).await?;
-    let mut expected = publish(harness, "message", 0..2).await;
-    harness.publish(vec![NONSENSE.as_bytes().to_vec()]).await;
-    harness.publish(vec![expected[0].as_bytes().to_vec()]).await;
+    let mut expected = harness.publish("message", 0..2).await?;
+    harness.publish_these(&[NONSENSE]).await?;
+    harness.publish_these(&expected[..1]).await?;
     feed.until("past what finds no room and what makes no sense", |feed| {
         let dispositions = feed.status().dispositions;
         dispositions.retry > 0 && dispositions.dead_letter > 0 && dispositions.applied > 1
     })
     .await?;
     feed.make_room(ROOM);
-    expected.extend(publish(harness, "later", 0..1).await);
+    expected.extend(harness.publish("later", 0..1).await?);
     feed.until_settled(&expected).await?;
     let deadline = Instant::now() + PATIENCE;
-    while !harness.dead_letters().await.contains(&NONSENSE.as_bytes().to_vec()) {
+    while !harness.dead_letters().await?.contains(&NONSENSE.as_bytes().to_vec()) {
         if Instant::now() > deadline {
             return Err("the dead letter is not stored".to_owned());
         }
@@ -220,8 +216,8 @@ pub(super) async fn every_message_ends(harness: &mut impl Harness) -> Result<(),
     if can(harness, Capability::Cut) {
         sleep(SOME_TIME).await;
         let before = cut(harness, &feed).await?;
-        harness.mend().await;
-        feed.until_settled(&publish(harness, "last", 0..1).await).await?;
+        harness.mend().await?;
+        feed.until_settled(&harness.publish("last", 0..1).await?).await?;
         same(&messages(&feed.said()[before..]), &["last 0".to_owned()])?;
     }
     match feed.status().dispositions.dead_letter {
@@ -230,53 +226,44 @@ pub(super) async fn every_message_ends(harness: &mut impl Harness) -> Result<(),
     }
 }
 
-pub(super) async fn silence_is_noticed(harness: &mut impl Harness) -> Result<(), String> {
+pub(super) async fn silence_is_noticed(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
     let feed = live(harness).await?;
-    feed.until_settled(&publish(harness, "before", 0..1).await).await?;
+    feed.until_settled(&harness.publish("before", 0..1).await?).await?;
     sleep(IDLE).await;
     let idle = feed.status().feed;
     if (idle.state, idle.opened) != (FeedState::Live, 1) {
         return Err(format!("idle, it was taken for dead: {idle:?}"));
     }
-    harness.set_frozen(true).await;
+    harness.set_frozen(true).await?;
     let frozen_at = Instant::now();
     feed.until_state(FeedState::Down).await?;
     let noticed = frozen_at.elapsed();
     if noticed > NOTICED_WITHIN {
         return Err(format!("frozen, it was noticed only after {noticed:?}"));
     }
-    harness.set_frozen(false).await;
+    harness.set_frozen(false).await?;
     feed.until_state(FeedState::Live).await?;
-    feed.until_settled(&publish(harness, "after", 0..1).await).await
+    feed.until_settled(&harness.publish("after", 0..1).await?).await
 }
 
-fn can<H: Harness>(_: &H, capability: Capability) -> bool {
+fn can<H: Harness>(_: &BoundedHarness<H>, capability: Capability) -> bool {
     !H::LACKS.contains(&capability)
 }
 
-fn can_be_read_again(harness: &impl Harness) -> bool {
+fn can_be_read_again(harness: &BoundedHarness<impl Harness>) -> bool {
     can(harness, Capability::ReadAgain)
 }
 
 /// A feed that is read from its beginning, once it is live.
-async fn live(harness: &impl Harness) -> Result<Observed, String> {
-    let feed = Observed::start(harness.source().await, Timestamp::default(), ROOM);
+async fn live(harness: &BoundedHarness<impl Harness>) -> Result<Observed, String> {
+    let feed = Observed::start(harness.source().await?, Timestamp::default(), ROOM);
     feed.until_state(FeedState::Live).await?;
     Ok(feed)
 }
 
-/// Publishes messages of these numbers, and returns them.
-async fn publish(harness: &impl Harness, name: &str, numbers: std::ops::Range<usize>) -> Vec<String> {
-    let messages: Vec<_> = numbers.map(|number| format!("{name} {number}")).collect();
-    harness
-        .publish(messages.iter().map(|message| message.clone().into_bytes()).collect())
-        .await;
-    messages
-}
-
 /// Cuts the feed off, and returns how much it had said by then.
-async fn cut(harness: &mut impl Harness, feed: &Observed) -> Result<usize, String> {
-    harness.cut().await;
+async fn cut(harness: &mut BoundedHarness<impl Harness>, feed: &Observed) -> Result<usize, String> {
+    harness.cut().await?;
     feed.until_state(FeedState::Down).await?;
     Ok(feed.said().len())
 }
@@ -295,32 +282,6 @@ async fn gap(feed: &Observed, gaps: u64) -> Result<(), String> {
     }
 }
 
-/// Opens a source, which may take some attempts just after its broker started.
-async fn open(source: &mut impl EventSource, start: &Start) -> Result<Continuity, String> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match source.open(start).await {
-            Ok(continuity) => return Ok(continuity),
-            Err(error) if Instant::now() > deadline => return Err(format!("it cannot be opened: {}", words(error))),
-            Err(_) => sleep(POLL).await,
-        }
-    }
-}
-
-/// The next message, whatever else is said.
-async fn message<S: EventSource>(source: &mut S) -> Result<S::Delivery, String> {
-    let message = async {
-        loop {
-            if let Signal::Message(delivery) = source.next().await.map_err(words)? {
-                return Ok(delivery);
-            }
-        }
-    };
-    timeout(PATIENCE, message)
-        .await
-        .unwrap_or_else(|_late| Err(format!("no other message came within {PATIENCE:?}")))
-}
-
 /// Says where what was read departs from what was expected.
 fn same(read: &[String], expected: &[String]) -> Result<(), String> {
     let departs = (0..read.len().max(expected.len())).find(|&at| read.get(at) != expected.get(at));
@@ -334,14 +295,8 @@ fn same(read: &[String], expected: &[String]) -> Result<(), String> {
     })
 }
 
-fn words(error: SourceError) -> String {
-    error_text(&error).into_owned()
-}
-
 const ROOM: usize = 10_000;
 const IDLE: Duration = Duration::from_secs(6);
 /// Beside the silence that the loop allows, the time until a sign of life is due, and the loop's own pace of looking.
 const NOTICED_WITHIN: Duration = Duration::from_millis(5_250);
 const SOME_TIME: Duration = Duration::from_millis(1_100);
-const PATIENCE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(5);

@@ -1,5 +1,6 @@
 //! Checks a rule.
 
+use crate::source::testing::bounded_harness::BoundedHarness;
 use crate::source::testing::cases;
 use crate::source::testing::harness::{Capability, Harness};
 use crate::source::testing::rule::{Checked, Rule, RuleBroken};
@@ -10,12 +11,13 @@ use crate::source::testing::rule::{Checked, Rule, RuleBroken};
 ///
 /// # Errors
 ///
-/// The source breaks the rule: what was seen, in words.
+/// The source breaks the rule: what was seen, in words. That is also which call of the source did not return within 60
+/// seconds, or which call of the harness within 2 minutes.
 ///
 /// # Panics
 ///
 /// Outside a tokio runtime with its clock enabled.
-pub async fn check<H: Harness>(rule: Rule, mut harness: H) -> Result<Checked, RuleBroken> {
+pub async fn check<H: Harness>(rule: Rule, harness: H) -> Result<Checked, RuleBroken> {
     let lacks = |capability: &Capability| H::LACKS.contains(capability);
     let either = [Capability::ReadAgain, Capability::Cut];
     let lacking = match rule {
@@ -25,7 +27,7 @@ pub async fn check<H: Harness>(rule: Rule, mut harness: H) -> Result<Checked, Ru
     if let Some(lacking) = lacking {
         return Ok(Checked::CannotBeShown(lacking));
     }
-    let harness = &mut harness;
+    let harness = &mut BoundedHarness::new(harness);
     let checked = match rule {
         Rule::OnceAndInOrder => cases::once_and_in_order(harness).await,
         Rule::DroppedCallsLoseNothing => cases::dropped_calls_lose_nothing(harness).await,

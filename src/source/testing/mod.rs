@@ -2,7 +2,7 @@
 //!
 //! Give it a [`Harness`], which publishes to a real broker and cuts, wipes, trims and freezes it, and have each [`Rule`]
 //! checked, with the loop of [`drive`](super::drive) on top of your source. The sources of this crate are held to the same
-//! rules. What breaks one is said in words: which rule, and what was seen.
+//! rules. What breaks one is said in words: which rule, and what was seen. A call that does not return is also told of so.
 //!
 //! No rule looks at the answer of a first opening. Show by a test of your own that it is
 //! [`Continuity::Gap`](super::Continuity::Gap) if the log does not reach back to [`Start::time`](super::Start::time).
@@ -56,7 +56,10 @@
 
 mod check;
 mod cases;
+mod bounded_harness;
+mod bounded_source;
 mod observed;
+mod limit;
 mod rule;
 mod harness;
 

@@ -20,6 +20,7 @@ use crate::source::driver::drive;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, Delivery, EventSource, Signal};
 use crate::source::position::Start;
+use crate::source::testing::limit::{PATIENCE, POLL};
 use crate::state::snapshot::RevocationList;
 use crate::status::{FeedState, Status};
 
@@ -202,7 +203,3 @@ fn decode(message: &[u8]) -> Result<Decoded, DecodeError> {
 
 /// A message that can never be applied.
 pub(super) const NONSENSE: &str = "nonsense";
-
-/// How long anything may take. Some brokers take their time to start again.
-const PATIENCE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(5);
