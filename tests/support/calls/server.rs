@@ -1,0 +1,71 @@
+//! The server.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use http::header::AUTHORIZATION;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+use tower_revocation::{DomainConfig, ListPolicy, RevocationLayer, identify};
+
+use super::call::{Calls, arrive};
+use super::{admin, grpc, handlers};
+
+/// A running server on a free port; it takes no more connections once dropped.
+pub(crate) struct CallServer {
+    pub(crate) address: SocketAddr,
+    #[allow(dead_code, reason = "other programs ask over HTTP")]
+    pub(crate) calls: Arc<Calls>,
+    listening: AbortHandle,
+}
+
+impl CallServer {
+    pub(crate) async fn start(seed: u64) -> io::Result<Self> {
+        let config = DomainConfig::new().with_lists(ListPolicy::NotUsed);
+        let (layer, sink) = RevocationLayer::pair_with(config, identify::jwt(AUTHORIZATION, "Bearer"));
+        let calls = Arc::new(Calls::new(seed, sink));
+        let router = Router::new()
+            .merge(handlers::routes())
+            .merge(grpc::routes())
+            .layer(layer)
+            .layer(from_fn_with_state(Arc::clone(&calls), arrive))
+            .merge(admin::routes(Arc::clone(&calls)))
+            .layer(from_fn(admin::cors));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let listening = tokio::spawn(listen(listener, router)).abort_handle();
+        Ok(Self {
+            address,
+            calls,
+            listening,
+        })
+    }
+}
+
+impl Drop for CallServer {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+async fn listen(listener: TcpListener, router: Router) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Too many files are open: some will be closed.
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let server = auto::Builder::new(TokioExecutor::new());
+            // Clients go away in whatever way.
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
