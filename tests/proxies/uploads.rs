@@ -1,0 +1,191 @@
+//! Uploads that are refused.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{fmt, io};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::calls::{CALL_ID, MOMENT, bearer};
+
+/// What came of a run; it is well if it is [`Outcome::WELL`].
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Outcome {
+    /// Uploads that got something else than their refusal, and the first of it.
+    unanswered: Failures,
+    /// Requests of others that failed meanwhile, and the first of it.
+    hurt: Failures,
+}
+
+#[derive(Default, PartialEq)]
+struct Failures {
+    count: usize,
+    first: String,
+}
+
+impl Outcome {
+    pub(crate) fn is_well(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Has revoked clients upload through a proxy, 64 KiB to 8 MiB each, while others go on with what they do.
+pub(crate) async fn upload_while_others_work(proxy: SocketAddr) -> Outcome {
+    let over = Arc::new(AtomicBool::new(false));
+    let healthy = Arc::new(AtomicUsize::new(0));
+    let mut others = JoinSet::new();
+    for other in 0..OTHERS {
+        let (over, healthy) = (Arc::clone(&over), Arc::clone(&healthy));
+        others.spawn(async move {
+            let mut failures = Failures::default();
+            while !over.load(Ordering::Relaxed) {
+                let id = format!("healthy-{other}-{}", healthy.fetch_add(1, Ordering::Relaxed));
+                let answer = post(proxy, &id, "never", 100).await;
+                failures.note(answer, |answer| {
+                    answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(" done with 100 bytes")
+                });
+            }
+            failures
+        });
+    }
+    // So that each is met while they are at work.
+    while healthy.load(Ordering::Relaxed) < OTHERS * 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut uploaders = JoinSet::new();
+    for _ in 0..UPLOADERS {
+        let next = Arc::clone(&next);
+        uploaders.spawn(async move {
+            let mut failures = Failures::default();
+            loop {
+                let nth = next.fetch_add(1, Ordering::Relaxed);
+                if nth >= UPLOADS {
+                    return failures;
+                }
+                let id = format!("upload-{nth}");
+                let answer = post(proxy, &id, "before", length(nth)).await;
+                failures.note(answer, |answer| {
+                    answer.starts_with("HTTP/1.1 401 ") && answer.contains("the credential was revoked")
+                });
+            }
+        });
+    }
+    let unanswered = Failures::sum(uploaders).await;
+    over.store(true, Ordering::Relaxed);
+    let hurt = Failures::sum(others).await;
+    println!(
+        "{UPLOADS} uploads: {unanswered:?} not answered by their refusal; {} requests of others: {hurt:?} failed",
+        healthy.load(Ordering::Relaxed)
+    );
+    Outcome { unanswered, hurt }
+}
+
+/// Bytes of an upload: from 64 KiB to 8 MiB, as many small ones as large ones, and never a round number.
+fn length(nth: usize) -> usize {
+    (64 << 10 << (nth % 7)) + (nth * 7_919) % (64 << 10)
+}
+
+/// Uploads on a connection of its own, and reads its answer as it comes.
+async fn post(proxy: SocketAddr, id: &str, moment: &str, length: usize) -> io::Result<String> {
+    let exchange = async {
+        let (mut reader, mut writer) = TcpStream::connect(proxy).await?.into_split();
+        let head = format!(
+            "POST /work HTTP/1.1\r\nhost: {proxy}\r\n{CALL_ID}: {id}\r\n{MOMENT}: {moment}\r\nauthorization: {}\r\n\
+             content-length: {length}\r\n\r\n",
+            bearer(id)
+        );
+        let sending = async move {
+            writer.write_all(head.as_bytes()).await?;
+            let piece = [b'u'; 16 << 10];
+            let mut left = length;
+            while left > 0 {
+                let len = left.min(piece.len());
+                writer.write_all(&piece[..len]).await?;
+                left -= len;
+            }
+            Ok::<_, io::Error>(writer)
+        };
+        // Whoever is not read any more may have been answered all the same.
+        let sending = tokio::spawn(sending);
+        let answer = read(&mut reader).await;
+        sending.abort();
+        answer
+    };
+    timeout(PATIENCE, exchange)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Reads an answer to its end: what its length says.
+async fn read(reader: &mut (impl AsyncReadExt + Unpin)) -> io::Result<String> {
+    let mut answer = String::new();
+    loop {
+        if let Some((head, body)) = answer.split_once("\r\n\r\n")
+            && body.len() >= content_length(head).unwrap_or(usize::MAX)
+        {
+            return Ok(answer);
+        }
+        let mut more = [0; 4096];
+        let len = reader.read(&mut more).await?;
+        if len == 0 {
+            let error = format!("the connection ended after {answer:?}");
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
+        }
+        answer.push_str(&String::from_utf8_lossy(&more[..len]));
+    }
+}
+
+fn content_length(head: &str) -> Option<usize> {
+    let fields = head.lines().filter_map(|line| line.split_once(": "));
+    let mut lengths = fields.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    lengths.next()?.1.parse().ok()
+}
+
+impl Failures {
+    fn note(&mut self, answer: io::Result<String>, is_right: impl Fn(&str) -> bool) {
+        let failure = match answer {
+            Ok(answer) if is_right(&answer) => return,
+            Ok(answer) => answer,
+            Err(error) => error.to_string(),
+        };
+        self.count += 1;
+        if self.count == 1 {
+            self.first = failure;
+        }
+    }
+
+    async fn sum(mut all: JoinSet<Self>) -> Self {
+        let mut sum = Self::default();
+        while let Some(one) = all.join_next().await {
+            let one = one.expect("no task panics");
+            sum.count += one.count;
+            if sum.first.is_empty() {
+                sum.first = one.first;
+            }
+        }
+        sum
+    }
+}
+
+impl fmt::Debug for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.count)?;
+        match self.count {
+            0 => Ok(()),
+            _ => write!(f, " ({:?})", self.first),
+        }
+    }
+}
+
+const UPLOADS: usize = 200;
+const UPLOADERS: usize = 4;
+const OTHERS: usize = 2;
+/// For one answer.
+const PATIENCE: Duration = Duration::from_secs(20);
