@@ -1,0 +1,24 @@
+// One call with `fetch`, of Node or of a browser.
+
+import { LIMIT, bearer, call, outcome } from "./calls.mjs";
+
+export async function overFetch(fetch, base, id, nth, renewed, tell) {
+  const [method, path, length] = call(nth);
+  const headers = { "x-call-id": id, authorization: bearer(id, renewed) };
+  const body = length && "u".repeat(length);
+  const signal = AbortSignal.timeout(LIMIT);
+  let response;
+  let received = 0;
+  try {
+    response = await fetch(base + path, { method, headers, body, signal });
+    for (const reader = response.body.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) return [outcome(response.status), received];
+      received += value.length;
+    }
+  } catch (error) {
+    tell(`${id} ${error} ${error.cause ?? ""}`);
+    if (signal.aborted) return ["hang", received];
+    return [response ? "cut" : "nothing", received];
+  }
+}
