@@ -10,7 +10,8 @@ export async function overFetch(fetch, base, id, nth, renewed, tell) {
   let response;
   let received = 0;
   try {
-    response = await fetch(base + path, { method, headers, body, signal });
+    // Calls of one URL would wait for each other in the cache, and be sent again when the first of them breaks off.
+    response = await fetch(base + path, { method, headers, body, signal, cache: "no-store" });
     for (const reader = response.body.getReader(); ; ) {
       const { done, value } = await reader.read();
       if (done) return [outcome(response.status), received];
