@@ -1,7 +1,6 @@
 //! The response's body: the inner service's, until its credential is revoked; or a refusal.
 
 use std::error::Error;
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -13,6 +12,7 @@ use pin_project_lite::pin_project;
 use crate::in_flight::watch::Watch;
 use crate::model::options::Cut;
 use crate::model::verdict::Revoked;
+use crate::respond::body_error::{BodyError, StreamCut};
 use crate::respond::grpc;
 
 pin_project! {
@@ -25,7 +25,7 @@ pin_project! {
     ///
     /// # Errors
     ///
-    /// Ends with the inner body's error, boxed, or with [`StreamCut`].
+    /// Ends with a [`BodyError`]: the inner body's error, or a [`StreamCut`].
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -76,12 +76,12 @@ impl<B: Default> Default for ResponseBody<B> {
 impl<B> Body for ResponseBody<B>
 where
     B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut kind = self.project().kind;
         let last = match kind.as_mut().project() {
             BodyStateProjection::Admitted { body, watch, ending } => match watch.revoked() {
@@ -89,7 +89,7 @@ where
                 None => match body.poll_frame(context) {
                     Poll::Ready(Some(Ok(frame))) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
                     // Trailers, an error, or nothing more.
-                    Poll::Ready(last) => last.map(|last| last.map_err(Into::into)),
+                    Poll::Ready(last) => last.map(|last| last.map_err(BodyError::inner)),
                     Poll::Pending => match watch.poll_revoked(context) {
                         Poll::Ready(revoked) => ending.frame(revoked),
                         Poll::Pending => return Poll::Pending,
@@ -132,9 +132,9 @@ where
 }
 
 impl Ending {
-    fn frame(self, revoked: Revoked) -> Option<Result<Frame<Bytes>, BoxError>> {
+    fn frame(self, revoked: Revoked) -> Option<Result<Frame<Bytes>, BodyError>> {
         match self {
-            Self::Error => Some(Err(StreamCut { why: revoked }.into())),
+            Self::Error => Some(Err(StreamCut::new(revoked).into())),
             Self::Nothing => None,
             Self::Trailers(trailers) => Some(Ok(match REVOKED.frame(trailers) {
                 Some(frame) => Frame::data(frame),
@@ -161,31 +161,3 @@ impl From<Cut> for Ending {
         }
     }
 }
-
-/// Any error, as bodies have them.
-type BoxError = Box<dyn Error + Send + Sync>;
-
-/// Reports that a response body ended because its credential was revoked ([`Cut::Abort`]).
-///
-/// A server turns it into what its protocol has for a response that breaks off: HTTP/1 closes the connection without
-/// the last chunk ([RFC 9112 §8](https://www.rfc-editor.org/rfc/rfc9112#section-8)), HTTP/2 resets the stream ([RFC
-/// 9113 §8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1)); hyper does so with `INTERNAL_ERROR`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StreamCut {
-    /// Why.
-    pub why: Revoked,
-}
-
-impl fmt::Display for StreamCut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Revoked { kind, effect, .. } = self.why;
-        write!(
-            f,
-            "response cut: credential revoked meanwhile by a {} of its {kind}",
-            effect.as_str()
-        )
-    }
-}
-
-impl Error for StreamCut {}

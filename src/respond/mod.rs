@@ -4,6 +4,7 @@
 mod http;
 mod challenges;
 pub(crate) mod body;
+pub(crate) mod body_error;
 mod problem;
 pub(crate) mod grpc;
 mod protocol;

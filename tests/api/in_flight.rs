@@ -18,7 +18,7 @@ use tower::{Service, service_fn};
 use tower_layer::Layer;
 use tower_revocation::status::InFlightStatus;
 use tower_revocation::{
-    Applied, Credential, Cut, Effect, Enforcement, EventSink, GuardExtension, Key, KeyKind, Reach, Reason,
+    Applied, BodyError, Credential, Cut, Effect, Enforcement, EventSink, GuardExtension, Key, KeyKind, Reach, Reason,
     Reinstatement, ResponseBody, Revocation, RevocationGuard, RevocationLayer, RevocationList, RevokedBy, Running,
     StreamCut, Timestamp,
 };
@@ -96,7 +96,7 @@ fn open(layer: &RevocationLayer<ByHeader>, subject: &str, iat: u64) -> (Feeder, 
     (feeder, task::spawn(response.into_body()))
 }
 
-type Polled = Poll<Option<Result<Frame<Bytes>, Box<dyn std::error::Error + Send + Sync>>>>;
+type Polled = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
 
 fn poll(body: &mut task::Spawn<ResponseBody<Fed>>) -> Polled {
     body.enter(|context, body| body.poll_frame(context))
@@ -106,7 +106,7 @@ fn poll(body: &mut task::Spawn<ResponseBody<Fed>>) -> Polled {
 fn next(body: &mut task::Spawn<ResponseBody<Fed>>) -> Result<Bytes, StreamCut> {
     match assert_ready!(poll(body)).unwrap() {
         Ok(frame) => Ok(frame.into_data().unwrap()),
-        Err(error) => Err(*error.downcast::<StreamCut>().unwrap()),
+        Err(error) => Err(*error.cut().unwrap()),
     }
 }
 
@@ -764,7 +764,7 @@ async fn in_a_storm_no_stream_is_left_open() {
                 return false;
             }
             let error = response.into_body().collect().await.unwrap_err();
-            assert!(error.is::<StreamCut>());
+            assert!(error.cut().is_some());
             true
         });
     }

@@ -295,3 +295,17 @@ async fn a_stream_of_grpc_web_that_is_cut_ends_with_its_status() {
         last[..]
     );
 }
+
+/// salvo's adapter for tower asks this of a body.
+#[test]
+fn an_error_of_the_body_is_an_error() {
+    fn asked_by_salvo<B>()
+    where
+        B: http_body::Body + Send + Sync + 'static,
+        B::Data: Into<Bytes> + Send + std::fmt::Debug + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+    }
+
+    asked_by_salvo::<tower_revocation::ResponseBody<Full<Bytes>>>();
+}
