@@ -84,8 +84,12 @@ pub enum GuardExtension {
 /// A gRPC response ends with trailers that say `UNAUTHENTICATED` in both cases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cut {
-    /// End with an error ([`StreamCut`](crate::StreamCut)): HTTP/2 resets the stream, HTTP/1 closes the connection
+    /// End with an error ([`StreamCut`](crate::StreamCut)): HTTP/2 resets the stream, HTTP/1.1 closes the connection
     /// without the last chunk, and the client knows that something is missing. The default.
+    ///
+    /// A body that gave a piece just now waits for some milliseconds before, so that the server can send the piece, or the head.
+    /// It gives nothing more meanwhile. That needs a tokio runtime with timers, as `#[tokio::main]` and `#[tokio::test]` make it;
+    /// elsewhere the body lets other tasks have one turn, and the client may see no head.
     #[default]
     Abort,
     /// End as if the body were complete. For clients that repeat the request at once after an error.

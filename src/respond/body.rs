@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -10,10 +10,9 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::in_flight::watch::Watch;
-use crate::model::options::Cut;
-use crate::model::verdict::Revoked;
 use crate::respond::body_error::{BodyError, StreamCut};
-use crate::respond::grpc;
+use crate::respond::ending::Ending;
+use crate::respond::flush::{Flush, IdleSince};
 
 pin_project! {
     /// Streams the inner service's body, and ends when its request's credential is revoked.
@@ -37,25 +36,23 @@ pin_project! {
     #[derive(Debug)]
     #[project = BodyStateProjection]
     enum BodyState<B> {
-        Admitted { #[pin] body: B, watch: Watch, ending: Ending },
+        Admitted { #[pin] body: B, watch: Watch, ending: Ending, idle: IdleSince },
+        // Nothing of the inner body is given away any more.
+        Breaking { cut: StreamCut, flush: Flush },
         Over,
         Refused { text: Bytes, trailers: Option<Box<HeaderMap>> },
     }
 }
 
-/// The last thing that a body yields when its credential is revoked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    Error,
-    Nothing,
-    /// The outcome of a gRPC call, in its trailers.
-    Trailers(grpc::Trailers),
-}
-
 impl<B> ResponseBody<B> {
     pub(crate) const fn admitted(body: B, watch: Watch, ending: Ending) -> Self {
         Self {
-            kind: BodyState::Admitted { body, watch, ending },
+            kind: BodyState::Admitted {
+                body,
+                watch,
+                ending,
+                idle: IdleSince::new(),
+            },
         }
     }
 
@@ -83,38 +80,67 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut kind = self.project().kind;
-        let last = match kind.as_mut().project() {
-            BodyStateProjection::Admitted { body, watch, ending } => match watch.revoked() {
-                Some(revoked) => ending.frame(revoked),
+        if let BodyStateProjection::Admitted {
+            body,
+            watch,
+            ending,
+            idle,
+        } = kind.as_mut().project()
+        {
+            let revoked = match watch.revoked() {
+                Some(revoked) => revoked,
                 None => match body.poll_frame(context) {
-                    Poll::Ready(Some(Ok(frame))) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
-                    // Trailers, an error, or nothing more.
-                    Poll::Ready(last) => last.map(|last| last.map_err(BodyError::inner)),
+                    Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
+                        idle.reset();
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                    Poll::Ready(last) => {
+                        // Trailers, an error, or nothing more. Drops the inner body, so that its producer learns that nobody
+                        // listens any more. Drops the watch as well: a body that was sent in full can't be cut any more.
+                        kind.set(BodyState::Over);
+                        return Poll::Ready(last.map(|last| last.map_err(BodyError::inner)));
+                    }
                     Poll::Pending => match watch.poll_revoked(context) {
-                        Poll::Ready(revoked) => ending.frame(revoked),
-                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(revoked) => revoked,
+                        Poll::Pending => {
+                            idle.start();
+                            return Poll::Pending;
+                        }
                     },
                 },
-            },
-            BodyStateProjection::Over => return Poll::Ready(None),
+            };
+            let (last, flush) = (ending.frame(revoked), idle.flush());
+            kind.set(match last {
+                Ok(_) => BodyState::Over,
+                Err(cut) => BodyState::Breaking { cut, flush },
+            });
+            if let Ok(frame) = last {
+                return Poll::Ready(frame.map(Ok));
+            }
+        }
+        match kind.as_mut().project() {
+            BodyStateProjection::Breaking { cut, flush } => {
+                ready!(flush.poll(context));
+                let cut = *cut;
+                kind.set(BodyState::Over);
+                Poll::Ready(Some(Err(cut.into())))
+            }
             BodyStateProjection::Refused { text, trailers } => {
                 let text = std::mem::take(text);
                 let frame = match text.is_empty() {
                     true => trailers.take().map(|trailers| Frame::trailers(*trailers)),
                     false => Some(Frame::data(text)),
                 };
-                return Poll::Ready(frame.map(Ok));
+                Poll::Ready(frame.map(Ok))
             }
-        };
-        // Drops the inner body, so that its producer learns that nobody listens any more. Drops the watch as well: a
-        // body that was sent in full can't be cut any more.
-        kind.set(BodyState::Over);
-        Poll::Ready(last)
+            BodyStateProjection::Admitted { .. } | BodyStateProjection::Over => Poll::Ready(None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             BodyState::Admitted { body, .. } => body.is_end_stream(),
+            BodyState::Breaking { .. } => false,
             BodyState::Over => true,
             BodyState::Refused { text, trailers } => text.is_empty() && trailers.is_none(),
         }
@@ -123,41 +149,11 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             BodyState::Admitted { body, .. } => body.size_hint(),
+            BodyState::Breaking { .. } => SizeHint::default(),
             BodyState::Over => SizeHint::with_exact(0),
             // A server would state a length, and leave no room for trailers.
             BodyState::Refused { trailers: Some(_), .. } => SizeHint::default(),
             BodyState::Refused { text, .. } => SizeHint::with_exact(text.len() as u64),
-        }
-    }
-}
-
-impl Ending {
-    fn frame(self, revoked: Revoked) -> Option<Result<Frame<Bytes>, BodyError>> {
-        match self {
-            Self::Error => Some(Err(StreamCut::new(revoked).into())),
-            Self::Nothing => None,
-            Self::Trailers(trailers) => Some(Ok(match REVOKED.frame(trailers) {
-                Some(frame) => Frame::data(frame),
-                None => {
-                    let mut trailers = HeaderMap::with_capacity(2);
-                    REVOKED.state(&mut trailers);
-                    Frame::trailers(trailers)
-                }
-            })),
-        }
-    }
-}
-
-const REVOKED: grpc::CallOutcome = grpc::CallOutcome {
-    status: grpc::UNAUTHENTICATED,
-    message: "the credential was revoked",
-};
-
-impl From<Cut> for Ending {
-    fn from(cut: Cut) -> Self {
-        match cut {
-            Cut::Abort => Self::Error,
-            Cut::End => Self::Nothing,
         }
     }
 }

@@ -10,9 +10,9 @@ use crate::in_flight::watch::Watch;
 use crate::model::challenge::Challenge;
 use crate::model::options::Running;
 use crate::model::refusal::Refusal;
-use crate::respond::body::{Ending, ResponseBody};
+use crate::respond::body::ResponseBody;
 use crate::respond::challenges;
-use crate::respond::grpc;
+use crate::respond::ending::Ending;
 use crate::respond::problem::Problem;
 use crate::respond::protocol::Respond;
 use crate::respond::refuse::{RefusalTrailers, Refuse};
@@ -87,11 +87,12 @@ where
     }
 
     fn admit(&self, memo: Self::Memo, response: Response<B>, watch: Watch) -> Self::Response {
-        let trailers = match memo.is_post {
-            true => grpc::trailers_in(response.headers()),
+        let headers = response.headers();
+        let ending = match memo.is_post {
+            true => Ending::of_protocol(headers),
             false => None,
         };
-        let ending = trailers.map_or_else(|| watch.cut().into(), Ending::Trailers);
+        let ending = ending.unwrap_or_else(|| watch.cut().into());
         response.map(|body| ResponseBody::admitted(body, watch, ending))
     }
 

@@ -4,9 +4,11 @@
 mod http;
 mod challenges;
 pub(crate) mod body;
+mod flush;
+mod ending;
 pub(crate) mod body_error;
 mod problem;
-pub(crate) mod grpc;
+mod grpc;
 mod protocol;
 mod refuse;
 pub(crate) mod unread;

@@ -98,8 +98,13 @@ fn open(layer: &RevocationLayer<ByHeader>, subject: &str, iat: u64) -> (Feeder, 
 
 type Polled = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
 
+/// Polls once; or twice if the body was cut, since without a runtime it lets others have one turn before it breaks off.
 fn poll(body: &mut task::Spawn<ResponseBody<Fed>>) -> Polled {
-    body.enter(|context, body| body.poll_frame(context))
+    let once = body.enter(|context, body| body.poll_frame(context));
+    match once.is_pending() && body.is_woken() {
+        true => body.enter(|context, body| body.poll_frame(context)),
+        false => once,
+    }
 }
 
 /// The next piece, or how it was cut.

@@ -28,6 +28,7 @@ mod cloudflare;
 #[cfg(feature = "cloudflare")]
 mod cloudflare_api;
 mod cors;
+mod cuts;
 #[cfg(feature = "source")]
 mod feed;
 mod freshness;

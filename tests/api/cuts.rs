@@ -1,0 +1,312 @@
+//! What arrives of a response that is cut: its head, its last piece. Over real sockets, HTTP/1 and HTTP/2;
+//! `http3` has the rest.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Empty, StreamBody};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, timeout};
+use tokio_test::{assert_pending, task};
+use tower::{Service, service_fn};
+use tower_layer::Layer;
+use tower_revocation::{BodyError, Cut, EventSink, Key, ResponseBody, Revocation, RevocationLayer, identify};
+
+use crate::support::{fresh_pair, list_of_now, presenting};
+
+/// `{"alg":"none"}.{"sub":"mallory"}`.
+const MALLORY: &str = "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJtYWxsb3J5In0.x";
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn revoke(sink: &EventSink) {
+    sink.apply(Revocation::block(Key::subject("mallory")))
+        .unwrap()
+        .wait()
+        .unwrap();
+}
+
+/// What a handler answers: some pieces. Its caller is revoked while the next one is waited for, at once.
+#[derive(Clone, Copy)]
+struct Story {
+    headers: &'static [(&'static str, &'static str)],
+    pieces: &'static [&'static str],
+    /// What its body says of its length.
+    exact: Option<u64>,
+}
+
+const SILENT: Story = Story {
+    headers: &[],
+    pieces: &[],
+    exact: None,
+};
+
+impl Story {
+    fn response(self, sink: EventSink) -> Response<impl Body<Data = Bytes, Error = Infallible>> {
+        let mut pieces = self.pieces.iter();
+        let stream = futures_util::stream::poll_fn(move |_| match pieces.next() {
+            Some(piece) => Poll::Ready(Some(Ok::<_, Infallible>(Frame::data(Bytes::from_static(
+                piece.as_bytes(),
+            ))))),
+            None => {
+                revoke(&sink);
+                Poll::Pending
+            }
+        });
+        let mut response = Response::builder();
+        for (name, value) in self.headers {
+            response = response.header(*name, *value);
+        }
+        let exact = self.exact;
+        response
+            .body(Sized {
+                body: StreamBody::new(stream),
+                exact,
+            })
+            .unwrap()
+    }
+}
+
+/// A body that may know its length.
+struct Sized<B> {
+    body: B,
+    exact: Option<u64>,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Sized<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        std::pin::Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.exact.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+/// A server of HTTP/1 and HTTP/2 that tells the story once: afterwards the caller is refused.
+async fn serve(cut: Cut, story: Story) -> SocketAddr {
+    let (layer, sink) = RevocationLayer::pair(identify::jwt(AUTHORIZATION, "Bearer"));
+    sink.install(list_of_now()).unwrap();
+    let service = layer.with_cut(cut).layer(service_fn(move |_: Request<Incoming>| {
+        let response = story.response(sink.clone());
+        async { Ok::<_, Infallible>(response) }
+    }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let server = auto::Builder::new(TokioExecutor::new());
+        let _ = server
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+            .await;
+    });
+    address
+}
+
+/// All that comes over a plain socket until it is closed.
+async fn over_http1(cut: Cut, story: Story, version: &str) -> String {
+    let mut socket = TcpStream::connect(serve(cut, story).await).await.unwrap();
+    let request = format!("GET / {version}\r\nhost: h\r\nconnection: close\r\nauthorization: {MALLORY}\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut all = Vec::new();
+    timeout(PATIENCE, socket.read_to_end(&mut all)).await.unwrap().unwrap();
+    String::from_utf8(all).unwrap()
+}
+
+/// The status, the bytes, and whether the end was an error.
+async fn over_http2(cut: Cut, story: Story) -> (u16, String, bool) {
+    let (status, body, _trailers, is_error) = ask_over_http2(cut, story, "GET").await;
+    (status, body, is_error)
+}
+
+async fn ask_over_http2(cut: Cut, story: Story, method: &str) -> (u16, String, HeaderMap, bool) {
+    let stream = TokioIo::new(TcpStream::connect(serve(cut, story).await).await.unwrap());
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream);
+    let (mut client, connection) = handshake.await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri("http://h/")
+        .header(AUTHORIZATION, MALLORY);
+    let asked = client.send_request(request.body(Empty::<Bytes>::new()).unwrap());
+    let response = timeout(PATIENCE, asked).await.unwrap().expect("a head");
+    let (status, mut body) = (response.status().as_u16(), response.into_body());
+    let (mut all, mut trailers, mut is_error) = (Vec::new(), HeaderMap::new(), false);
+    while !is_error && let Some(frame) = timeout(PATIENCE, body.frame()).await.unwrap() {
+        match frame.map(Frame::into_data) {
+            Ok(Ok(piece)) => all.extend_from_slice(&piece),
+            Ok(Err(last)) => trailers = last.into_trailers().unwrap(),
+            // It would go on saying so.
+            Err(_) => is_error = true,
+        }
+    }
+    (status, String::from_utf8(all).unwrap(), trailers, is_error)
+}
+
+/// A connection that closes without a byte, or a stream that is reset without a head, makes clients send the request again, and
+/// proxies take the server for broken.
+#[tokio::test]
+async fn a_response_that_is_cut_before_its_first_piece_has_a_head() {
+    let seen = over_http1(Cut::Abort, SILENT, "HTTP/1.1").await;
+    assert!(seen.starts_with("HTTP/1.1 200"), "{seen:?}");
+    assert!(!seen.contains("\r\n0\r\n"), "{seen:?}");
+    assert_eq!(over_http2(Cut::Abort, SILENT).await, (200, String::new(), true));
+}
+
+/// Here the head is written by another thread than the one that cuts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_head_comes_from_a_runtime_of_several_threads_too() {
+    for _ in 0..50 {
+        assert_eq!(over_http2(Cut::Abort, SILENT).await, (200, String::new(), true));
+    }
+}
+
+#[tokio::test]
+async fn the_last_piece_before_a_cut_arrives() {
+    let story = Story {
+        pieces: &["one ", "two"],
+        ..SILENT
+    };
+    let seen = over_http1(Cut::Abort, story, "HTTP/1.1").await;
+    assert!(
+        seen.contains("one ") && seen.contains("two") && !seen.contains("\r\n0\r\n"),
+        "{seen:?}"
+    );
+    assert_eq!(over_http2(Cut::Abort, story).await, (200, "one two".to_owned(), true));
+}
+
+/// They are no error, so that a server sends them behind all that it has: nothing is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn trailers_arrive_right_behind_a_piece() {
+    let story = Story {
+        headers: &[("content-type", "application/grpc")],
+        pieces: &["one ", "two"],
+        ..SILENT
+    };
+    for _ in 0..50 {
+        let (status, body, trailers, is_error) = ask_over_http2(Cut::Abort, story, "POST").await;
+        assert_eq!((status, body.as_str(), is_error), (200, "one two", false));
+        assert_eq!(trailers["grpc-status"], "16");
+    }
+}
+
+type Polled = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
+
+/// A body that went through the layer, and what feeds it.
+struct Open {
+    sink: EventSink,
+    feeder: tokio::sync::mpsc::UnboundedSender<&'static str>,
+    body: task::Spawn<ResponseBody<StreamBody<Pieces>>>,
+}
+
+type Pieces = futures_util::stream::BoxStream<'static, Result<Frame<Bytes>, Infallible>>;
+
+fn open() -> Open {
+    let (layer, sink) = fresh_pair();
+    let (feeder, mut pieces) = tokio::sync::mpsc::unbounded_channel::<&'static str>();
+    let stream = futures_util::stream::poll_fn(move |context| {
+        let piece = pieces.poll_recv(context);
+        piece.map(|piece| Some(Ok::<_, Infallible>(Frame::data(Bytes::from_static(piece?.as_bytes())))))
+    });
+    let mut body = Some(StreamBody::new(Box::pin(stream) as Pieces));
+    let mut service = layer.layer(service_fn(move |_: Request<String>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(body.take().unwrap())))
+    }));
+    let mut call = task::spawn(service.call(presenting("mallory")));
+    let Poll::Ready(Ok(response)) = call.poll() else {
+        panic!("it is admitted at once");
+    };
+    Open {
+        sink,
+        feeder,
+        body: task::spawn(response.into_body()),
+    }
+}
+
+impl Open {
+    fn poll(&mut self) -> Polled {
+        self.body.enter(|context, body| body.poll_frame(context))
+    }
+
+    /// Returns how long the body takes to break off, by the paused clock.
+    async fn breaks_off_after(&mut self) -> Duration {
+        let start = Instant::now();
+        let last = std::future::poll_fn(|context| std::pin::Pin::new(&mut *self.body).poll_frame(context)).await;
+        assert!(last.unwrap().unwrap_err().cut().is_some());
+        start.elapsed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_waits_only_if_it_gave_something_just_now_and_gives_nothing_meanwhile() {
+    // It was never looked at.
+    let mut never = open();
+    revoke(&never.sink);
+    never.feeder.send("late").unwrap();
+    assert_pending!(never.poll());
+    assert!(never.feeder.is_closed(), "whoever feeds it learns of it at once");
+    assert!(!never.body.is_end_stream());
+    assert_eq!(never.breaks_off_after().await, FLUSH);
+    assert!(never.body.is_end_stream() && matches!(never.poll(), Poll::Ready(None)));
+
+    // It has waited for a while.
+    let mut idle = open();
+    assert_pending!(idle.poll());
+    tokio::time::advance(FLUSH).await;
+    revoke(&idle.sink);
+    assert_eq!(idle.breaks_off_after().await, Duration::ZERO);
+
+    // It has waited for less than that, and is looked at again: what counts is the first time.
+    let mut short = open();
+    assert_pending!(short.poll());
+    tokio::time::advance(FLUSH - Duration::from_millis(2)).await;
+    assert_pending!(short.poll());
+    revoke(&short.sink);
+    assert_eq!(short.breaks_off_after().await, Duration::from_millis(2));
+
+    // It has waited, and then gave something.
+    let mut busy = open();
+    assert_pending!(busy.poll());
+    tokio::time::advance(FLUSH * 10).await;
+    busy.feeder.send("piece").unwrap();
+    assert!(matches!(busy.poll(), Poll::Ready(Some(Ok(_)))));
+    revoke(&busy.sink);
+    assert_eq!(busy.breaks_off_after().await, FLUSH);
+}
+
+/// As the crate has it.
+const FLUSH: Duration = Duration::from_millis(10);
+
+/// Other tasks get their turn, and nothing panics.
+#[test]
+fn without_a_timer_a_body_waits_for_one_turn() {
+    let in_turn = || {
+        let mut open = open();
+        revoke(&open.sink);
+        assert_pending!(open.poll());
+        assert!(open.body.is_woken() && open.feeder.is_closed());
+        assert!(matches!(open.poll(), Poll::Ready(Some(Err(_)))));
+        assert!(matches!(open.poll(), Poll::Ready(None)));
+    };
+    in_turn();
+    let without_timers = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    without_timers.block_on(async { in_turn() });
+}
