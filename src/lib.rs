@@ -45,6 +45,7 @@ pub use model::decode::{Decode, DecodeError, Decoded, Disposition};
 pub use model::domain_config::*;
 pub use model::event::{Effect, Event, Reason, Reinstatement, Revocation};
 pub use model::key::{Key, KeyKind};
+pub use model::last_words::LastWords;
 pub use model::options::{Anonymous, Cut, Enforcement, GuardExtension, Running, StatusExtension, Unreadable};
 pub use model::policy::*;
 pub use model::reach::Reach;

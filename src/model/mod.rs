@@ -3,6 +3,7 @@
 
 pub(crate) mod challenge;
 pub(crate) mod options;
+pub(crate) mod last_words;
 pub(crate) mod domain_config;
 pub(crate) mod policy;
 pub(crate) mod reach;

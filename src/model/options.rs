@@ -1,5 +1,6 @@
 //! The options of a layer: what it does with a decision.
 
+use crate::model::last_words::LastWords;
 use crate::model::reach::Reaches;
 
 /// The options of one layer: what it does with its domain's decisions.
@@ -81,7 +82,7 @@ pub enum GuardExtension {
 
 /// Says how a response body ends if its credential is revoked while it is sent.
 ///
-/// A gRPC response ends with trailers that say `UNAUTHENTICATED` in both cases.
+/// A stream of gRPC or gRPC-Web ends as its protocol says in each case, with `UNAUTHENTICATED`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cut {
     /// End with an error ([`StreamCut`](crate::StreamCut)): HTTP/2 resets the stream, HTTP/1.1 closes the connection
@@ -98,6 +99,26 @@ pub enum Cut {
     ///
     /// A response that does not state its length looks complete although it was cut.
     End,
+    /// Say these last words, and end as if the body were complete: event streams, JSON in lines. The first whose content type is
+    /// the response's is taken.
+    ///
+    /// A response of another content type ends as by [`Abort`](Self::Abort). So does one for which nothing can be added: its
+    /// length is known, it has a `Content-Encoding`, or the last piece ended in the midst of a line (of an event, in an event
+    /// stream).
+    ///
+    /// ```
+    /// use tower_revocation::{Cut, LastWords, RevocationLayer, identify};
+    ///
+    /// let (layer, sink) = RevocationLayer::pair(identify::jwt(http::header::AUTHORIZATION, "Bearer"));
+    /// // Clients of event streams come back after ten seconds, and not all of them at once.
+    /// let layer = layer.with_cut(Cut::With(&[LastWords::EVENT_STREAM]));
+    /// # let _ = (layer, sink);
+    /// ```
+    ///
+    /// # Security
+    ///
+    /// A client that does not know the last words takes the response for complete.
+    With(&'static [LastWords]),
 }
 
 /// Says what happens to a handler that is still running when its request's credential is revoked. In both cases its
@@ -108,6 +129,9 @@ pub enum Running {
     /// If a handler has to wait, this costs an allocation, and a look-up for each key.
     Drop,
     /// Let it finish. The default.
+    ///
+    /// An upload, or the messages that a client of gRPC or Connect streams, is read on until the handler ends: only
+    /// [`Drop`](Self::Drop) ends it at the revocation.
     #[default]
     Finish,
 }

@@ -92,6 +92,7 @@ where
                 None => match body.poll_frame(context) {
                     Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                         idle.reset();
+                        frame.data_ref().into_iter().for_each(|piece| ending.follow(piece));
                         return Poll::Ready(Some(Ok(frame)));
                     }
                     Poll::Ready(last) => {

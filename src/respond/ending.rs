@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body::Frame;
 
+use crate::model::last_words::{LastWords, LineState};
 use crate::model::options::Cut;
 use crate::model::verdict::Revoked;
 use crate::respond::body_error::StreamCut;
@@ -16,12 +18,49 @@ pub(crate) enum Ending {
     Nothing,
     /// The outcome of a gRPC call, in its trailers.
     Trailers(grpc::Trailers),
+    /// What the host says last, if the client can read it: not in the midst of an event or a line.
+    Words {
+        words: &'static LastWords,
+        sent: LineState,
+    },
 }
 
 impl Ending {
     /// Returns the end that the protocol of this response has for itself; `None` if it has none.
     pub(crate) fn of_protocol(headers: &HeaderMap) -> Option<Self> {
         grpc::trailers_in(headers).map(Self::Trailers)
+    }
+
+    /// Returns the end that the host wants for this response.
+    pub(crate) fn of_choice(cut: Cut, headers: &HeaderMap, has_known_length: impl FnOnce() -> bool) -> Self {
+        match cut {
+            Cut::Abort => Self::Error,
+            Cut::End => Self::Nothing,
+            Cut::With(choice) => {
+                let words = choice.iter().find(|words| words.fit(headers));
+                // More bytes than were promised are no response, and plain ones in the midst of encoded ones no text.
+                let has_room = || {
+                    !headers.contains_key(CONTENT_LENGTH)
+                        && !headers.contains_key(CONTENT_ENCODING)
+                        && !has_known_length()
+                };
+                match words {
+                    Some(words) if has_room() => Self::Words {
+                        words,
+                        sent: LineState::default(),
+                    },
+                    _ => Self::Error,
+                }
+            }
+        }
+    }
+
+    /// Looks at a piece that is given away.
+    #[inline]
+    pub(crate) fn follow(&mut self, piece: &[u8]) {
+        if let Self::Words { sent, .. } = self {
+            sent.read(piece);
+        }
     }
 
     /// Returns the last frame, or `None` if there is none; or what the body breaks off with.
@@ -36,18 +75,12 @@ impl Ending {
                     Frame::trailers(trailers)
                 }
             },
-            Self::Error => return Err(StreamCut::new(revoked)),
+            Self::Words { words, sent } if words.may_follow(sent) => {
+                Frame::data(Bytes::from_static(words.text().as_bytes()))
+            }
+            Self::Error | Self::Words { .. } => return Err(StreamCut::new(revoked)),
         };
         Ok(Some(frame))
-    }
-}
-
-impl From<Cut> for Ending {
-    fn from(cut: Cut) -> Self {
-        match cut {
-            Cut::Abort => Self::Error,
-            Cut::End => Self::Nothing,
-        }
     }
 }
 

@@ -92,7 +92,10 @@ where
             true => Ending::of_protocol(headers),
             false => None,
         };
-        let ending = ending.unwrap_or_else(|| watch.cut().into());
+        let ending = ending.unwrap_or_else(|| {
+            let has_known_length = || response.body().size_hint().exact().is_some();
+            Ending::of_choice(watch.cut(), headers, has_known_length)
+        });
         response.map(|body| ResponseBody::admitted(body, watch, ending))
     }
 

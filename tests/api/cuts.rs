@@ -1,4 +1,4 @@
-//! What arrives of a response that is cut: its head, its last piece. Over real sockets, HTTP/1 and HTTP/2;
+//! What arrives of a response that is cut: its head, its last piece, the host's last words. Over real sockets, HTTP/1 and HTTP/2;
 //! `http3` has the rest.
 
 use std::convert::Infallible;
@@ -21,7 +21,9 @@ use tokio::time::{Instant, timeout};
 use tokio_test::{assert_pending, task};
 use tower::{Service, service_fn};
 use tower_layer::Layer;
-use tower_revocation::{BodyError, Cut, EventSink, Key, ResponseBody, Revocation, RevocationLayer, identify};
+use tower_revocation::{
+    BodyError, Cut, EventSink, Key, LastWords, ResponseBody, Revocation, RevocationLayer, identify,
+};
 
 use crate::support::{fresh_pair, list_of_now, presenting};
 
@@ -309,4 +311,184 @@ fn without_a_timer_a_body_waits_for_one_turn() {
     in_turn();
     let without_timers = tokio::runtime::Builder::new_current_thread().build().unwrap();
     without_timers.block_on(async { in_turn() });
+}
+
+// Last words.
+
+const EVENTS: &[(&str, &str)] = &[("content-type", "Text/Event-Stream; charset=utf-8")];
+const WORDS: Cut = Cut::With(&[
+    LastWords::NDJSON,
+    LastWords::new("text/event-stream", "retry: 10000\nevent: revoked\ndata: bye\n\n"),
+]);
+
+/// What a client makes of an event stream, by the rules of
+/// [the standard](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation): the events as their
+/// names and data, and the time to wait before it comes back.
+fn heard(stream: &str) -> (Vec<(String, String)>, Option<u64>) {
+    let (mut events, mut retry) = (Vec::new(), None);
+    let (mut name, mut data) = (String::new(), String::new());
+    // What is left behind the last end of a line is no line.
+    let text = stream.replace("\r\n", "\n").replace('\r', "\n");
+    let lines = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
+    for line in lines.split('\n') {
+        if line.is_empty() {
+            if !data.is_empty() {
+                data.pop();
+                events.push((std::mem::take(&mut name), std::mem::take(&mut data)));
+            }
+            name.clear();
+            continue;
+        }
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "event" => name = value.to_owned(),
+            "data" => {
+                data.push_str(value);
+                data.push('\n');
+            }
+            "retry" => retry = value.parse().ok().or(retry),
+            _ => {}
+        }
+    }
+    (events, retry)
+}
+
+fn event(name: &str, data: &str) -> (String, String) {
+    (name.to_owned(), data.to_owned())
+}
+
+/// The pieces in chunks, and whether there was a last one.
+fn unchunked(response: &str) -> (String, bool) {
+    let (head, mut rest) = response.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("transfer-encoding: chunked"), "{head}");
+    let mut body = String::new();
+    while let Some((len, more)) = rest.split_once("\r\n") {
+        let len = usize::from_str_radix(len, 16).unwrap();
+        if len == 0 {
+            return (body, true);
+        }
+        body.push_str(&more[..len]);
+        rest = &more[len + 2..];
+    }
+    (body, false)
+}
+
+#[tokio::test]
+async fn last_words_arrive_and_the_stream_ends_well() {
+    let story = Story {
+        headers: EVENTS,
+        pieces: &["data: 1\n\n", "data: 2", "\r", "\n\r\n"],
+        ..SILENT
+    };
+    let expected = (
+        vec![event("", "1"), event("", "2"), event("revoked", "bye")],
+        Some(10_000),
+    );
+    let (body, is_whole) = unchunked(&over_http1(WORDS, story, "HTTP/1.1").await);
+    assert!(is_whole);
+    assert_eq!(heard(&body), expected);
+    let (status, body, is_error) = over_http2(WORDS, story).await;
+    assert_eq!((status, heard(&body), is_error), (200, expected.clone(), false));
+    // Where the end of the connection is that of the body.
+    let over_http10 = over_http1(WORDS, story, "HTTP/1.0").await;
+    assert_eq!(heard(over_http10.split_once("\r\n\r\n").unwrap().1), expected);
+}
+
+#[tokio::test]
+async fn ready_made_last_words_space_the_return_of_all_clients_and_no_page_notices() {
+    let cut = Cut::With(&[LastWords::EVENT_STREAM]);
+    let story = Story {
+        headers: EVENTS,
+        pieces: &["data: 1\n\n"],
+        ..SILENT
+    };
+    let (_, body, is_error) = over_http2(cut, story).await;
+    assert_eq!((heard(&body), is_error), ((vec![event("", "1")], Some(10_000)), false));
+}
+
+#[tokio::test]
+async fn a_stream_of_lines_ends_with_a_line() {
+    let story = Story {
+        headers: &[("content-type", "application/x-ndjson")],
+        pieces: &["{\"n\":1}\n"],
+        ..SILENT
+    };
+    let (_, body, is_error) = over_http2(WORDS, story).await;
+    assert!(!is_error);
+    let lines = body
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let expected = [
+        serde_json::json!({"n": 1}),
+        serde_json::json!({"error": "the credential was revoked"}),
+    ];
+    assert!(lines.eq(expected), "{body}");
+}
+
+#[tokio::test]
+async fn nothing_is_said_where_it_could_not_be_read() {
+    let cases = [
+        ("half an event", EVENTS, "data: 1\n\ndata: 2\n", None),
+        ("half a line", EVENTS, "data: 1\n\nda", None),
+        (
+            "half a line of JSON",
+            &[("content-type", "application/x-ndjson")],
+            "{",
+            None,
+        ),
+        ("another type", &[("content-type", "text/plain")], "a\n\n", None),
+        ("no type", &[], "a\n\n", None),
+        (
+            "encoded",
+            &[("content-type", "text/event-stream"), ("content-encoding", "gzip")],
+            "a\n\n",
+            None,
+        ),
+        (
+            "a length in the headers",
+            &[("content-type", "text/event-stream"), ("content-length", "100")],
+            "a\n\n",
+            None,
+        ),
+        ("a length known to the body", EVENTS, "a\n\n", Some(100)),
+    ];
+    for (what, headers, piece, exact) in cases {
+        let pieces: &'static [&'static str] = Box::leak(Box::new([piece]));
+        let story = Story { headers, pieces, exact };
+        let seen = over_http1(WORDS, story, "HTTP/1.1").await;
+        assert!(
+            seen.ends_with(piece) || seen.ends_with(&format!("{piece}\r\n")),
+            "{what}: {seen}"
+        );
+        assert_eq!(over_http2(WORDS, story).await, (200, piece.to_owned(), true), "{what}");
+    }
+}
+
+// HTTP/1.0, which has no chunks.
+
+#[tokio::test]
+async fn over_http10_only_a_length_tells_half_from_whole() {
+    let with_header = &[("content-length", "100")];
+    for (headers, exact) in [(&[][..], Some(100)), (with_header, None)] {
+        let story = Story {
+            headers,
+            pieces: &["half"],
+            exact,
+        };
+        let seen = over_http1(Cut::Abort, story, "HTTP/1.0").await;
+        assert!(
+            seen.contains("content-length: 100\r\n") && seen.ends_with("\r\n\r\nhalf"),
+            "{seen}"
+        );
+    }
+    let story = Story {
+        pieces: &["half"],
+        ..SILENT
+    };
+    let seen = over_http1(Cut::Abort, story, "HTTP/1.0").await;
+    assert!(
+        !seen.contains("content-length") && seen.ends_with("\r\n\r\nhalf"),
+        "{seen}"
+    );
 }

@@ -12,6 +12,8 @@ pub(crate) mod event;
 pub(crate) mod key;
 #[path = "../../src/model/key_secrets.rs"]
 pub(crate) mod key_secrets;
+#[path = "../../src/model/last_words.rs"]
+pub(crate) mod last_words;
 #[path = "../../src/model/options.rs"]
 pub(crate) mod options;
 #[path = "../../src/model/policy.rs"]
