@@ -82,7 +82,8 @@ pub enum GuardExtension {
 
 /// Says how a response body ends if its credential is revoked while it is sent.
 ///
-/// A stream of gRPC or gRPC-Web ends as its protocol says in each case, with `UNAUTHENTICATED`.
+/// A stream of gRPC, gRPC-Web or Connect ends as its protocol says in each case, with `UNAUTHENTICATED`. A unary call of Connect
+/// always ends as by [`Abort`](Self::Abort), because half of it would be a whole message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cut {
     /// End with an error ([`StreamCut`](crate::StreamCut)): HTTP/2 resets the stream, HTTP/1.1 closes the connection

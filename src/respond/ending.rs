@@ -9,11 +9,14 @@ use crate::model::last_words::{LastWords, LineState};
 use crate::model::options::Cut;
 use crate::model::verdict::Revoked;
 use crate::respond::body_error::StreamCut;
+use crate::respond::connect;
 use crate::respond::grpc;
 
 /// The last thing that a body yields when its credential is revoked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ending {
+    /// The end-stream message of a Connect stream.
+    EndStream,
     Error,
     Nothing,
     /// The outcome of a gRPC call, in its trailers.
@@ -28,7 +31,10 @@ pub(crate) enum Ending {
 impl Ending {
     /// Returns the end that the protocol of this response has for itself; `None` if it has none.
     pub(crate) fn of_protocol(headers: &HeaderMap) -> Option<Self> {
-        grpc::trailers_in(headers).map(Self::Trailers)
+        match grpc::trailers_in(headers) {
+            Some(trailers) => Some(Self::Trailers(trailers)),
+            None => connect::is_stream(headers).then_some(Self::EndStream),
+        }
     }
 
     /// Returns the end that the host wants for this response.
@@ -67,6 +73,7 @@ impl Ending {
     pub(crate) fn frame(self, revoked: Revoked) -> Result<Option<Frame<Bytes>>, StreamCut> {
         let frame = match self {
             Self::Nothing => return Ok(None),
+            Self::EndStream => Frame::data(connect::end_stream(connect::UNAUTHENTICATED, REVOKED.message)),
             Self::Trailers(trailers) => match REVOKED.frame(trailers) {
                 Some(frame) => Frame::data(frame),
                 None => {

@@ -12,6 +12,7 @@ use crate::model::options::Running;
 use crate::model::refusal::Refusal;
 use crate::respond::body::ResponseBody;
 use crate::respond::challenges;
+use crate::respond::connect;
 use crate::respond::ending::Ending;
 use crate::respond::problem::Problem;
 use crate::respond::protocol::Respond;
@@ -61,6 +62,7 @@ where
             is_head: request.method() == Method::HEAD,
             is_post: request.method() == Method::POST,
             is_upload_over_http1: request.version() <= Version::HTTP_11 && !request.body().is_end_stream(),
+            is_connect_unary: connect::is_unary(request),
             refuse: self.refuse.remember(request),
         }
     }
@@ -92,9 +94,10 @@ where
             true => Ending::of_protocol(headers),
             false => None,
         };
-        let ending = ending.unwrap_or_else(|| {
-            let has_known_length = || response.body().size_hint().exact().is_some();
-            Ending::of_choice(watch.cut(), headers, has_known_length)
+        let ending = ending.unwrap_or_else(|| match memo.is_connect_unary {
+            // Half a message that ended well is a whole one.
+            true => Ending::Error,
+            false => Ending::of_choice(watch.cut(), headers, || response.body().size_hint().exact().is_some()),
         });
         response.map(|body| ResponseBody::admitted(body, watch, ending))
     }
@@ -114,5 +117,6 @@ pub struct HttpMemo<M> {
     is_head: bool,
     is_post: bool,
     is_upload_over_http1: bool,
+    is_connect_unary: bool,
     refuse: M,
 }

@@ -8,6 +8,8 @@ mod flush;
 mod ending;
 pub(crate) mod body_error;
 mod problem;
+mod rpc_call;
+mod connect;
 mod grpc;
 mod protocol;
 mod refuse;
@@ -20,6 +22,7 @@ pub use protocol::Respond;
 pub use refuse::{RefusalTrailers, Refuse};
 pub use request_head::RequestHead;
 pub use unread::AnswerUnread;
+pub use rpc_call::RpcCall;
 
 #[doc(inline)]
 pub use crate::in_flight::watch::Watch;

@@ -1,4 +1,4 @@
-//! Refusals in standard HTTP, and in standard gRPC.
+//! Refusals in standard HTTP, and in the protocols of gRPC's family.
 
 use std::time::Duration;
 
@@ -7,8 +7,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use crate::model::refusal::Refusal;
+use crate::respond::connect;
 use crate::respond::grpc;
 use crate::respond::refuse::{RefusalTrailers, Refuse};
+use crate::respond::rpc_call::{RpcCall, RpcProtocol};
 
 /// Writes refusals as the standards demand. The default.
 ///
@@ -28,6 +30,10 @@ use crate::respond::refuse::{RefusalTrailers, Refuse};
 /// ([A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback)). A gRPC-Web request gets the same in a
 /// frame of trailers, which pages of other origins can read.
 ///
+/// A unary call of [Connect](https://connectrpc.com/docs/protocol) (its header `connect-protocol-version: 1`, or `connect=v1` in the
+/// query of a GET) gets the status and the headers above, and an error as JSON: `unauthenticated`, `unavailable`, or
+/// `permission_denied` for what is withheld. A stream of Connect gets the same error in its end-stream message.
+///
 /// A response that is **withheld** is answered by what no client sends again by itself, since the request may have been
 /// applied: 403 over HTTP, `PERMISSION_DENIED` over gRPC, in trailers behind headers, so that no retry policy applies.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,17 +49,21 @@ impl Problem {
 }
 
 impl Refuse for Problem {
-    /// The content type of a gRPC request.
-    type Memo = Option<&'static str>;
+    type Memo = Option<RpcCall>;
 
     fn remember<B>(&self, request: &Request<B>) -> Self::Memo {
-        grpc::content_type(request)
+        RpcCall::of(request)
     }
 
-    fn refuse(&self, refusal: &Refusal, grpc: Self::Memo) -> Response<Bytes> {
-        if let Some(content_type) = grpc {
-            return in_grpc(refusal, content_type);
-        }
+    fn refuse(&self, refusal: &Refusal, call: Self::Memo) -> Response<Bytes> {
+        let is_connect = match call {
+            None => false,
+            Some(RpcCall(RpcProtocol::ConnectUnary)) => true,
+            Some(RpcCall(RpcProtocol::ConnectStream(content_type))) => {
+                return connect::refused_stream(refusal, detail(refusal), content_type);
+            }
+            Some(RpcCall(RpcProtocol::Grpc(content_type))) => return in_grpc(refusal, content_type),
+        };
         let (status, kind, title) = match refusal {
             Refusal::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, ABOUT_BLANK, "Service Unavailable"),
             Refusal::Withheld(_) => (StatusCode::FORBIDDEN, WITHHELD, "Response withheld"),
@@ -64,10 +74,14 @@ impl Refuse for Problem {
             status.as_u16(),
             detail(refusal)
         );
+        let (content_type, body) = match is_connect {
+            true => (connect::JSON, connect::error(connect::code(refusal), detail(refusal))),
+            false => (HeaderValue::from_static("application/problem+json"), body),
+        };
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CONTENT_TYPE, content_type);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Refusal::Unavailable { retry_after, .. } = refusal {
             headers.insert(RETRY_AFTER, HeaderValue::from(in_seconds(*retry_after)));

@@ -28,6 +28,7 @@ mod cloudflare;
 #[cfg(feature = "cloudflare")]
 mod cloudflare_api;
 mod cors;
+mod connect;
 mod cuts;
 #[cfg(feature = "source")]
 mod feed;
