@@ -21,8 +21,8 @@ pub use problem::{Problem, WITHHELD};
 pub use protocol::Respond;
 pub use refuse::{RefusalTrailers, Refuse};
 pub use request_head::RequestHead;
-pub use unread::AnswerUnread;
 pub use rpc_call::RpcCall;
+pub use unread::AnswerUnread;
 
 #[doc(inline)]
 pub use crate::in_flight::watch::Watch;

@@ -45,7 +45,7 @@ async fn ask(request: Builder, when: When, cut: Cut) -> (http::response::Parts, 
     if when == When::Before {
         revoke(&sink);
     }
-    let handler = service_fn(move |request: Request<()>| {
+    let handler = service_fn(move |request: Request<String>| {
         let sink = sink.clone();
         let mut pieces = ["piece"].into_iter();
         async move {
@@ -67,7 +67,7 @@ async fn ask(request: Builder, when: When, cut: Cut) -> (http::response::Parts, 
         }
     });
     let layer = layer.with_cut(cut).with_running(Running::Drop);
-    let request = request.header(AUTHORIZATION, MALLORY).body(()).unwrap();
+    let request = request.header(AUTHORIZATION, MALLORY).body(String::new()).unwrap();
     let (parts, mut body) = layer.layer(handler).oneshot(request).await.unwrap().into_parts();
     let mut all = Vec::new();
     while let Some(frame) = body.frame().await {

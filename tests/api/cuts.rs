@@ -25,7 +25,7 @@ use tower_revocation::{
     BodyError, Cut, EventSink, Key, LastWords, ResponseBody, Revocation, RevocationLayer, identify,
 };
 
-use crate::support::{fresh_pair, list_of_now, presenting};
+use crate::support::{fresh_pair, list_of_now, once, presenting};
 
 /// `{"alg":"none"}.{"sub":"mallory"}`.
 const MALLORY: &str = "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJtYWxsb3J5In0.x";
@@ -228,9 +228,9 @@ fn open() -> Open {
         let piece = pieces.poll_recv(context);
         piece.map(|piece| Some(Ok::<_, Infallible>(Frame::data(Bytes::from_static(piece?.as_bytes())))))
     });
-    let mut body = Some(StreamBody::new(Box::pin(stream) as Pieces));
+    let mut body = once(StreamBody::new(Box::pin(stream) as Pieces));
     let mut service = layer.layer(service_fn(move |_: Request<String>| {
-        std::future::ready(Ok::<_, Infallible>(Response::new(body.take().unwrap())))
+        std::future::ready(Ok::<_, Infallible>(Response::new(body())))
     }));
     let mut call = task::spawn(service.call(presenting("mallory")));
     let Poll::Ready(Ok(response)) = call.poll() else {
