@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tower_revocation::{DEFAULT_MAX_AGE, Freshness, Key, ListPolicy, Revocation, RevocationLayer, StalePolicy};
 
-use crate::support::{by_header, fresh_pair, list_of_now, presenting, send, status_of};
+use crate::support::{by_header, fresh_pair, list_of_now, log_to, presenting, send, status_of};
 
 #[tokio::test(start_paused = true)]
 async fn refuses_with_retry_after_before_the_first_list() {
@@ -75,7 +75,7 @@ async fn failing_open_is_loud_once_per_transition() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = log_to(subscriber);
     let (layer, sink) = fresh_pair();
     sink.configure(|config| config.with_stale_policy(StalePolicy::FailOpen));
     log.lines();

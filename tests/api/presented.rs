@@ -11,7 +11,7 @@ use http_body_util::Full;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_revocation::{ConcernCode, Credential, EventSink, Key, RevocationLayer, identify};
 
-use crate::support::list_of_now;
+use crate::support::{list_of_now, log_to};
 
 /// What an authentication layer does.
 fn authenticate(mut request: Request<String>) -> Request<String> {
@@ -55,13 +55,12 @@ impl io::Write for Warnings {
 }
 
 impl Warnings {
-    /// Collects those of this thread. Each test here does: if the first thread that gets to a line of the log has no subscriber, `tracing`
-    /// may take it that nobody wants that line.
+    /// Collects those of this thread.
     fn collect() -> (Self, tracing::subscriber::DefaultGuard) {
         let warnings = Self::default();
         let writer = warnings.clone();
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-        (warnings, tracing::subscriber::set_default(subscriber))
+        (warnings, log_to(subscriber))
     }
 
     fn count(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -68,6 +68,15 @@ where
     I: Identify<Request<String>> + Clone,
 {
     send(layer, presenting(subjects)).await.status().as_u16()
+}
+
+/// Has this thread's log go to `subscriber`, until the guard is dropped.
+pub(crate) fn log_to(subscriber: impl Into<tracing::Dispatch>) -> tracing::subscriber::DefaultGuard {
+    // With one dispatcher alone, tracing-core 0.1.36 takes whatever thread comes by a line of the log first for the one that decides
+    // whether it is wanted by anybody. Other tests' threads want nothing.
+    static OTHERS: OnceLock<[tracing::Dispatch; 2]> = OnceLock::new();
+    OTHERS.get_or_init(|| [(); 2].map(|()| tracing_subscriber::registry().into()));
+    tracing::dispatcher::set_default(&subscriber.into())
 }
 
 /// Gives away a value once. Clones of it share the value, as services have to be cloned.
