@@ -12,6 +12,8 @@ mod adapters;
 mod broker;
 mod fleet;
 mod harness;
+#[path = "../support/limit.rs"]
+mod limit;
 #[path = "../support/link.rs"]
 mod link;
 mod permissions;
@@ -25,26 +27,27 @@ mod suite;
 macro_rules! over {
     ($name:ident, $broker:ty, dead letters: $copies:literal) => {
         mod $name {
+            use crate::limit::in_time;
             use crate::suite;
 
             #[tokio::test(flavor = "multi_thread")]
             async fn every_replica_sees_every_message() {
-                suite::every_replica_sees_every_message::<$broker>().await;
+                in_time(suite::every_replica_sees_every_message::<$broker>()).await;
             }
 
             #[tokio::test(flavor = "multi_thread")]
             async fn poison_is_put_aside_and_holds_up_nobody() {
-                suite::poison_is_put_aside_and_holds_up_nobody::<$broker>($copies).await;
+                in_time(suite::poison_is_put_aside_and_holds_up_nobody::<$broker>($copies)).await;
             }
 
             #[tokio::test(flavor = "multi_thread")]
             async fn the_order_of_redeliveries_does_not_matter() {
-                suite::the_order_of_redeliveries_does_not_matter::<$broker>().await;
+                in_time(suite::the_order_of_redeliveries_does_not_matter::<$broker>()).await;
             }
 
             #[tokio::test(flavor = "multi_thread")]
             async fn closing_does_not_wait_for_a_broker_that_is_frozen() {
-                suite::closing_does_not_wait_for_a_broker_that_is_frozen::<$broker>().await;
+                in_time(suite::closing_does_not_wait_for_a_broker_that_is_frozen::<$broker>()).await;
             }
         }
     };
@@ -54,16 +57,20 @@ macro_rules! over {
 macro_rules! over_durable {
     ($name:ident, $broker:ty) => {
         mod $name {
+            use crate::limit::in_time;
             use crate::suite;
 
             #[tokio::test(flavor = "multi_thread")]
             async fn no_confirmed_event_is_lost_when_the_broker_is_killed() {
-                suite::no_confirmed_event_is_lost_when_the_broker_is_killed::<$broker>().await;
+                in_time(suite::no_confirmed_event_is_lost_when_the_broker_is_killed::<
+                    $broker,
+                >())
+                .await;
             }
 
             #[tokio::test(flavor = "multi_thread")]
             async fn a_replica_that_is_cut_off_catches_up_by_itself() {
-                suite::a_replica_that_is_cut_off_catches_up_by_itself::<$broker>().await;
+                in_time(suite::a_replica_that_is_cut_off_catches_up_by_itself::<$broker>()).await;
             }
         }
     };
@@ -76,11 +83,12 @@ macro_rules! keeps {
             use tower_revocation::source::testing::Rule;
 
             use crate::harness::keeps;
+            use crate::limit::in_time;
 
             $(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $test() {
-                    keeps::<$broker>(Rule::$rule).await;
+                    in_time(keeps::<$broker>(Rule::$rule)).await;
                 }
             )+
         }
@@ -150,92 +158,116 @@ keeps_all!(
 /// Two replicas beside two loops of the client. Logs alone can be read again.
 mod bursts {
     use crate::adapters::{AmqpStream, KafkaBroker, Nats, RedisBroker};
+    use crate::limit::in_time;
     use crate::suite::a_burst_is_read_about_as_fast_as_the_client_can;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn nats() {
-        a_burst_is_read_about_as_fast_as_the_client_can::<Nats>().await;
+        in_time(a_burst_is_read_about_as_fast_as_the_client_can::<Nats>()).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn redis() {
-        a_burst_is_read_about_as_fast_as_the_client_can::<RedisBroker>().await;
+        in_time(a_burst_is_read_about_as_fast_as_the_client_can::<RedisBroker>()).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn rabbitmq_stream() {
-        a_burst_is_read_about_as_fast_as_the_client_can::<AmqpStream>().await;
+        in_time(a_burst_is_read_about_as_fast_as_the_client_can::<AmqpStream>()).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn kafka() {
-        a_burst_is_read_about_as_fast_as_the_client_can::<KafkaBroker>().await;
+        in_time(a_burst_is_read_about_as_fast_as_the_client_can::<KafkaBroker>()).await;
     }
 }
 
 mod fleets {
     use crate::fleet::{a_revocation_is_refused_by_all, nobody_revoked_is_admitted_after_kills};
+    use crate::limit::in_time;
     use crate::server::{NatsServer, RabbitServer, RedisServer, TansuServer};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn over_nats() {
-        let mut server = NatsServer::start().await;
-        let queue = format!("{}/REVOCATIONS.agents", server.url());
-        a_revocation_is_refused_by_all(&queue, "nats").await;
-        nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
+        in_time(async {
+            let mut server = NatsServer::start().await;
+            let queue = format!("{}/REVOCATIONS.agents", server.url());
+            a_revocation_is_refused_by_all(&queue, "nats").await;
+            nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
+        })
+        .await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn over_redis() {
-        let mut server = RedisServer::start().await;
-        let queue = format!("{}/revocations", server.url());
-        a_revocation_is_refused_by_all(&queue, "redis").await;
-        nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
+        in_time(async {
+            let mut server = RedisServer::start().await;
+            let queue = format!("{}/revocations", server.url());
+            a_revocation_is_refused_by_all(&queue, "redis").await;
+            nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
+        })
+        .await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn over_rabbitmq() {
-        let mut server = RabbitServer::start().await;
-        for form in ["stream", "exchange"] {
-            let queue = format!("{}/{form}/revocations.{form}", server.url());
-            a_revocation_is_refused_by_all(&queue, &format!("rabbitmq {form}")).await;
-            nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
-        }
+        in_time(async {
+            let mut server = RabbitServer::start().await;
+            for form in ["stream", "exchange"] {
+                let queue = format!("{}/{form}/revocations.{form}", server.url());
+                a_revocation_is_refused_by_all(&queue, &format!("rabbitmq {form}")).await;
+                nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
+            }
+        })
+        .await;
     }
 
     /// Killed, this server loses everything: the list has to make up for it.
     #[tokio::test(flavor = "multi_thread")]
     async fn over_the_protocol_of_kafka() {
-        let mut server = TansuServer::start().await;
-        let queue = format!("kafka://{}/revocations", server.url());
-        a_revocation_is_refused_by_all(&queue, "kafka (tansu)").await;
-        nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
+        in_time(async {
+            let mut server = TansuServer::start().await;
+            let queue = format!("kafka://{}/revocations", server.url());
+            a_revocation_is_refused_by_all(&queue, "kafka (tansu)").await;
+            nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
+        })
+        .await;
     }
 }
 
 mod killed {
+    use crate::limit::in_time;
     use crate::readiness::a_killed_broker_shows_within_2_s_by_policy_and_heals;
     use crate::server::{NatsServer, RabbitServer, RedisServer};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn nats() {
-        let mut server = NatsServer::start().await;
-        let queue = format!("{}/REVOCATIONS.agents", server.url());
-        a_killed_broker_shows_within_2_s_by_policy_and_heals(&mut server, &queue).await;
+        in_time(async {
+            let mut server = NatsServer::start().await;
+            let queue = format!("{}/REVOCATIONS.agents", server.url());
+            a_killed_broker_shows_within_2_s_by_policy_and_heals(&mut server, &queue).await;
+        })
+        .await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn redis() {
-        let mut server = RedisServer::start().await;
-        let queue = format!("{}/revocations", server.url());
-        a_killed_broker_shows_within_2_s_by_policy_and_heals(&mut server, &queue).await;
+        in_time(async {
+            let mut server = RedisServer::start().await;
+            let queue = format!("{}/revocations", server.url());
+            a_killed_broker_shows_within_2_s_by_policy_and_heals(&mut server, &queue).await;
+        })
+        .await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn rabbitmq() {
-        let mut server = RabbitServer::start().await;
-        let queue = format!("{}/stream/revocations", server.url());
-        a_killed_broker_shows_within_2_s_by_policy_and_heals(&mut server, &queue).await;
+        in_time(async {
+            let mut server = RabbitServer::start().await;
+            let queue = format!("{}/stream/revocations", server.url());
+            a_killed_broker_shows_within_2_s_by_policy_and_heals(&mut server, &queue).await;
+        })
+        .await;
     }
 }
 

@@ -10,6 +10,7 @@ use async_nats::jetstream::{self, Context, stream};
 use tokio::time::{sleep, timeout};
 use tower_revocation::source::nats::NatsSource;
 
+use crate::limit::in_time;
 use crate::link::Link;
 use crate::replica::Replica;
 use crate::server::{Program, Running, installed};
@@ -61,6 +62,10 @@ authorization {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nats() {
+    in_time(a_client_may_do_no_more()).await;
+}
+
+async fn a_client_may_do_no_more() {
     let server = Running::<RestrictedNats>::start().await;
     let admin = jetstream::new(connect(server.port(), "admin").await);
     for (name, subject) in [("revocations", "revocations"), ("dead-letters", "dead.letters")] {

@@ -69,6 +69,7 @@ use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::deck::Deck;
+use crate::limit::within;
 use crate::round::play;
 use crate::server::{NatsServer, RedisServer};
 use crate::tally::Tally;
@@ -84,15 +85,19 @@ async fn nobody_revoked_is_admitted_and_nobody_healthy_refused() {
     let _shown_if_it_fails = Shown(Arc::clone(&tally));
     let half = Duration::from_secs_f64(minutes * 30.0);
     let nats_first = deck.random.bool();
-    for is_last in [false, true] {
-        let broker = match is_last ^ nats_first {
-            true => Broker::Nats(NatsServer::start().await),
-            false => Broker::Redis(RedisServer::start().await),
-        };
-        println!("{:?} over {}", half, broker.name());
-        play(broker, half, is_last, &mut deck, &tally).await;
-        println!("{tally}");
-    }
+    let limit = 4 * half + Duration::from_secs(300);
+    let played = async {
+        for is_last in [false, true] {
+            let broker = match is_last ^ nats_first {
+                true => Broker::Nats(NatsServer::start().await),
+                false => Broker::Redis(RedisServer::start().await),
+            };
+            println!("{:?} over {}", half, broker.name());
+            play(broker, half, is_last, &mut deck, &tally).await;
+            println!("{tally}");
+        }
+    };
+    within(limit, played).await;
     tally.assert(minutes);
 }
 
@@ -111,6 +116,8 @@ impl Drop for Shown {
 type Failure = Box<dyn Error + Send + Sync>;
 
 // The brokers' tests know how to run them, the gateway's how to find it, and the gateway itself how to publish.
+#[path = "../support/limit.rs"]
+mod limit;
 #[path = "../support/link.rs"]
 mod link;
 #[path = "../support/process.rs"]

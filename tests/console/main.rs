@@ -15,6 +15,8 @@
 
 mod browser;
 mod driver;
+#[path = "../support/limit.rs"]
+mod limit;
 mod lock;
 mod log;
 mod newcomer;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::process::{Gateway, PATIENCE, eventually, run};
+use crate::process::{Gateway, PATIENCE, answered, eventually, run};
 use crate::web::{Reply, call, request, send};
 
 /// The address and the token in what is printed at the start.
@@ -318,7 +318,7 @@ async fn shows_tunnels_and_that_a_revocation_cut_them() {
     let mut handshake = url.into_client_request().unwrap();
     let claw = format!("Claw {}", agent.ait).parse().unwrap();
     handshake.headers_mut().insert("authorization", claw);
-    let (_socket, _) = tokio_tungstenite::connect_async(handshake).await.unwrap();
+    let (_socket, _) = answered(tokio_tungstenite::connect_async(handshake)).await.unwrap();
     let open = line(&gateway, |line| line["streams"]["open"][0]["what"] == "GET /ws").await;
     assert_eq!(open["streams"]["open"][0]["agent"], agent.did);
     gateway.revoke(&agent.id, "").await;

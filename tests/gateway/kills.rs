@@ -12,7 +12,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use crate::process::{Agent, Gateway};
+use crate::process::{Agent, Gateway, answered};
 use crate::registry::closed;
 use crate::restart::{Kept, revocation};
 use crate::web::request;
@@ -131,10 +131,13 @@ async fn post(client: &HttpClient, admin: &str, agent: &Agent) -> Option<StatusC
 
 /// `None` if there was no answer: the gateway is dead.
 async fn exchange(client: &HttpClient, request: Request<Full<Bytes>>) -> Option<StatusCode> {
-    let response = client.request(request).await.ok()?;
-    let status = response.status();
-    response.into_body().collect().await.ok()?;
-    Some(status)
+    answered(async {
+        let response = client.request(request).await.ok()?;
+        let status = response.status();
+        response.into_body().collect().await.ok()?;
+        Some(status)
+    })
+    .await
 }
 
 type HttpClient = Client<HttpConnector, Full<Bytes>>;

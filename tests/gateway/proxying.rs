@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::process::{Agent, Gateway, PATIENCE};
+use crate::process::{Agent, Gateway, PATIENCE, answered};
 use crate::registry::serve;
 use crate::web::{call, request, send};
 
@@ -105,10 +105,12 @@ async fn passes_server_sent_events_on_as_they_come() {
 async fn tunnels_websockets() {
     let gateway = Gateway::start(&[]).await.ready().await;
     let authorization = format!("Claw {}", gateway.register().await.ait);
-    let (mut socket, response) = connect_async(handshake(&gateway, Some(&authorization))).await.unwrap();
+    let (mut socket, response) = answered(connect_async(handshake(&gateway, Some(&authorization))))
+        .await
+        .unwrap();
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
     for text in ["hello", "again"] {
-        socket.send(Message::text(text)).await.unwrap();
+        answered(socket.send(Message::text(text))).await.unwrap();
         let heard = timeout(PATIENCE, socket.next())
             .await
             .expect("the echo comes")
@@ -116,7 +118,7 @@ async fn tunnels_websockets() {
             .unwrap();
         assert_eq!(heard, Message::text(text));
     }
-    let Err(Error::Http(refused)) = connect_async(handshake(&gateway, None)).await else {
+    let Err(Error::Http(refused)) = answered(connect_async(handshake(&gateway, None))).await else {
         panic!("not refused");
     };
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
@@ -133,24 +135,31 @@ async fn a_revocation_ends_streams_and_tunnels_and_no_others() {
         send(request.body(Full::<Bytes>::default()).unwrap()).await
     };
     let (mut to_mallory, mut to_alice) = (open(&mallory).await, open(&alice).await);
-    let (mut tunnel, _) = connect_async(handshake(&gateway, Some(&claw(&mallory)))).await.unwrap();
-    let (mut other_tunnel, _) = connect_async(handshake(&gateway, Some(&claw(&alice)))).await.unwrap();
+    let (mut tunnel, _) = answered(connect_async(handshake(&gateway, Some(&claw(&mallory)))))
+        .await
+        .unwrap();
+    let (mut other_tunnel, _) = answered(connect_async(handshake(&gateway, Some(&claw(&alice)))))
+        .await
+        .unwrap();
     // Rotated: what is open stays open.
     let reissued = Agent::of(&gateway.reissue(&mallory.id).await);
     gateway.refresh().await;
     assert_eq!(gateway.ask(&mallory.ait).await.status, 401, "the old token");
     assert_eq!(gateway.ask(&reissued.ait).await.status, 200);
-    tunnel.send(Message::text("hello")).await.unwrap();
-    assert_eq!(tunnel.next().await.unwrap().unwrap(), Message::text("hello"));
+    answered(tunnel.send(Message::text("hello"))).await.unwrap();
+    assert_eq!(answered(tunnel.next()).await.unwrap().unwrap(), Message::text("hello"));
 
     gateway.revoke(&mallory.id, "").await;
     let cut = async { while let Some(Ok(_)) = to_mallory.frame().await {} };
     timeout(PATIENCE, cut).await.expect("the stream ends");
     let closed = timeout(PATIENCE, tunnel.next()).await.expect("the tunnel ends");
     assert!(!matches!(closed, Some(Ok(Message::Text(_)))), "{closed:?}");
-    assert!(to_alice.frame().await.unwrap().is_ok());
-    other_tunnel.send(Message::text("still here")).await.unwrap();
-    assert_eq!(other_tunnel.next().await.unwrap().unwrap(), Message::text("still here"));
+    assert!(answered(to_alice.frame()).await.unwrap().is_ok());
+    answered(other_tunnel.send(Message::text("still here"))).await.unwrap();
+    assert_eq!(
+        answered(other_tunnel.next()).await.unwrap().unwrap(),
+        Message::text("still here")
+    );
     let status = gateway.until(|status| status["in_flight"]["cut"] == 2).await;
     assert_eq!(status["in_flight"]["would_cut"], 0);
 }

@@ -6,6 +6,8 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+#[path = "../support/limit.rs"]
+mod limit;
 mod prometheus;
 
 use std::fs;
@@ -17,6 +19,7 @@ use http::Method;
 use tokio::time::timeout;
 use tower_revocation::Timestamp;
 
+use crate::limit::in_time;
 use crate::process::{Gateway, PATIENCE, eventually};
 use crate::prometheus::Prometheus;
 use crate::server::{free_port, installed};
@@ -47,96 +50,99 @@ fn rules_and_configuration_are_sound_and_each_alert_fires_when_it_should() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_is_scraped_its_rules_are_evaluated_and_what_is_amiss_is_told_of() {
-    let state = tempfile::tempdir().unwrap();
-    let kept = state.path().join("state");
-    let well = Gateway::start(&["--canary", "1s", "--state-dir", kept.to_str().unwrap()]).await;
-    let well = well.ready().await;
-    let registry = format!("http://127.0.0.1:{}", free_port());
-    let lost = Gateway::start(&["--registry", &registry]).await;
-    let gone = format!("127.0.0.1:{}", free_port());
-    let name = |gateway: &Gateway| gateway.admin.strip_prefix("http://").unwrap().to_owned();
-    let (well_name, lost_name) = (name(&well), name(&lost));
-    let prometheus = Prometheus::start(&rules().join("rules.yml"), &[&well_name, &lost_name, &gone]).await;
-    let of_well = |metric: &str| metric.replace("{}", &format!("{{instance=\"{well_name}\"}}"));
+    in_time(async {
+        let state = tempfile::tempdir().unwrap();
+        let kept = state.path().join("state");
+        let well = Gateway::start(&["--canary", "1s", "--state-dir", kept.to_str().unwrap()]).await;
+        let well = well.ready().await;
+        let registry = format!("http://127.0.0.1:{}", free_port());
+        let lost = Gateway::start(&["--registry", &registry]).await;
+        let gone = format!("127.0.0.1:{}", free_port());
+        let name = |gateway: &Gateway| gateway.admin.strip_prefix("http://").unwrap().to_owned();
+        let (well_name, lost_name) = (name(&well), name(&lost));
+        let prometheus = Prometheus::start(&rules().join("rules.yml"), &[&well_name, &lost_name, &gone]).await;
+        let of_well = |metric: &str| metric.replace("{}", &format!("{{instance=\"{well_name}\"}}"));
 
-    let agent = well.register().await;
-    assert_eq!(well.ask(&agent.ait).await.status, 200);
-    let revoked_at = Timestamp::now().as_unix_secs();
-    well.revoke(&agent.id, "").await;
-    eventually(async || (well.ask(&agent.ait).await.status == 401).then_some(())).await;
-    // That one may have been admitted, and its response withheld: it counts as cut. This one is refused.
-    assert_eq!(well.ask(&agent.ait).await.status, 401);
-    for query in [
-        "up{} == 1",
-        "revocation_ready{} == 1",
-        "revocation_fresh{} == 1",
-        "sum(revocation_decisions_total{}) by (instance, verdict) >= 1",
-        "sum(revocation_enforcement_delay_seconds_count{}) by (instance) > 2",
-        // Proofs go on coming, and are as old as they may be by both clocks.
-        "time() - revocation_canary_proof_timestamp_seconds{} < revocation_canary_max_age_seconds{}",
-        "time() - revocation_exported_timestamp_seconds{} < 10",
-        "sum(revocation_feed_state{}) by (instance) == 1",
-        "revocation:list_age_seconds{} < 60",
-        "revocation:enforcement_delay_seconds:p99_5m{} < 1",
-    ] {
-        prometheus.until(&of_well(query)).await;
-    }
-    // By an event, or by the list that the gateway fetched meanwhile.
-    let revoked = "sum(revocation_decisions_total{instance=\"NAME\",verdict=\"revoked\"}) >= 1";
-    let revoked = revoked.replace("NAME", &well_name);
-    prometheus.until(&revoked).await;
+        let agent = well.register().await;
+        assert_eq!(well.ask(&agent.ait).await.status, 200);
+        let revoked_at = Timestamp::now().as_unix_secs();
+        well.revoke(&agent.id, "").await;
+        eventually(async || (well.ask(&agent.ait).await.status == 401).then_some(())).await;
+        // That one may have been admitted, and its response withheld: it counts as cut. This one is refused.
+        assert_eq!(well.ask(&agent.ait).await.status, 401);
+        for query in [
+            "up{} == 1",
+            "revocation_ready{} == 1",
+            "revocation_fresh{} == 1",
+            "sum(revocation_decisions_total{}) by (instance, verdict) >= 1",
+            "sum(revocation_enforcement_delay_seconds_count{}) by (instance) > 2",
+            // Proofs go on coming, and are as old as they may be by both clocks.
+            "time() - revocation_canary_proof_timestamp_seconds{} < revocation_canary_max_age_seconds{}",
+            "time() - revocation_exported_timestamp_seconds{} < 10",
+            "sum(revocation_feed_state{}) by (instance) == 1",
+            "revocation:list_age_seconds{} < 60",
+            "revocation:enforcement_delay_seconds:p99_5m{} < 1",
+        ] {
+            prometheus.until(&of_well(query)).await;
+        }
+        // By an event, or by the list that the gateway fetched meanwhile.
+        let revoked = "sum(revocation_decisions_total{instance=\"NAME\",verdict=\"revoked\"}) >= 1";
+        let revoked = revoked.replace("NAME", &well_name);
+        prometheus.until(&revoked).await;
 
-    // What the manual has people ask. All of it makes sense, and whoever may not know of that revocation is found, by canary and by
-    // list: who is gone, who has no list, and who has one of before.
-    let manual = Manual::read();
-    for query in queries(&manual.0) {
-        prometheus.query(query).await;
-    }
-    let who_may_not_know = manual.who_may_not_know(revoked_at);
-    assert_eq!(who_may_not_know.len(), 2);
-    let mut others = [lost_name.as_str(), gone.as_str()];
-    others.sort_unstable();
-    for query in who_may_not_know {
-        let only_others = async || {
-            call(Method::POST, &format!("{}/refresh", well.admin), &[], "").await;
-            let found = prometheus.query(&query).await;
-            let mut names: Vec<_> = found
-                .iter()
-                .filter_map(|it| it["metric"]["instance"].as_str())
-                .collect();
-            names.sort_unstable();
-            (names == others).then_some(())
+        // What the manual has people ask. All of it makes sense, and whoever may not know of that revocation is found, by canary and by
+        // list: who is gone, who has no list, and who has one of before.
+        let manual = Manual::read();
+        for query in queries(&manual.0) {
+            prometheus.query(query).await;
+        }
+        let who_may_not_know = manual.who_may_not_know(revoked_at);
+        assert_eq!(who_may_not_know.len(), 2);
+        let mut others = [lost_name.as_str(), gone.as_str()];
+        others.sort_unstable();
+        for query in who_may_not_know {
+            let only_others = async || {
+                call(Method::POST, &format!("{}/refresh", well.admin), &[], "").await;
+                let found = prometheus.query(&query).await;
+                let mut names: Vec<_> = found
+                    .iter()
+                    .filter_map(|it| it["metric"]["instance"].as_str())
+                    .collect();
+                names.sort_unstable();
+                (names == others).then_some(())
+            };
+            // Whoever reads of a failure wants to know which.
+            let in_time = timeout(PATIENCE - Duration::from_secs(1), eventually(only_others)).await;
+            assert!(in_time.is_ok(), "others are found than {others:?}: {query}");
+        }
+
+        // Now that there is a list, each panel shows something.
+        for panel in queries(manual.dashboard()) {
+            prometheus.until(panel).await;
+        }
+
+        // All rules were evaluated, and found to make sense.
+        let problems = eventually(async || prometheus.rules_that_are_not_well().await).await;
+        assert_eq!(problems, [] as [String; 0]);
+        let firing = |alert: &str, instance: &str| {
+            format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\",instance=\"{instance}\"}}")
         };
-        // Whoever reads of a failure wants to know which.
-        let in_time = timeout(PATIENCE - Duration::from_secs(1), eventually(only_others)).await;
-        assert!(in_time.is_ok(), "others are found than {others:?}: {query}");
-    }
+        prometheus.until(&firing("RevocationNotReady", &lost_name)).await;
+        prometheus.until(&firing("RevocationMetricsAbsent", &gone)).await;
+        let wrong = format!("ALERTS{{instance=\"{well_name}\"}}");
+        assert_eq!(
+            prometheus.query(&wrong).await,
+            [] as [serde_json::Value; 0],
+            "all is well there"
+        );
 
-    // Now that there is a list, each panel shows something.
-    for panel in queries(manual.dashboard()) {
-        prometheus.until(panel).await;
-    }
-
-    // All rules were evaluated, and found to make sense.
-    let problems = eventually(async || prometheus.rules_that_are_not_well().await).await;
-    assert_eq!(problems, [] as [String; 0]);
-    let firing = |alert: &str, instance: &str| {
-        format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\",instance=\"{instance}\"}}")
-    };
-    prometheus.until(&firing("RevocationNotReady", &lost_name)).await;
-    prometheus.until(&firing("RevocationMetricsAbsent", &gone)).await;
-    let wrong = format!("ALERTS{{instance=\"{well_name}\"}}");
-    assert_eq!(
-        prometheus.query(&wrong).await,
-        [] as [serde_json::Value; 0],
-        "all is well there"
-    );
-
-    // And one that dies is missed.
-    well.kill().await;
-    prometheus.until(&firing("RevocationMetricsAbsent", &well_name)).await;
-    let reply = call(Method::GET, &format!("{}/readyz", lost.admin), &[], "").await;
-    assert_eq!(reply.status, 503);
+        // And one that dies is missed.
+        well.kill().await;
+        prometheus.until(&firing("RevocationMetricsAbsent", &well_name)).await;
+        let reply = call(Method::GET, &format!("{}/readyz", lost.admin), &[], "").await;
+        assert_eq!(reply.status, 503);
+    })
+    .await;
 }
 
 /// The manual, as far as it has something for Prometheus.

@@ -241,6 +241,11 @@ pub(crate) async fn eventually<T>(condition: impl AsyncFn() -> Option<T>) -> T {
     timeout(PATIENCE, poll).await.expect("the condition is met in time")
 }
 
+/// Waits for an answer that has to come.
+pub(crate) async fn answered<T>(answer: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, answer).await.expect("an answer comes in time")
+}
+
 fn command() -> Command {
     command_of(program("gateway"))
 }
