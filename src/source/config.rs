@@ -73,5 +73,10 @@ pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(5);
 /// between them, from a quarter of a second up to half a minute.
 pub const DEFAULT_ATTEMPTS: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
 
+/// How long it may take to tell the broker what became of a message: 1 minute. An acknowledgement that takes longer is given up: the
+/// event is in force, and should it come again, nothing happens. A dead letter is stored again, and a message that the broker should
+/// deliver again is tried again by the loop.
+pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How long messages that were taken in may take to settle once the feed is told to end: 3 seconds.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);

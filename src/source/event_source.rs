@@ -48,7 +48,8 @@ pub trait EventSource: Send {
     /// Dropping the future loses no message.
     fn next(&mut self) -> impl Future<Output = Result<Signal<Self::Delivery>, SourceError>> + Send;
 
-    /// Closes the feed in good order, after the last delivery is settled.
+    /// Closes the feed in good order, after the last delivery is settled. The loop waits for it for
+    /// [3 seconds](super::DRAIN_TIMEOUT) at most.
     fn close(&mut self) -> impl Future<Output = ()> + Send {
         async {}
     }
@@ -80,7 +81,7 @@ pub enum Signal<D> {
 }
 
 /// A message, and how to settle it. If it is dropped before it is settled, it is not acknowledged, and is delivered again
-/// after the feed was opened anew.
+/// after the feed was opened anew. The loop waits for each settling for [a minute](super::SETTLE_TIMEOUT) at most.
 pub trait Delivery: Send {
     /// Returns what was published.
     fn payload(&self) -> &[u8];

@@ -57,6 +57,8 @@ mod source_contract;
 mod stacks;
 mod storm;
 mod streams;
+#[cfg(feature = "source-testing")]
+mod stuck;
 mod support;
 mod unread;
 mod websocket;

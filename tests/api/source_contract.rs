@@ -1,13 +1,11 @@
 //! The rules that every source is held to: the log in memory keeps them, and sources with a fault are found out.
 
-use std::future::pending;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use tower_revocation::source::testing::{self, Capability, Checked, Harness, Rule, RuleBroken};
 use tower_revocation::source::{
-    Continuity, DeadLetter, Delivery, EventSource, Landmark, LogDelivery, Memory, MemorySource, Position, Signal,
-    SourceError, Start,
+    Continuity, EventSource, LogDelivery, Memory, MemorySource, Signal, SourceError, Start,
 };
 
 /// A log in memory, whose readers may have a fault.
@@ -316,115 +314,6 @@ async fn a_source_that_loses_what_is_dropped_is_found_out() {
         "the source breaks the rule that a call of `next` that is dropped loses no message: \"message 1\" came where \"message \
          0\" was expected"
     );
-}
-
-/// A call that may not return.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call {
-    Ack,
-    Close,
-    Open,
-    Publish,
-}
-
-/// A log in memory, which has one call that does not return, and so have its sources and their messages.
-struct Stuck {
-    log: Memory,
-    call: Call,
-}
-
-struct StuckSource(MemorySource, Call);
-
-struct StuckDelivery(LogDelivery, Call);
-
-impl Harness for Stuck {
-    type Source = StuckSource;
-
-    const LACKS: &[Capability] = &[Capability::Cut, Capability::Freeze, Capability::Trim, Capability::Wipe];
-
-    async fn source(&self) -> StuckSource {
-        StuckSource(self.log.source(), self.call)
-    }
-
-    async fn publish(&self, messages: Vec<Vec<u8>>) {
-        stuck(self.call, Call::Publish).await;
-        for message in messages {
-            self.log.publish(message);
-        }
-    }
-
-    async fn dead_letters(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-}
-
-impl EventSource for StuckSource {
-    type Delivery = StuckDelivery;
-
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
-        stuck(self.1, Call::Open).await;
-        self.0.open(start).await
-    }
-
-    async fn next(&mut self) -> Result<Signal<StuckDelivery>, SourceError> {
-        Ok(match self.0.next().await? {
-            Signal::Message(delivery) => Signal::Message(StuckDelivery(delivery, self.1)),
-            Signal::CaughtUp => Signal::CaughtUp,
-            _ => Signal::Alive { lag: None },
-        })
-    }
-
-    async fn close(&mut self) {
-        stuck(self.1, Call::Close).await;
-    }
-}
-
-impl Delivery for StuckDelivery {
-    fn payload(&self) -> &[u8] {
-        self.0.payload()
-    }
-
-    fn position(&self) -> Option<Position> {
-        self.0.position()
-    }
-
-    fn landmark(&self) -> Option<Landmark> {
-        self.0.landmark()
-    }
-
-    async fn ack(&mut self) -> Result<(), SourceError> {
-        stuck(self.1, Call::Ack).await;
-        self.0.ack().await
-    }
-
-    async fn dead_letter(&mut self, letter: &DeadLetter) -> Result<(), SourceError> {
-        self.0.dead_letter(letter).await
-    }
-}
-
-async fn stuck(call: Call, this: Call) {
-    if call == this {
-        pending::<()>().await;
-    }
-}
-
-/// RabbitMQ's source once closed for ever, and all that was seen of that were tests that did not end.
-#[tokio::test(start_paused = true)]
-async fn a_call_that_does_not_return_is_named() {
-    for (call, words) in [
-        (Call::Ack, "it did not acknowledge \"message 0\" within 60s"),
-        (Call::Close, "it did not close within 60s"),
-        (Call::Open, "it did not open within 60s"),
-        (Call::Publish, "the harness did not publish within 120s"),
-    ] {
-        let log = Memory::new("revocations");
-        let found = testing::check(Rule::AfterAPosition, Stuck { log, call }).await;
-        assert_eq!(found.unwrap_err().seen, words);
-    }
 }
 
 #[tokio::test(start_paused = true)]

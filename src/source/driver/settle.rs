@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::common::backoff::Backoff;
 use crate::common::error_text::error_text;
@@ -14,8 +14,9 @@ use crate::domain::ingest::ended;
 use crate::model::decode::{Decode, Disposition, Ended};
 use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
-use crate::source::config::DriverConfig;
+use crate::source::config::{DriverConfig, SETTLE_TIMEOUT};
 use crate::source::dead_letter::DeadLetter;
+use crate::source::error::SourceError;
 use crate::source::event_source::{Delivery, Retry};
 use crate::source::position::Position;
 use crate::state::accept::ApplyError;
@@ -84,7 +85,7 @@ impl<D: Decode> Intake<D> {
                 Disposition::Retry(_) => {}
             }
             let pause = backoff.pause();
-            match delivery.retry(pause).await {
+            match told(delivery.retry(pause)).await {
                 Ok(Retry::ByBroker) => {
                     return Settled {
                         // It comes again, and until then it is not settled.
@@ -134,7 +135,7 @@ impl<D: Decode> Intake<D> {
             hook(&letter);
         }
         let mut backoff = backoff(1);
-        while let Err(error) = delivery.dead_letter(&letter).await {
+        while let Err(error) = told(delivery.dead_letter(&letter)).await {
             let error = error_text(&error).into_owned();
             tracing::warn!(error, "dead letter cannot be stored");
             let _ = self.noted.send(Noted::Failed(error));
@@ -149,13 +150,24 @@ impl<D: Decode> Intake<D> {
 }
 
 async fn acknowledged(delivery: &mut impl Delivery) -> Settled {
-    let acknowledged = delivery.ack().await;
+    let acknowledged = told(delivery.ack()).await;
     Settled {
         position: delivery.position(),
         bytes: delivery.payload().len(),
         // It is in force. Should it come again, nothing happens.
         error: acknowledged.err().map(|error| error_text(&error).into_owned()),
     }
+}
+
+/// Waits until the broker is told what became of a message. It may never answer, or its client may never say so, and then the
+/// message would count as unsettled for as long as the feed is open.
+async fn told<T>(told: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+    let late = |_| {
+        SourceError::new(format!(
+            "what became of a message is not told within {SETTLE_TIMEOUT:?}"
+        ))
+    };
+    timeout(SETTLE_TIMEOUT, told).await.map_err(late)?
 }
 
 /// What became of an attempt.
