@@ -33,6 +33,7 @@ mod cuts;
 #[cfg(feature = "source")]
 mod feed;
 mod freshness;
+mod http3;
 mod identify;
 mod in_flight;
 mod layer;
