@@ -89,6 +89,10 @@ pub enum Cut {
     /// End with an error ([`StreamCut`](crate::StreamCut)): HTTP/2 resets the stream, HTTP/1.1 closes the connection
     /// without the last chunk, and the client knows that something is missing. The default.
     ///
+    /// Over HTTP/1.0 only a response whose length is known shows that. Over HTTP/3 it is up to the adapter: `axum-h3` from 0.0.6
+    /// and salvo 1.1 reset the stream, whereas `h3-axum` 0.3.1, and loops of one's own that leave by `?`, end it as if it were
+    /// complete. [Limits](crate::guide::limits) has the line that mends such a loop.
+    ///
     /// A body that gave a piece just now waits for some milliseconds before, so that the server can send the piece, or the head.
     /// It gives nothing more meanwhile. That needs a tokio runtime with timers, as `#[tokio::main]` and `#[tokio::test]` make it;
     /// elsewhere the body lets other tasks have one turn, and the client may see no head.

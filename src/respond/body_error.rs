@@ -65,6 +65,9 @@ impl From<StreamCut> for BodyError {
 /// A server turns it into what its protocol has for a response that breaks off: HTTP/1 closes the connection without
 /// the last chunk ([RFC 9112 §8](https://www.rfc-editor.org/rfc/rfc9112#section-8)), HTTP/2 resets the stream ([RFC
 /// 9113 §8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1)); hyper does so with `INTERNAL_ERROR`.
+///
+/// For HTTP/3 that is up to the adapter: see [`Cut::Abort`](crate::Cut::Abort). The code has to be `H3_INTERNAL_ERROR`: upon
+/// `H3_REQUEST_REJECTED` clients send the request again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamCut {
