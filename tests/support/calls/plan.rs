@@ -4,11 +4,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use http::HeaderMap;
+use tower_revocation::Running;
 
-/// When a call is revoked, how long its handler takes, and what its response is made of.
+/// When a call is revoked, what becomes of its handler then, how long its handler takes, and what its response is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) moment: Moment,
+    /// What becomes of a handler that is revoked.
+    pub(crate) running: Running,
     pub(crate) run_time: Duration,
     pub(crate) pieces: usize,
     /// Bytes of a piece, where its protocol leaves that open.
@@ -63,6 +66,7 @@ impl Plan {
             piece_len: whole.map_or_else(|| random.usize(1..=PIECE), |_| PIECE),
             pause,
             is_slow: random.bool(),
+            running: if random.bool() { Running::Finish } else { Running::Drop },
         }
     }
 }
