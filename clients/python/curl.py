@@ -38,7 +38,8 @@ def upload(directory, length):
 def outcome(status, exit):
     if exit == 28:
         return "hang"
-    if status == 0:
+    # Nothing, or no more than "100 Continue".
+    if status < 200:
         return "nothing"
     if status == 200:
         return "ok" if exit == 0 else "cut"

@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 use crate::calls::CallServer;
 use crate::downloads::{LENGTH, Seen, Version, cut_downloads};
 use crate::proxy::Proxy;
-use crate::uploads::upload_while_others_work;
+use crate::uploads::{When, upload_while_others_work};
 
 /// Two gateways with a proxy in front.
 struct Fleet {
@@ -44,8 +44,8 @@ impl Fleet {
     }
 
     /// A revoked client that uploads has its refusal, and is the only one who is refused.
-    async fn refused_uploads_hurt_nobody(&self) {
-        let outcome = upload_while_others_work(self.proxy.http1).await;
+    async fn revoked_uploads_hurt_nobody(&self, when: When) {
+        let outcome = upload_while_others_work(self.proxy.http1, when).await;
         assert!(outcome.is_well(), "{outcome:?}");
     }
 
@@ -70,31 +70,45 @@ const PATHS: [&str; 2] = ["/download", "/download/sized"];
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_as_it_comes_leaves_no_gateway_out() {
     let fleet = Fleet::start(|gateways| nginx::start(gateways, nginx::Upstream::Http10)).await;
-    fleet.refused_uploads_hurt_nobody().await;
+    fleet.revoked_uploads_hurt_nobody(When::Before).await;
+}
+
+/// What a dropped handler has not read of its upload is nobody's, either.
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_as_it_comes_leaves_no_gateway_out_when_handlers_are_revoked() {
+    let fleet = Fleet::start(|gateways| nginx::start(gateways, nginx::Upstream::Http10)).await;
+    fleet.revoked_uploads_hurt_nobody(When::Reading).await;
+}
+
+/// A connection that closes without a head is a failure of the gateway.
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_as_it_comes_leaves_no_gateway_out_when_responses_are_cut() {
+    let fleet = Fleet::start(|gateways| nginx::start(gateways, nginx::Upstream::Http10)).await;
+    fleet.revoked_uploads_hurt_nobody(When::Answering).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_over_http11_leaves_no_gateway_out() {
     let fleet = Fleet::start(|gateways| nginx::start(gateways, nginx::Upstream::Http11)).await;
-    fleet.refused_uploads_hurt_nobody().await;
+    fleet.revoked_uploads_hurt_nobody(When::Before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn haproxy_leaves_no_gateway_out() {
     let fleet = Fleet::start(|gateways| haproxy::start(gateways, haproxy::Upstream::Http11)).await;
-    fleet.refused_uploads_hurt_nobody().await;
+    fleet.revoked_uploads_hurt_nobody(When::Before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn envoy_leaves_no_gateway_out() {
     let fleet = Fleet::start(envoy::start).await;
-    fleet.refused_uploads_hurt_nobody().await;
+    fleet.revoked_uploads_hurt_nobody(When::Before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn caddy_leaves_no_gateway_out() {
     let fleet = Fleet::start(caddy::start).await;
-    fleet.refused_uploads_hurt_nobody().await;
+    fleet.revoked_uploads_hurt_nobody(When::Before).await;
 }
 
 /// `proxy_http_version 1.1` is what it takes.

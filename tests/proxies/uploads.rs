@@ -34,8 +34,39 @@ impl Outcome {
     }
 }
 
+/// When uploads are revoked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum When {
+    /// In front of their handler.
+    Before,
+    /// As it begins to read; half of the handlers are dropped then.
+    Reading,
+    /// When its response is there, and its head has not left.
+    Answering,
+}
+
+impl When {
+    /// The name of that moment, for the gateway.
+    fn moment(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::Reading => "begun",
+            Self::Answering => "first-piece",
+        }
+    }
+
+    /// Whether a client sees what it should: a refusal, or the head of a response that breaks off.
+    fn is_right(self, seen: &str) -> bool {
+        match self {
+            Self::Before => seen.starts_with("HTTP/1.1 401 ") && seen.contains("the credential was revoked"),
+            Self::Reading => seen.starts_with("HTTP/1.1 403 ") && seen.contains("it may have been applied"),
+            Self::Answering => seen.starts_with("cut off: HTTP/1.1 200 "),
+        }
+    }
+}
+
 /// Has revoked clients upload through a proxy, 64 KiB to 8 MiB each, while others go on with what they do.
-pub(crate) async fn upload_while_others_work(proxy: SocketAddr) -> Outcome {
+pub(crate) async fn upload_while_others_work(proxy: SocketAddr, when: When) -> Outcome {
     let over = Arc::new(AtomicBool::new(false));
     let healthy = Arc::new(AtomicUsize::new(0));
     let mut others = JoinSet::new();
@@ -45,10 +76,9 @@ pub(crate) async fn upload_while_others_work(proxy: SocketAddr) -> Outcome {
             let mut failures = Failures::default();
             while !over.load(Ordering::Relaxed) {
                 let id = format!("healthy-{other}-{}", healthy.fetch_add(1, Ordering::Relaxed));
-                let answer = post(proxy, &id, "never", 100).await;
-                failures.note(answer, |answer| {
-                    answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(" done with 100 bytes")
-                });
+                let seen = post(proxy, &id, "never", 100).await;
+                let is_right = |seen: &str| seen.starts_with("HTTP/1.1 200 ") && seen.ends_with(" done with 100 bytes");
+                failures.note(&seen, is_right);
             }
             failures
         });
@@ -70,9 +100,8 @@ pub(crate) async fn upload_while_others_work(proxy: SocketAddr) -> Outcome {
                     return failures;
                 }
                 let id = format!("upload-{nth}");
-                let answer = post(proxy, &id, "before", length(nth)).await;
-                failures.note(answer, |answer| {
-                    answer.starts_with("HTTP/1.1 401 ") && answer.contains("the credential was revoked")
+                failures.note(&post(proxy, &id, when.moment(), length(nth)).await, |seen| {
+                    when.is_right(seen)
                 });
             }
         });
@@ -81,7 +110,7 @@ pub(crate) async fn upload_while_others_work(proxy: SocketAddr) -> Outcome {
     over.store(true, Ordering::Relaxed);
     let hurt = Failures::sum(others).await;
     println!(
-        "{UPLOADS} uploads: {unanswered:?} not answered by their refusal; {} requests of others: {hurt:?} failed",
+        "{UPLOADS} uploads, revoked {when:?}: {unanswered:?} not answered by their refusal; {} requests of others: {hurt:?} failed",
         healthy.load(Ordering::Relaxed)
     );
     Outcome { unanswered, hurt }
@@ -92,10 +121,13 @@ fn length(nth: usize) -> usize {
     (64 << 10 << (nth % 7)) + (nth * 7_919) % (64 << 10)
 }
 
-/// Uploads on a connection of its own, and reads its answer as it comes.
-async fn post(proxy: SocketAddr, id: &str, moment: &str, length: usize) -> io::Result<String> {
+/// Uploads on a connection of its own, and reads its answer as it comes. What was seen of it; or why there is none.
+async fn post(proxy: SocketAddr, id: &str, moment: &str, length: usize) -> String {
     let exchange = async {
-        let (mut reader, mut writer) = TcpStream::connect(proxy).await?.into_split();
+        let Ok(stream) = TcpStream::connect(proxy).await else {
+            return "no connection".to_owned();
+        };
+        let (mut reader, mut writer) = stream.into_split();
         let head = format!(
             "POST /work HTTP/1.1\r\nhost: {proxy}\r\n{CALL_ID}: {id}\r\n{MOMENT}: {moment}\r\nauthorization: {}\r\n\
              content-length: {length}\r\n\r\n",
@@ -118,27 +150,25 @@ async fn post(proxy: SocketAddr, id: &str, moment: &str, length: usize) -> io::R
         sending.abort();
         answer
     };
-    timeout(PATIENCE, exchange)
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    let seen = timeout(PATIENCE, exchange).await;
+    seen.unwrap_or_else(|_| "no answer in time".to_owned())
 }
 
 /// Reads an answer to its end: what its length says.
-async fn read(reader: &mut (impl AsyncReadExt + Unpin)) -> io::Result<String> {
+async fn read(reader: &mut (impl AsyncReadExt + Unpin)) -> String {
     let mut answer = String::new();
     loop {
         if let Some((head, body)) = answer.split_once("\r\n\r\n")
             && body.len() >= content_length(head).unwrap_or(usize::MAX)
         {
-            return Ok(answer);
+            return answer;
         }
         let mut more = [0; 4096];
-        let len = reader.read(&mut more).await?;
-        if len == 0 {
-            let error = format!("the connection ended after {answer:?}");
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
+        match reader.read(&mut more).await {
+            Ok(0) => return format!("cut off: {answer}"),
+            Ok(len) => answer.push_str(&String::from_utf8_lossy(&more[..len])),
+            Err(error) => return format!("{error}: {answer}"),
         }
-        answer.push_str(&String::from_utf8_lossy(&more[..len]));
     }
 }
 
@@ -149,15 +179,13 @@ fn content_length(head: &str) -> Option<usize> {
 }
 
 impl Failures {
-    fn note(&mut self, answer: io::Result<String>, is_right: impl Fn(&str) -> bool) {
-        let failure = match answer {
-            Ok(answer) if is_right(&answer) => return,
-            Ok(answer) => answer,
-            Err(error) => error.to_string(),
-        };
+    fn note(&mut self, seen: &str, is_right: impl Fn(&str) -> bool) {
+        if is_right(seen) {
+            return;
+        }
         self.count += 1;
         if self.count == 1 {
-            self.first = failure;
+            self.first = seen.to_owned();
         }
     }
 
