@@ -9,7 +9,7 @@ import tempfile
 import calls
 
 # Over HTTP/2 without TLS, curl 7.88.1 loses the second call of a connection ("Error in the HTTP2 framing layer"), whatever the server.
-BATCH = {"1.1": 25, "2": 1}
+BATCH = {"1.0": 25, "1.1": 25, "2": 1}
 
 
 def transfer(base, id, nth, version, directory):
@@ -23,7 +23,7 @@ def transfer(base, id, nth, version, directory):
         'output = "/dev/null"',
         f"max-time = {calls.LIMIT}",
         f'write-out = "{id} %{{http_code}} %{{exitcode}} %{{size_download}}\\n"',
-        {"1.1": "http1.1", "2": "http2-prior-knowledge"}[version],
+        {"1.0": "http1.0", "1.1": "http1.1", "2": "http2-prior-knowledge"}[version],
     ]
     return "\n".join(lines) + "\n"
 

@@ -55,12 +55,12 @@ impl When {
         }
     }
 
-    /// Whether a client sees what it should: a refusal, or the head of a response that breaks off.
+    /// Whether a client sees what it should: a refusal, or the head of a response, whether that breaks off or was on its way.
     fn is_right(self, seen: &str) -> bool {
         match self {
             Self::Before => seen.starts_with("HTTP/1.1 401 ") && seen.contains("the credential was revoked"),
             Self::Reading => seen.starts_with("HTTP/1.1 403 ") && seen.contains("it may have been applied"),
-            Self::Answering => seen.starts_with("cut off: HTTP/1.1 200 "),
+            Self::Answering => seen.trim_start_matches("cut off: ").starts_with("HTTP/1.1 200 "),
         }
     }
 }
