@@ -78,15 +78,15 @@ func grpcOutcome(err error, received int) string {
 	switch code := status.Code(err); {
 	case code == codes.OK:
 		return "ok"
-	case code == codes.PermissionDenied:
-		return "withheld"
 	case code == codes.DeadlineExceeded:
 		return "hang"
-	case code == codes.Unauthenticated && received == 0:
-		return "refused"
-	case code == codes.Unauthenticated:
-		return "cut"
-	default:
+	case code != codes.Unauthenticated && code != codes.PermissionDenied:
 		return fmt.Sprintf("code-%d", code)
+	case received > 0:
+		return "cut"
+	case code == codes.PermissionDenied:
+		return "withheld"
+	default:
+		return "refused"
 	}
 }

@@ -75,7 +75,7 @@ final class OverGrpc implements Calls.Client {
             String outcome =
                     switch (code) {
                         case UNAUTHENTICATED -> received == 0 ? "refused" : "cut";
-                        case PERMISSION_DENIED -> "withheld";
+                        case PERMISSION_DENIED -> received == 0 ? "withheld" : "cut";
                         case DEADLINE_EXCEEDED -> "hang";
                         default -> "code-" + code.value();
                     };

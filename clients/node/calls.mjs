@@ -27,8 +27,8 @@ export function outcome(status) {
 
 // What a call over gRPC, gRPC-Web or Connect came to, by its code.
 export function outcomeOfCode(code, received) {
-  if (code === 16) return received === 0 ? "refused" : "cut";
-  return { 0: "ok", 4: "hang", 7: "withheld" }[code] ?? `code-${code}`;
+  if (code === 16 || code === 7) return received > 0 ? "cut" : { 16: "refused", 7: "withheld" }[code];
+  return { 0: "ok", 4: "hang" }[code] ?? `code-${code}`;
 }
 
 // Calls `one(id, nth, renewed)` for each call, several at once, and once more with a new token for whoever was refused. It returns

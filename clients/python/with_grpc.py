@@ -30,10 +30,10 @@ stream = channel.unary_stream("/calls.Calls/Stream")
 
 
 def outcome(code, received):
-    if code == grpc.StatusCode.UNAUTHENTICATED:
-        return "cut" if received else "refused"
-    names = {grpc.StatusCode.PERMISSION_DENIED: "withheld", grpc.StatusCode.DEADLINE_EXCEEDED: "hang"}
-    return names.get(code, f"code-{code.value[0]}")
+    revoked = {grpc.StatusCode.UNAUTHENTICATED: "refused", grpc.StatusCode.PERMISSION_DENIED: "withheld"}
+    if code in revoked:
+        return "cut" if received else revoked[code]
+    return "hang" if code == grpc.StatusCode.DEADLINE_EXCEEDED else f"code-{code.value[0]}"
 
 
 def once(id, nth, renewed):
