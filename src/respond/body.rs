@@ -92,7 +92,7 @@ where
                 None => match body.poll_frame(context) {
                     Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                         idle.reset();
-                        frame.data_ref().into_iter().for_each(|piece| ending.follow(piece));
+                        ending.follow(&frame);
                         return Poll::Ready(Some(Ok(frame)));
                     }
                     Poll::Ready(last) => {

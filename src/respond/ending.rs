@@ -31,9 +31,10 @@ pub(crate) enum Ending {
 impl Ending {
     /// Returns the end that the protocol of this response has for itself; `None` if it has none.
     pub(crate) fn of_protocol(headers: &HeaderMap) -> Option<Self> {
-        match grpc::trailers_in(headers) {
+        let essence = grpc::essence(headers)?;
+        match grpc::trailers_of(essence) {
             Some(trailers) => Some(Self::Trailers(trailers)),
-            None => connect::is_stream(headers).then_some(Self::EndStream),
+            None => connect::is_stream(essence).then_some(Self::EndStream),
         }
     }
 
@@ -63,8 +64,8 @@ impl Ending {
 
     /// Looks at a piece that is given away.
     #[inline]
-    pub(crate) fn follow(&mut self, piece: &[u8]) {
-        if let Self::Words { sent, .. } = self {
+    pub(crate) fn follow(&mut self, piece: &Frame<Bytes>) {
+        if let (Self::Words { sent, .. }, Some(piece)) = (self, piece.data_ref()) {
             sent.read(piece);
         }
     }

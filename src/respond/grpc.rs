@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderValue};
 
 /// What a call or a stream of gRPC came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +26,14 @@ pub(crate) enum Trailers {
     WebText,
 }
 
-/// Returns the content type of a gRPC or gRPC-Web request as a response names it, without parameters; `None` if the request is
-/// neither.
-///
-/// All such requests are POSTs: no header of another one is looked at.
-pub(crate) fn content_type<B>(request: &Request<B>) -> Option<&'static str> {
-    if request.method() != Method::POST {
+/// Returns the content type of a gRPC or gRPC-Web request as a response names it, by the one that was asked for without its
+/// parameters; `None` if the request is neither. All such requests are POSTs.
+pub(crate) fn content_type(asked: &[u8]) -> Option<&'static str> {
+    // Most requests are of neither.
+    let family = asked.get(..GRPC.len())?;
+    if !family.eq_ignore_ascii_case(GRPC.as_bytes()) {
         return None;
     }
-    let asked = essence(request.headers())?;
     if let Some(known) = CONTENT_TYPES
         .iter()
         .find(|known| known.as_bytes().eq_ignore_ascii_case(asked))
@@ -42,21 +41,30 @@ pub(crate) fn content_type<B>(request: &Request<B>) -> Option<&'static str> {
         return Some(known);
     }
     // A codec that nobody knows stays in its family.
-    Some(match trailers(asked)? {
+    Some(match trailers_of(asked)? {
         Trailers::Http => GRPC,
         Trailers::WebBinary => GRPC_WEB,
         Trailers::WebText => GRPC_WEB_TEXT,
     })
 }
 
-/// Returns where a message of this type states its outcome; `None` if it is not of gRPC.
-pub(crate) fn trailers_of(content_type: &str) -> Option<Trailers> {
-    trailers(content_type.as_bytes())
+/// Returns where a message of this type, without parameters, states its outcome; `None` if it is not of gRPC.
+pub(crate) fn trailers_of(essence: &[u8]) -> Option<Trailers> {
+    let family = essence.split(|byte| *byte == b'+').next()?;
+    let is = |known: &str| family.eq_ignore_ascii_case(known.as_bytes());
+    match () {
+        () if is(GRPC) => Some(Trailers::Http),
+        () if is(GRPC_WEB) => Some(Trailers::WebBinary),
+        () if is(GRPC_WEB_TEXT) => Some(Trailers::WebText),
+        () => None,
+    }
 }
 
-/// Returns where a response states its outcome, by its own content type; `None` if it is not of gRPC.
-pub(crate) fn trailers_in(headers: &HeaderMap) -> Option<Trailers> {
-    trailers(essence(headers)?)
+/// Returns the content type without its parameters ([RFC 9110 §8.3.1](https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1)).
+pub(crate) fn essence(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(CONTENT_TYPE)?.as_bytes();
+    let essence = value.split(|byte| *byte == b';').next()?;
+    Some(essence.trim_ascii())
 }
 
 impl CallOutcome {
@@ -82,24 +90,6 @@ impl CallOutcome {
             true => STANDARD.encode(frame).into(),
             false => frame.freeze(),
         })
-    }
-}
-
-/// The content type without its parameters ([RFC 9110 §8.3.1](https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1)).
-fn essence(headers: &HeaderMap) -> Option<&[u8]> {
-    let value = headers.get(CONTENT_TYPE)?.as_bytes();
-    let essence = value.split(|byte| *byte == b';').next()?;
-    Some(essence.trim_ascii())
-}
-
-fn trailers(essence: &[u8]) -> Option<Trailers> {
-    let family = essence.split(|byte| *byte == b'+').next()?;
-    let is = |known: &str| family.eq_ignore_ascii_case(known.as_bytes());
-    match () {
-        () if is(GRPC) => Some(Trailers::Http),
-        () if is(GRPC_WEB) => Some(Trailers::WebBinary),
-        () if is(GRPC_WEB_TEXT) => Some(Trailers::WebText),
-        () => None,
     }
 }
 
@@ -130,10 +120,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_grpc_by_its_method_and_content_type() {
-        let ask = |method: &str, kind: &str| {
-            let request = Request::builder().method(method).header(CONTENT_TYPE, kind);
-            content_type(&request.body(()).unwrap())
+    fn knows_grpc_by_its_content_type() {
+        let ask = |kind: &'static str| {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+            content_type(essence(&headers).unwrap())
         };
         for (asked, answered) in [
             ("application/grpc", GRPC),
@@ -147,36 +137,32 @@ mod tests {
             ("application/grpc-web-text ;x=y", GRPC_WEB_TEXT),
             ("application/grpc-web+thrift", GRPC_WEB),
         ] {
-            assert_eq!(ask("POST", asked), Some(answered), "{asked}");
+            assert_eq!(ask(asked), Some(answered), "{asked}");
         }
-        assert_eq!(ask("POST", "application/json"), None);
-        assert_eq!(ask("POST", "application/grpcx"), None);
-        assert_eq!(ask("GET", "application/grpc"), None);
-        assert_eq!(content_type(&Request::post("/").body(()).unwrap()), None);
+        assert_eq!(ask("application/json"), None);
+        assert_eq!(ask("application/grpcx"), None);
+        assert_eq!(ask(""), None);
+        assert_eq!(essence(&HeaderMap::new()), None);
     }
 
     #[test]
     fn grpc_web_has_its_trailers_in_the_body() {
-        let response = |kind: &'static str| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+        let trailers_in = |kind: &'static str| {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+            trailers_of(essence(&headers).unwrap())
+        };
         for kind in [
             "application/grpc",
             "application/grpc+proto",
             "application/grpc;x=y",
             "Application/GRPC",
         ] {
-            assert_eq!(trailers_in(&response(kind)), Some(Trailers::Http), "{kind}");
+            assert_eq!(trailers_in(kind), Some(Trailers::Http), "{kind}");
         }
-        assert_eq!(
-            trailers_in(&response("application/grpc-web+proto")),
-            Some(Trailers::WebBinary)
-        );
-        assert_eq!(
-            trailers_in(&response("application/grpc-web-text")),
-            Some(Trailers::WebText)
-        );
-        assert_eq!(trailers_in(&response("application/grpcx")), None);
-        assert_eq!(trailers_in(&response("text/plain")), None);
-        assert_eq!(trailers_in(&HeaderMap::new()), None);
+        assert_eq!(trailers_in("application/grpc-web+proto"), Some(Trailers::WebBinary));
+        assert_eq!(trailers_in("application/grpc-web-text"), Some(Trailers::WebText));
+        assert_eq!(trailers_in("application/grpcx"), None);
+        assert_eq!(trailers_in("text/plain"), None);
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn in_grpc(refusal: &Refusal, content_type: &'static str) -> Response<Bytes> {
         message: detail(refusal),
     };
     let mut response = Response::new(Bytes::new());
-    match grpc::trailers_of(content_type).and_then(|trailers| outcome.frame(trailers)) {
+    match grpc::trailers_of(content_type.as_bytes()).and_then(|trailers| outcome.frame(trailers)) {
         Some(frame) => *response.body_mut() = frame,
         // Headers without a status commit the call: whatever its policy, no client sends it again.
         None if matches!(refusal, Refusal::Withheld(_)) => {

@@ -1,6 +1,6 @@
 //! In which protocol the caller of a remote procedure waits for its answer.
 
-use http::Request;
+use http::{Method, Request};
 
 use crate::respond::connect;
 use crate::respond::grpc;
@@ -21,13 +21,19 @@ pub(crate) enum RpcProtocol {
 impl RpcCall {
     /// Returns `None` for a request of plain HTTP.
     pub(crate) fn of<B>(request: &Request<B>) -> Option<Self> {
-        let protocol = match grpc::content_type(request) {
-            Some(content_type) => RpcProtocol::Grpc(content_type),
-            None => match connect::stream_type(request) {
-                Some(content_type) => RpcProtocol::ConnectStream(content_type),
-                None if connect::is_unary(request) => RpcProtocol::ConnectUnary,
-                None => return None,
-            },
+        // Of most other requests, no header is looked at.
+        let asked = match *request.method() {
+            Method::POST => grpc::essence(request.headers()),
+            _ => None,
+        };
+        let by_type = |asked| match grpc::content_type(asked) {
+            Some(content_type) => Some(RpcProtocol::Grpc(content_type)),
+            None => connect::stream_type(asked).map(RpcProtocol::ConnectStream),
+        };
+        let protocol = match asked.and_then(by_type) {
+            Some(protocol) => protocol,
+            None if connect::is_unary(request) => RpcProtocol::ConnectUnary,
+            None => return None,
         };
         Some(Self(protocol))
     }
