@@ -121,6 +121,6 @@ fn millis() -> u32 {
 /// Measured on two cores on 2026-11-30, by responses that were cut before their first piece, and by how many had a head. HTTP/1.1 and
 /// HTTP/2 beside eight busy threads: 12,000 of 12,000 over each, on one thread and on four, with 5 ms and the turn (without any wait:
 /// none; by a turn alone, beside no load: 947 of 1,000 over HTTP/2 on four threads). HTTP/3 (`axum-h3` 0.0.6) without load: 2,940 of
-/// 3,000 with 5 ms, and 3,000 with 10 ms. Under load some of its clients see none with 50 ms either: QUIC throws away what a reader
-/// has not read.
+/// 3,000 with 5 ms, and 3,000 with 10 ms. Under load some of its clients see none with 50 ms either; whether that is the server's doing or the reader's was not found
+/// out.
 const FLUSH_MILLIS: u32 = 10;
