@@ -73,11 +73,17 @@ async fn nginx_as_it_comes_leaves_no_gateway_out() {
     fleet.revoked_uploads_hurt_nobody(When::Before).await;
 }
 
-/// What a dropped handler has not read of its upload is nobody's, either.
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_as_it_comes_leaves_no_gateway_out_when_handlers_are_revoked() {
     let fleet = Fleet::start(|gateways| nginx::start(gateways, nginx::Upstream::Http10)).await;
     fleet.revoked_uploads_hurt_nobody(When::Reading).await;
+}
+
+/// What a dropped handler has not read of its upload is nobody's, either.
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_as_it_comes_leaves_no_gateway_out_when_handlers_are_dropped() {
+    let fleet = Fleet::start(|gateways| nginx::start(gateways, nginx::Upstream::Http10)).await;
+    fleet.revoked_uploads_hurt_nobody(When::Dropped).await;
 }
 
 /// A connection that closes without a head is a failure of the gateway.

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::calls::{CALL_ID, MOMENT, bearer};
+use crate::calls::{CALL_ID, MOMENT, RUNNING, bearer};
 
 /// What came of a run; it is well if it is [`Outcome::WELL`].
 #[derive(Debug, Default, PartialEq)]
@@ -39,8 +39,10 @@ impl Outcome {
 pub(crate) enum When {
     /// In front of their handler.
     Before,
-    /// As it begins to read; half of the handlers are dropped then.
+    /// As it begins to read; it reads on.
     Reading,
+    /// As it begins to read; it is dropped, and the rest of the upload is nobody's.
+    Dropped,
     /// When its response is there, and its head has not left.
     Answering,
 }
@@ -50,8 +52,16 @@ impl When {
     fn moment(self) -> &'static str {
         match self {
             Self::Before => "before",
-            Self::Reading => "begun",
+            Self::Reading | Self::Dropped => "begun",
             Self::Answering => "first-piece",
+        }
+    }
+
+    /// What becomes of the handler, for the gateway.
+    fn running(self) -> &'static str {
+        match self {
+            Self::Dropped => "drop",
+            _ => "finish",
         }
     }
 
@@ -59,7 +69,9 @@ impl When {
     fn is_right(self, seen: &str) -> bool {
         match self {
             Self::Before => seen.starts_with("HTTP/1.1 401 ") && seen.contains("the credential was revoked"),
-            Self::Reading => seen.starts_with("HTTP/1.1 403 ") && seen.contains("it may have been applied"),
+            Self::Reading | Self::Dropped => {
+                seen.starts_with("HTTP/1.1 403 ") && seen.contains("it may have been applied")
+            }
             Self::Answering => seen.trim_start_matches("cut off: ").starts_with("HTTP/1.1 200 "),
         }
     }
@@ -76,7 +88,7 @@ pub(crate) async fn upload_while_others_work(proxy: SocketAddr, when: When) -> O
             let mut failures = Failures::default();
             while !over.load(Ordering::Relaxed) {
                 let id = format!("healthy-{other}-{}", healthy.fetch_add(1, Ordering::Relaxed));
-                let seen = post(proxy, &id, "never", 100).await;
+                let seen = post(proxy, &id, ("never", "finish"), 100).await;
                 let is_right = |seen: &str| seen.starts_with("HTTP/1.1 200 ") && seen.ends_with(" done with 100 bytes");
                 failures.note(&seen, is_right);
             }
@@ -100,9 +112,10 @@ pub(crate) async fn upload_while_others_work(proxy: SocketAddr, when: When) -> O
                     return failures;
                 }
                 let id = format!("upload-{nth}");
-                failures.note(&post(proxy, &id, when.moment(), length(nth)).await, |seen| {
-                    when.is_right(seen)
-                });
+                failures.note(
+                    &post(proxy, &id, (when.moment(), when.running()), length(nth)).await,
+                    |seen| when.is_right(seen),
+                );
             }
         });
     }
@@ -122,14 +135,14 @@ fn length(nth: usize) -> usize {
 }
 
 /// Uploads on a connection of its own, and reads its answer as it comes. What was seen of it; or why there is none.
-async fn post(proxy: SocketAddr, id: &str, moment: &str, length: usize) -> String {
+async fn post(proxy: SocketAddr, id: &str, (moment, running): (&str, &str), length: usize) -> String {
     let exchange = async {
         let Ok(stream) = TcpStream::connect(proxy).await else {
             return "no connection".to_owned();
         };
         let (mut reader, mut writer) = stream.into_split();
         let head = format!(
-            "POST /work HTTP/1.1\r\nhost: {proxy}\r\n{CALL_ID}: {id}\r\n{MOMENT}: {moment}\r\nauthorization: {}\r\n\
+            "POST /work HTTP/1.1\r\nhost: {proxy}\r\n{CALL_ID}: {id}\r\n{MOMENT}: {moment}\r\n{RUNNING}: {running}\r\nauthorization: {}\r\n\
              content-length: {length}\r\n\r\n",
             bearer(id)
         );

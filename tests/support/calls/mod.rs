@@ -17,7 +17,7 @@ mod token;
 #[allow(unused_imports, reason = "not all programs call by themselves")]
 pub(crate) use call::CALL_ID;
 #[allow(unused_imports, reason = "not all programs call by themselves")]
-pub(crate) use plan::{MOMENT, WHOLE};
+pub(crate) use plan::{MOMENT, RUNNING, WHOLE};
 pub(crate) use server::CallServer;
 #[allow(unused_imports, reason = "not all programs call by themselves")]
 pub(crate) use token::bearer;
