@@ -45,7 +45,9 @@ impl Plan {
         (seed, id).hash(&mut hasher);
         let mut random = fastrand::Rng::with_seed(hasher.finish());
         let asked = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let has_upload = asked("content-length").is_some_and(|length| length.len() > 3);
+        // Of more than 999 bytes, or of a length that nobody knows.
+        let has_upload =
+            asked("content-length").is_some_and(|length| length.len() > 3) || asked("transfer-encoding").is_some();
         let whole = asked(WHOLE).and_then(|whole| whole.parse().ok());
         let pieces = whole.map_or_else(|| random.usize(1..=16), |whole: usize| whole.div_ceil(PIECE));
         let run_time = Duration::from_millis(random.u64(0..=3));
