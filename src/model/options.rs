@@ -82,7 +82,8 @@ pub enum GuardExtension {
 
 /// Says how a response body ends if its credential is revoked while it is sent.
 ///
-/// A stream of gRPC, gRPC-Web or Connect ends as its protocol says in each case, with `UNAUTHENTICATED`. A unary call of Connect
+/// A stream of gRPC, gRPC-Web or Connect ends as its protocol says in each case, with `PERMISSION_DENIED`: upon `UNAUTHENTICATED`
+/// clients get a new token and call again. A unary call of Connect
 /// always ends as by [`Abort`](Self::Abort), because half of it would be a whole message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cut {
@@ -132,6 +133,9 @@ pub enum Cut {
 pub enum Running {
     /// Drop it at once, at the point where it waits. What it had begun stays half done, as when its client goes away.
     /// If a handler has to wait, this costs an allocation, and a look-up for each key.
+    ///
+    /// It takes the unread rest of an upload with it: over HTTP/1 the connection ends, and a proxy may count a failure of the server
+    /// ([Limits](crate::guide::limits)).
     Drop,
     /// Let it finish. The default.
     ///

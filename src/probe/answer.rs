@@ -16,7 +16,10 @@ use crate::respond::unread::{AnswerUnread, drop_body_of_head};
 /// [`AnswerUnread`](crate::respond::AnswerUnread).
 pub struct ProbeFuture<B>(AnswerUnread<B, String>);
 
-impl<B: Body> ProbeFuture<B> {
+impl<B> ProbeFuture<B>
+where
+    B: Body + Send + 'static,
+{
     /// The answer in plain text. `write` is called only for a method that a probe may use.
     pub(super) fn new(request: Request<B>, write: impl FnOnce() -> (StatusCode, String)) -> Self {
         let response = answer(request.method(), write);

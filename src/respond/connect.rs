@@ -53,7 +53,7 @@ pub(crate) fn is_stream(essence: &[u8]) -> bool {
 pub(crate) const fn code(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Unavailable { .. } => "unavailable",
-        Refusal::Withheld(_) => "permission_denied",
+        Refusal::Withheld(_) => PERMISSION_DENIED,
         _ => UNAUTHENTICATED,
     }
 }
@@ -87,7 +87,8 @@ pub(crate) fn refused_stream(refusal: &Refusal, message: &str, content_type: Str
 /// The content type of a unary call's error. With another one its clients look no further.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-pub(crate) const UNAUTHENTICATED: &str = "unauthenticated";
+pub(crate) const PERMISSION_DENIED: &str = "permission_denied";
+const UNAUTHENTICATED: &str = "unauthenticated";
 
 static PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 
@@ -96,7 +97,7 @@ const FAMILY: &str = "application/connect+";
 const KNOWN: [&str; 2] = ["application/connect+proto", "application/connect+json"];
 
 /// The flag of a stream's last message.
-const END_STREAM: u8 = 0x02;
+pub(crate) const END_STREAM: u8 = 0x02;
 
 #[cfg(test)]
 mod tests {

@@ -10,17 +10,18 @@ use crate::model::options::Cut;
 use crate::model::verdict::Revoked;
 use crate::respond::body_error::StreamCut;
 use crate::respond::connect;
+use crate::respond::frames::{Between, FramesSent};
 use crate::respond::grpc;
 
 /// The last thing that a body yields when its credential is revoked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ending {
     /// The end-stream message of a Connect stream.
-    EndStream,
+    EndStream(FramesSent),
     Error,
     Nothing,
     /// The outcome of a gRPC call, in its trailers.
-    Trailers(grpc::Trailers),
+    Trailers(grpc::Trailers, FramesSent),
     /// What the host says last, if the client can read it: not in the midst of an event or a line.
     Words {
         words: &'static LastWords,
@@ -33,8 +34,8 @@ impl Ending {
     pub(crate) fn of_protocol(headers: &HeaderMap) -> Option<Self> {
         let essence = grpc::essence(headers)?;
         match grpc::trailers_of(essence) {
-            Some(trailers) => Some(Self::Trailers(trailers)),
-            None => connect::is_stream(essence).then_some(Self::EndStream),
+            Some(trailers) => Some(Self::Trailers(trailers, FramesSent::default())),
+            None => connect::is_stream(essence).then_some(Self::EndStream(FramesSent::default())),
         }
     }
 
@@ -65,17 +66,30 @@ impl Ending {
     /// Looks at a piece that is given away.
     #[inline]
     pub(crate) fn follow(&mut self, piece: &Frame<Bytes>) {
-        if let (Self::Words { sent, .. }, Some(piece)) = (self, piece.data_ref()) {
-            sent.read(piece);
+        if let (ending, Some(piece)) = (self, piece.data_ref()) {
+            match ending {
+                Self::Error | Self::Nothing | Self::Trailers(grpc::Trailers::Http, _) => {}
+                Self::EndStream(sent) => sent.read(piece, connect::END_STREAM),
+                Self::Trailers(grpc::Trailers::WebBinary, sent) => sent.read(piece, grpc::FRAME_OF_TRAILERS),
+                Self::Trailers(grpc::Trailers::WebText, sent) => sent.read_base64(piece, grpc::FRAME_OF_TRAILERS),
+                Self::Words { sent, .. } => sent.read(piece),
+            }
         }
     }
 
     /// Returns the last frame, or `None` if there is none; or what the body breaks off with.
     pub(crate) fn frame(self, revoked: Revoked) -> Result<Option<Frame<Bytes>>, StreamCut> {
+        if let Self::EndStream(sent) | Self::Trailers(_, sent) = self {
+            match sent.between() {
+                Between::Frames => {}
+                Between::Nothing => return Err(StreamCut::new(revoked)),
+                Between::LastAndEnd => return Ok(None),
+            }
+        }
         let frame = match self {
             Self::Nothing => return Ok(None),
-            Self::EndStream => Frame::data(connect::end_stream(connect::UNAUTHENTICATED, REVOKED.message)),
-            Self::Trailers(trailers) => match REVOKED.frame(trailers) {
+            Self::EndStream(_) => Frame::data(connect::end_stream(connect::PERMISSION_DENIED, REVOKED.message)),
+            Self::Trailers(trailers, _) => match REVOKED.frame(trailers) {
                 Some(frame) => Frame::data(frame),
                 None => {
                     let mut trailers = HeaderMap::with_capacity(2);
@@ -92,7 +106,8 @@ impl Ending {
     }
 }
 
+/// Not `UNAUTHENTICATED`, upon which clients get a new token and call again: what was called has begun.
 const REVOKED: grpc::CallOutcome = grpc::CallOutcome {
-    status: grpc::UNAUTHENTICATED,
+    status: grpc::PERMISSION_DENIED,
     message: "the credential was revoked",
 };

@@ -101,7 +101,7 @@ const GRPC: &str = "application/grpc";
 const GRPC_WEB: &str = "application/grpc-web";
 const GRPC_WEB_TEXT: &str = "application/grpc-web-text";
 
-const FRAME_OF_TRAILERS: u8 = 0x80;
+pub(crate) const FRAME_OF_TRAILERS: u8 = 0x80;
 
 const CONTENT_TYPES: [&str; 9] = [
     GRPC,

@@ -6,6 +6,7 @@ mod challenges;
 pub(crate) mod body;
 mod flush;
 mod ending;
+mod frames;
 pub(crate) mod body_error;
 mod problem;
 mod rpc_call;

@@ -24,7 +24,9 @@ use tokio::time::{Sleep, sleep, timeout};
 /// read in a task of its own, up to 16 MiB, for up to 5 seconds. The same if the client waits for `100 Continue` ([RFC 9110
 /// §10.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1)), but that nothing is read.
 ///
-/// Over HTTP/2 and HTTP/3, which end one stream and not the connection, the answer is ready at once, and nothing is read.
+/// Over HTTP/2, which ends one stream and not the connection, the answer is ready at once, and what still comes is read behind it:
+/// curl 7.88 and httpx 0.28 lose the answer where the server resets a stream to which they still send. Over HTTP/3 the answer is
+/// ready at once as well, and nothing is read: its clients take both in.
 ///
 /// The layer's refusals, the probes and the webhook are answered so. Whatever else answers before it has read, such as an
 /// authentication layer of the host's own in front of this one, needs the same:
@@ -64,15 +66,21 @@ struct UnreadBody<B> {
     time: Option<Pin<Box<Sleep>>>,
 }
 
-impl<B: Body, T> AnswerUnread<B, T> {
+impl<B, T> AnswerUnread<B, T>
+where
+    B: Body + Send + 'static,
+{
     /// Returns what answers `request` with `response`, which may get a header `connection: close`.
     pub fn new(request: Request<B>, mut response: Response<T>) -> Self {
-        let is_unread = request.version() <= Version::HTTP_11 && !request.body().is_end_stream();
+        let version = request.version();
         let mut unread = None;
-        if is_unread {
-            match is_continue_awaited(request.headers()) {
-                true => close_after(&mut response),
-                false => unread = Some(UnreadBody::new(request.into_body())),
+        if version <= Version::HTTP_2 && !request.body().is_end_stream() {
+            let is_awaited = is_continue_awaited(request.headers());
+            match (version, is_awaited) {
+                (Version::HTTP_2, true) => {}
+                (Version::HTTP_2, false) => UnreadBody::new(request.into_body()).linger(),
+                (_, true) => close_after(&mut response),
+                (_, false) => unread = Some(UnreadBody::new(request.into_body())),
             }
         }
         Self {

@@ -206,7 +206,7 @@ async fn trailers_arrive_right_behind_a_piece() {
     for _ in 0..50 {
         let (status, body, trailers, is_error) = ask_over_http2(Cut::Abort, story, "POST").await;
         assert_eq!((status, body.as_str(), is_error), (200, "one two", false));
-        assert_eq!(trailers["grpc-status"], "16");
+        assert_eq!(trailers["grpc-status"], "7");
     }
 }
 

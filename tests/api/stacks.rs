@@ -16,7 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower::{ServiceBuilder, service_fn};
 use tower_revocation::identify::Jwt;
-use tower_revocation::{EventSink, Key, Revocation, RevocationLayer, identify};
+use tower_revocation::{BodyError, EventSink, Key, Revocation, RevocationLayer, identify};
 
 use crate::bytes_codec::BytesCodec;
 use crate::support::{list_of_now, once};
@@ -254,11 +254,11 @@ async fn a_tonic_client_sees_that_its_call_was_withheld() {
 }
 
 /// What a gRPC-Web client gets of a stream that is cut after its first message.
-async fn cut_web_stream(content_type: &'static str) -> Bytes {
+async fn cut_web_stream(content_type: &'static str, message: &'static [u8]) -> Result<Bytes, BodyError> {
     use futures_util::StreamExt;
     let (layer, sink) = pair();
-    let message = futures_util::stream::iter([Ok::<_, Infallible>(http_body::Frame::data(Bytes::from_static(b"one")))]);
-    let body = http_body_util::StreamBody::new(message.chain(futures_util::stream::pending()));
+    let first = futures_util::stream::iter([Ok::<_, Infallible>(http_body::Frame::data(Bytes::from_static(message)))]);
+    let body = http_body_util::StreamBody::new(first.chain(futures_util::stream::pending()));
     let mut body = once(body);
     let service = service_fn(move |_: Request<String>| {
         let response = Response::builder().header("content-type", content_type);
@@ -274,26 +274,49 @@ async fn cut_web_stream(content_type: &'static str) -> Bytes {
         .unwrap();
     let mut body = response.into_body();
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
-    assert_eq!(first, "one");
+    assert_eq!(first, message);
     sink.apply(Revocation::block(Key::subject("alice")))
         .unwrap()
         .wait()
         .unwrap();
-    body.collect().await.unwrap().to_bytes()
+    body.collect().await.map(http_body_util::Collected::to_bytes)
 }
 
 /// Without it npm `grpc-web` in Chromium says `end`: a stream that was cut for a whole one.
 #[tokio::test]
 async fn a_stream_of_grpc_web_that_is_cut_ends_with_its_status() {
     use base64::Engine;
-    let last = cut_web_stream("application/grpc-web+proto").await;
+    let last = cut_web_stream("application/grpc-web+proto", b"\0\0\0\0\x03one")
+        .await
+        .unwrap();
     assert_eq!((last[0], usize::from(last[4])), (0x80, last.len() - 5));
-    assert!(last[5..].starts_with(b"grpc-status: 16\r\n"), "{last:?}");
-    let text = cut_web_stream("application/grpc-web-text").await;
+    // Not `UNAUTHENTICATED`, upon which clients that renew their tokens call again: a call that was cut has begun.
+    assert!(last[5..].starts_with(b"grpc-status: 7\r\n"), "{last:?}");
+    let text = cut_web_stream("application/grpc-web-text", b"AAAAAANvbmU=")
+        .await
+        .unwrap();
     assert_eq!(
         base64::engine::general_purpose::STANDARD.decode(text).unwrap(),
         last[..]
     );
+}
+
+/// connect-es calls an extra frame of trailers an error.
+#[tokio::test]
+async fn a_stream_of_grpc_web_whose_trailers_were_sent_ends_with_those() {
+    for (content_type, sent) in [
+        ("application/grpc-web+proto", &b"\x80\0\0\0\x10grpc-status: 0\r\n"[..]),
+        ("application/grpc-web-text", b"gAAAABBncnBjLXN0YXR1czogMA0K"),
+    ] {
+        assert_eq!(cut_web_stream(content_type, sent).await.unwrap(), "", "{content_type}");
+    }
+}
+
+/// In the midst of a message, ours would be a part of it.
+#[tokio::test]
+async fn a_stream_of_grpc_web_that_is_cut_within_a_message_breaks_off() {
+    let cut = cut_web_stream("application/grpc-web+proto", b"\0\0\0\0\x03on").await;
+    assert!(cut.unwrap_err().cut().is_some());
 }
 
 /// salvo's adapter for tower asks this of a body.

@@ -284,7 +284,7 @@ async fn a_grpc_stream_ends_with_its_own_status() {
     let status = timeout(PATIENCE, to_mallory.message()).await.unwrap().unwrap_err();
     assert_eq!(
         (status.code(), status.message()),
-        (tonic::Code::Unauthenticated, "the credential was revoked")
+        (tonic::Code::PermissionDenied, "the credential was revoked")
     );
     channel.send("tock".into()).unwrap();
     for expected in [b"tick", b"tock"] {

@@ -94,7 +94,7 @@ async fn calls_and_streams_pass_and_end_with_a_status() {
     let cut = timeout(PATIENCE, stream.message()).await.expect("it ends").unwrap_err();
     assert_eq!(
         (cut.code(), cut.message()),
-        (Code::Unauthenticated, "the credential was revoked")
+        (Code::PermissionDenied, "the credential was revoked")
     );
 
     let refused = echo(&mut client, Some(&mallory.ait)).await.unwrap_err();

@@ -69,9 +69,9 @@ impl When {
     fn is_right(self, seen: &str) -> bool {
         match self {
             Self::Before => seen.starts_with("HTTP/1.1 401 ") && seen.contains("the credential was revoked"),
-            Self::Reading | Self::Dropped => {
-                seen.starts_with("HTTP/1.1 403 ") && seen.contains("it may have been applied")
-            }
+            Self::Reading => seen.starts_with("HTTP/1.1 403 ") && seen.contains("it may have been applied"),
+            // Of a connection that is reset nginx makes an error of its own.
+            Self::Dropped => seen.starts_with("HTTP/1.1 403 ") || seen.starts_with("HTTP/1.1 502 "),
             Self::Answering => seen.trim_start_matches("cut off: ").starts_with("HTTP/1.1 200 "),
         }
     }
