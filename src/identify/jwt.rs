@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderName;
 
 use crate::identify::extract::Identify;
-use crate::identify::members::{Claim, Members};
+use crate::identify::token::claim::Claim;
+use crate::identify::token::reader::TokenReader;
 use crate::model::challenge::Challenge;
 use crate::model::credential::{Credential, Identity};
 use crate::model::key::Key;
@@ -41,24 +40,27 @@ use crate::model::key::Key;
 ///   separates.
 /// - Every value of the header is read, and every comma-separated part of one. The request presents all of their keys,
 ///   and counts as issued when the oldest was.
-/// - Every occurrence of a repeated claim counts.
-/// - A token that cannot be read is [`Identity::Unreadable`], which the layer refuses by default. If the layer lets it
-///   pass, it still checks the other tokens of the request.
+/// - Every occurrence of a repeated claim counts. Names are compared without regard to case and to blanks around them, as Go's
+///   and some of Java's libraries do.
+/// - Numbers are ids as well. A claim that nobody asked for refuses nobody, whatever it holds; neither does `null`, `true`, or an
+///   object where an id belongs.
+/// - `iat` may be a number, a number in quotes, or a date of RFC 3339. One that is something else, or beyond every calendar, is no
+///   date; a token without a date is refused by any cut-off. The oldest of several counts.
+/// - A token within a token is read, up to two levels. Claims that an SD-JWT discloses
+///   ([RFC 9901](https://www.rfc-editor.org/rfc/rfc9901)) are read as the token's own, whichever object they belong to. Its holder
+///   chooses what is disclosed, and *may withhold a claim altogether*: issue tokens in which the claims that you revoke by are
+///   always disclosed, or have authentication demand them. A disclosed `iat` can make a token older, and gives none to a token
+///   without one.
+/// - A token that cannot be read is [`Identity::Unreadable`], which the layer refuses by default: encrypted, compressed, in JSON.
+///   If some of it can be read, it is [`Identity::Partial`]. If the layer lets these pass, it still checks what was read, and the
+///   other tokens of the request.
 #[must_use]
 pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
-    let claims = vec![
-        Claim::new("jti", Key::token),
-        Claim::new("sub", Key::subject),
-        Claim::new("sid", Key::session),
-        Claim::new("client_id", Key::client),
-        Claim::new("azp", Key::client),
-    ];
     let jwt = Jwt {
         header,
         schemes: Vec::new(),
         challenges: Vec::new(),
-        claims,
-        kid: [Claim::new("kid", Key::signing_key)],
+        reader: TokenReader::new(),
     };
     jwt.with_scheme(scheme)
 }
@@ -70,9 +72,7 @@ pub struct Jwt {
     schemes: Vec<String>,
     /// One for each scheme that has a name.
     challenges: Vec<Challenge>,
-    claims: Vec<Claim>,
-    /// The claim that is read in a token's header.
-    kid: [Claim; 1],
+    reader: TokenReader,
 }
 
 impl Jwt {
@@ -88,8 +88,11 @@ impl Jwt {
         self
     }
 
-    /// Adds a claim to read, a string or an array of strings. `make` makes its values keys, such as [`Key::tenant`] or
-    /// a closure.
+    /// Adds a claim to read: a string, a number, or an array of these. `make` makes its values keys, such as [`Key::tenant`] or
+    /// a closure. A claim may be added several times, and so may those that are read anyway: each time adds a key.
+    ///
+    /// A number is read as it is written in the token and, where that differs, in plain decimals as well: of `7.0` there are the
+    /// keys of `7.0` and of `7`.
     ///
     /// `make` is called for each id that a request presents: it must be fast, and must not block.
     #[must_use]
@@ -98,7 +101,28 @@ impl Jwt {
         name: impl Into<Cow<'static, str>>,
         make: impl Fn(&str) -> Key + Send + Sync + 'static,
     ) -> Self {
-        self.claims.push(Claim::new(name, make));
+        self.reader.add_claim(Claim::new(name, make));
+        self
+    }
+
+    /// Limits the layer to the tokens of one issuer, by their `iss` ([RFC 7519
+    /// §4.1.1](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.1)), compared byte for byte. Each call adds one. Defaults to the
+    /// tokens of all issuers.
+    ///
+    /// This is how two layers, each with an issuer and a list of its own, read the same header: a `sub` of one issuer is nobody
+    /// of the other's. A token of another issuer is no credential to this layer, so that `Anonymous::Challenge` refuses it:
+    /// demand a credential in a layer around both.
+    ///
+    /// # Security
+    ///
+    /// A token is another issuer's only if it says so and can be read throughout. A token without `iss`, with one that is no
+    /// text, or with several of which one is named here, is read as of this issuer. So is what cannot be read: it is
+    /// unreadable to each of the layers.
+    ///
+    /// Authentication has to check `iss` as well. An `iss` that a holder discloses (SD-JWT) makes no token another issuer's.
+    #[must_use]
+    pub fn with_issuer(mut self, iss: impl Into<String>) -> Self {
+        self.reader.add_issuer(iss.into());
         self
     }
 
@@ -115,42 +139,6 @@ impl Jwt {
             words.take_while(move |_| is_ours)
         })
     }
-
-    /// Reads one token in compact serialization
-    /// ([RFC 7515 §7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)).
-    fn read(&self, token: &[u8]) -> Result<Credential, &'static str> {
-        let mut parts = token.split(|byte| *byte == b'.');
-        let (Some(header), Some(payload), Some(_signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err("token does not have three parts");
-        };
-        let mut credential = Credential::new();
-        let mut no_date = None;
-        with_decoded(header, |header| {
-            let members = Members {
-                claims: &self.kid,
-                credential: &mut credential,
-                issued_at: &mut no_date,
-            };
-            members.read(header).ok_or("token header is not a readable JSON object")
-        })?;
-        let mut issued_at = None;
-        with_decoded(payload, |payload| {
-            let members = Members {
-                claims: &self.claims,
-                credential: &mut credential,
-                issued_at: &mut issued_at,
-            };
-            members
-                .read(payload)
-                .ok_or("token payload is not a readable JSON object")
-        })?;
-        Ok(match issued_at {
-            Some(issued_at) => credential.with_issued_at(issued_at),
-            None => credential,
-        })
-    }
 }
 
 impl<B> Identify<http::Request<B>> for Jwt {
@@ -159,11 +147,18 @@ impl<B> Identify<http::Request<B>> for Jwt {
         let mut unreadable = None;
         for value in request.headers().get_all(&self.header) {
             for token in self.tokens(value.as_bytes()) {
-                match (self.read(token), &mut found) {
-                    (Ok(credential), Some(found)) => found.merge(&credential),
-                    (Ok(credential), found) => *found = Some(credential),
-                    // Continues: a revoked token must be found even if rubbish stands beside it.
-                    (Err(problem), _) => unreadable = Some(problem),
+                let (credential, problem) = match self.reader.read(token) {
+                    Identity::Anonymous => continue,
+                    Identity::Partial(credential, problem) => (Some(credential), Some(problem)),
+                    Identity::Presented(credential) => (Some(credential), None),
+                    Identity::Unreadable(problem) => (None, Some(problem)),
+                };
+                // Continues: a revoked token must be found even if rubbish stands beside it.
+                unreadable = unreadable.or(problem);
+                match (&mut found, credential) {
+                    (Some(found), Some(credential)) => found.merge(&credential),
+                    (found @ None, credential) => *found = credential,
+                    (Some(_), None) => {}
                 }
             }
         }
@@ -179,31 +174,8 @@ impl<B> Identify<http::Request<B>> for Jwt {
     }
 }
 
-/// Decodes one part of a token, on the stack if it fits.
-fn with_decoded<T>(part: &[u8], read: impl FnOnce(&[u8]) -> Result<T, &'static str>) -> Result<T, &'static str> {
-    let undecodable = "token is not base64url without padding";
-    let length = base64::decoded_len_estimate(part.len());
-    if length <= ON_STACK {
-        let mut buffer = [0; ON_STACK];
-        let length = URL_SAFE_NO_PAD
-            .decode_slice_unchecked(part, &mut buffer)
-            .map_err(|_| undecodable)?;
-        read(&buffer[..length])
-    } else if length <= AT_MOST {
-        read(&URL_SAFE_NO_PAD.decode(part).map_err(|_| undecodable)?)
-    } else {
-        Err("token is longer than 64 KiB")
-    }
-}
-
 /// Whether a byte separates scheme and token. Some parsers treat a non-breaking space in Latin-1 as a space, and a
 /// token has no use for bytes beyond ASCII.
 const fn is_separator(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t') || !byte.is_ascii()
 }
-
-/// The largest part that is decoded on the stack, in bytes.
-const ON_STACK: usize = 2048;
-
-/// The largest part that is read at all, in bytes.
-const AT_MOST: usize = 64 * 1024;

@@ -6,8 +6,8 @@
 
 mod extension;
 mod jwt;
-mod members;
 mod extract;
+mod token;
 
 pub use extension::{Extension, ToCredential, extension, extension_with};
 pub use extract::Identify;

@@ -160,21 +160,17 @@ async fn what_cannot_be_read_is_refused_unless_told_otherwise() {
         format!("{}.{}", parts[0], parts[1]),
         format!("{good}.e30"),
         format!("{good}.e30.e30"),
-        format!("{}=.{}.x", parts[0], parts[1]),
         format!("{}.{}.x", parts[0], "*"),
         raw("[]", "{}"),
         raw("{}", "[]"),
         raw("{}", "null"),
         raw("{}", r#"{"jti":"x"} {}"#),
-        raw("{}", r#"{"jti":7}"#),
-        raw("{}", r#"{"jti":{"a":1}}"#),
-        raw("{}", r#"{"jti":["a",7]}"#),
-        raw("{}", r#"{"iat":"1767225600"}"#),
-        raw("{}", r#"{"iat":1e999}"#),
-        raw(r#"{"kid":7}"#, "{}"),
+        raw("{}", r#"{"jti":"x"#),
+        raw("{}", r#"{"jti":"\ud800"}"#),
+        raw(r#"{"kid":"\ud800"}"#, "{}"),
         raw("{}", &format!("{{}}{}", " ".repeat(64 * 1024))),
         raw("{}", &"[".repeat(10_000)),
-        raw("{}", &format!("{}1{}", r#"{"act":"#.repeat(500), "}".repeat(500))),
+        raw("{}", &r#"{"act":"#.repeat(500)),
         format!("{}.{}.x", parts[0], "A".repeat(100_000)),
     ];
     for (count, token) in unreadable.iter().enumerate() {
@@ -313,7 +309,7 @@ fn claims_are_found_in_extensions() {
 
 /// Each key is looked up, and whoever sends them has proved nothing.
 #[test]
-fn a_token_that_presents_hundreds_of_keys_is_unreadable() {
+fn a_token_that_presents_hundreds_of_keys_is_not_read_to_its_end() {
     let presenting = |keys: usize| {
         let ids: Vec<_> = (0..keys).map(|id| id.to_string()).collect();
         identify(&with(&[format!("Claw {}", token(json!({"sub": ids})))]))
@@ -323,5 +319,8 @@ fn a_token_that_presents_hundreds_of_keys_is_unreadable() {
         panic!("as many as that are read");
     };
     assert_eq!(credential.keys().count(), 256);
-    assert!(matches!(presenting(256), Identity::Unreadable(_)));
+    let Identity::Partial(credential, _) = presenting(256) else {
+        panic!("what is beyond is not read");
+    };
+    assert_eq!(credential.keys().count(), 256);
 }

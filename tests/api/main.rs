@@ -61,5 +61,6 @@ mod streams;
 #[cfg(feature = "source-testing")]
 mod stuck;
 mod support;
+mod tokens;
 mod unread;
 mod websocket;

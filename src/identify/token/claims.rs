@@ -1,0 +1,140 @@
+//! The members of a token's header and payload.
+
+use crate::identify::token::claim::Claim;
+use crate::identify::token::date::date;
+use crate::identify::token::findings::{Findings, NOT_JSON};
+use crate::identify::token::lexer::{JsonValue, Lexeme, Lexer};
+use crate::identify::token::text::MemberName;
+
+/// Reads claims: what is asked for counts, and everything else is passed over, whatever it holds.
+#[derive(Clone, Copy)]
+pub(crate) struct ClaimsReader<'r> {
+    pub(crate) claims: &'r [Claim],
+    /// None of them if the tokens of all are to be read.
+    pub(crate) issuers: &'r [String],
+    pub(crate) shown_by: ShownBy,
+}
+
+/// Whose choice it was that claims are there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ShownBy {
+    Holder,
+    Issuer,
+}
+
+impl ClaimsReader<'_> {
+    /// Reads a JSON object with all that is in it. `false` if it is none.
+    pub(crate) fn read(self, json: &[u8], found: &mut Findings) -> bool {
+        let mut lexer = Lexer::new(json);
+        if !matches!(lexer.value(), Some(JsonValue::Object)) {
+            return false;
+        }
+        found.note_claims();
+        if !members(&mut lexer, |name, lexer, depth| self.member(name, lexer, depth, found)) {
+            found.note(NOT_JSON);
+        } else if !lexer.is_at_end() {
+            found.note("token goes on behind its claims");
+        }
+        true
+    }
+
+    /// Reads one member, whose value the lexer stands at. At any depth but the first it is an actor's.
+    pub(crate) fn member(
+        self,
+        name: MemberName<'_>,
+        lexer: &mut Lexer<'_>,
+        depth: usize,
+        found: &mut Findings,
+    ) -> Next {
+        let Some(value) = lexer.value() else {
+            found.note(NOT_JSON);
+            return Next::Member;
+        };
+        for (place, claim) in self.claims.iter().enumerate() {
+            if claim.is_named(name) {
+                found.add_ids(claim, place, value, *lexer);
+            }
+        }
+        // An actor's date is not the token's, and its issuer is another.
+        if depth == 0 {
+            if name.is("iat", true) {
+                match self.shown_by {
+                    ShownBy::Issuer => found.add_date(date(value)),
+                    ShownBy::Holder => found.add_disclosed_date(date(value)),
+                }
+            }
+            // What a holder shows makes no token another issuer's.
+            if !self.issuers.is_empty() && self.shown_by == ShownBy::Issuer && name.is("iss", true) {
+                found.add_issuer(value, self.issuers);
+            }
+        }
+        if matches!(value, JsonValue::Object) && name.is("act", true) {
+            return Next::MembersOfValue;
+        }
+        lexer.leave(value);
+        Next::Member
+    }
+
+    /// Reads an element of an array that is shown apart, of whatever claim it may be.
+    pub(crate) fn element(self, mut lexer: Lexer<'_>, found: &mut Findings) {
+        let Some(value) = lexer.value() else { return };
+        let hidden = found.hidden;
+        for (place, claim) in self.claims.iter().enumerate() {
+            if hidden & (1 << place.min(63)) != 0 {
+                found.add_ids(claim, place, value, lexer);
+            }
+        }
+    }
+}
+
+/// Where to go on behind a member's name.
+pub(crate) enum Next {
+    /// Behind the value, which was read.
+    Member,
+    /// In the value, an object whose beginning was read.
+    MembersOfValue,
+}
+
+/// Goes through the members of an object whose brace was read. `visit` is given each name, with the lexer at its value, and how many
+/// objects further in it is. Returns whether all of it was as it should be; what was not is passed over.
+pub(crate) fn members<'j>(
+    lexer: &mut Lexer<'j>,
+    mut visit: impl FnMut(MemberName<'j>, &mut Lexer<'j>, usize) -> Next,
+) -> bool {
+    let (mut depth, mut is_sound) = (0_usize, true);
+    let mut may_begin = true;
+    loop {
+        match lexer.next() {
+            Some(Lexeme::Text(name)) => {
+                let behind_name = *lexer;
+                if matches!(lexer.next(), Some(Lexeme::Colon)) {
+                    is_sound &= may_begin;
+                    may_begin = false;
+                    if matches!(visit(MemberName::new(name), lexer, depth), Next::MembersOfValue) {
+                        depth += 1;
+                        may_begin = true;
+                    }
+                } else {
+                    *lexer = behind_name;
+                    is_sound = false;
+                }
+            }
+            Some(Lexeme::Comma) if !may_begin => may_begin = true,
+            Some(Lexeme::Close(b'}')) if depth == 0 => return is_sound,
+            Some(Lexeme::Close(b'}')) => {
+                depth -= 1;
+                may_begin = false;
+            }
+            Some(Lexeme::Open(bracket)) => {
+                lexer.leave(if bracket == b'{' {
+                    JsonValue::Object
+                } else {
+                    JsonValue::Array
+                });
+                is_sound = false;
+            }
+            Some(_) => is_sound = false,
+            None => return false,
+        }
+    }
+}

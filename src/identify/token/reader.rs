@@ -1,0 +1,224 @@
+//! A token in compact serialization, with all that may stand in it and beside it.
+
+use crate::identify::token::claim::Claim;
+use crate::identify::token::claims::{ClaimsReader, Next, ShownBy, members};
+use crate::identify::token::disclosure::Disclosure;
+use crate::identify::token::encoding::{AT_MOST, DecodeBuffer, TOO_LONG};
+use crate::identify::token::findings::{Findings, NOT_JSON};
+use crate::identify::token::lexer::{JsonValue, Lexer};
+use crate::model::credential::Identity;
+use crate::model::key::Key;
+
+/// Reads what a token says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenReader {
+    claims: Vec<Claim>,
+    /// Whose tokens are read. All of them, if there is none.
+    issuers: Vec<String>,
+    /// The claim that is read in a token's header.
+    kid: [Claim; 1],
+}
+
+impl TokenReader {
+    pub(crate) fn new() -> Self {
+        Self {
+            claims: vec![
+                Claim::new("jti", Key::token),
+                Claim::new("sub", Key::subject),
+                Claim::new("sid", Key::session),
+                Claim::new("client_id", Key::client),
+                Claim::new("azp", Key::client),
+            ],
+            issuers: Vec::new(),
+            kid: [Claim::new("kid", Key::signing_key)],
+        }
+    }
+
+    pub(crate) fn add_claim(&mut self, claim: Claim) {
+        self.claims.push(claim);
+    }
+
+    pub(crate) fn add_issuer(&mut self, issuer: String) {
+        self.issuers.push(issuer);
+    }
+
+    /// Reads one token: [`Identity::Anonymous`] if it is another issuer's, [`Identity::Partial`] if some of it cannot be read.
+    pub(crate) fn read(&self, token: &[u8]) -> Identity {
+        let mut found = Findings::new();
+        self.read_token(token, 0, &mut found);
+        found.into_identity()
+    }
+
+    /// Reads a token that stands in `level` others.
+    fn read_token(&self, token: &[u8], level: usize, found: &mut Findings) {
+        if token.first() == Some(&b'{') {
+            return found.note("token is in the JSON serialization");
+        }
+        let (token, disclosures) = match token.contains(&b'~') {
+            true => split_at(token, b'~'),
+            false => (token, None),
+        };
+        let mut parts = token.split(|byte| *byte == b'.');
+        let (Some(header), Some(payload), Some(_signature), fourth) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return found.note("token does not have three parts");
+        };
+        if fourth.is_some() {
+            let is_encrypted = parts.next().is_some() && parts.next().is_none();
+            // RFC 7516 §7.1.
+            return found.note(if is_encrypted {
+                "token is encrypted"
+            } else {
+                "token does not have three parts"
+            });
+        }
+        let mut buffer = DecodeBuffer::new();
+        let header = buffer.with_decoded(header, |header| self.read_header(header, found));
+        let form = header.unwrap_or_else(|problem| {
+            found.note(problem);
+            PayloadForm::Plain
+        });
+        if payload.is_empty() {
+            return found.note("token is detached from its payload");
+        }
+        if matches!(form, PayloadForm::NotEncoded) {
+            found.note("token has a payload that is not encoded");
+        }
+        let read = buffer.with_decoded(payload, |payload| self.read_payload(payload, form, level, found));
+        if let Err(problem) = read {
+            found.note(problem);
+        }
+        if let Some(disclosures) = disclosures {
+            self.read_disclosures(disclosures, &mut buffer, found);
+        }
+    }
+
+    fn read_header(&self, header: &[u8], found: &mut Findings) -> PayloadForm {
+        let mut form = PayloadForm::Plain;
+        let mut lexer = Lexer::new(header);
+        if !matches!(lexer.value(), Some(JsonValue::Object)) {
+            found.note("token header is not a JSON object");
+            return form;
+        }
+        let is_sound = members(&mut lexer, |name, lexer, _| {
+            let Some(value) = lexer.value() else {
+                found.note(NOT_JSON);
+                return Next::Member;
+            };
+            let [kid] = &self.kid;
+            if kid.is_named(name) {
+                found.add_ids(kid, 0, value, *lexer);
+            } else if name.is("zip", true) {
+                form = PayloadForm::Compressed;
+            } else if name.is("b64", true) && matches!(value, JsonValue::Word(b"false")) {
+                form = PayloadForm::NotEncoded;
+            }
+            lexer.leave(value);
+            Next::Member
+        });
+        if !is_sound || !lexer.is_at_end() {
+            found.note("token header is not a JSON object");
+        }
+        // Elements of its arrays are disclosed nowhere.
+        found.hidden = 0;
+        form
+    }
+
+    fn read_payload(&self, payload: &[u8], form: PayloadForm, level: usize, found: &mut Findings) {
+        if self.claims_reader(ShownBy::Issuer).read(payload, found) {
+            return;
+        }
+        let is_compressed = matches!(form, PayloadForm::Compressed) || payload.starts_with(&GZIP);
+        if is_compressed || payload.first() == Some(&ZLIB) {
+            found.note("token is compressed");
+        } else if !payload.contains(&b'.') {
+            found.note("token payload is not a JSON object");
+        } else if level < MOST_LEVELS {
+            // RFC 7519 §5.2, whether the header says so or not.
+            self.read_token(payload.trim_ascii(), level + 1, found);
+        } else {
+            found.note("token is nested too deep");
+        }
+    }
+
+    /// Reads what the holder of an SD-JWT shows ([RFC 9901 §4](https://www.rfc-editor.org/rfc/rfc9901#section-4)). Which object a
+    /// claim belongs to is not looked up: a claim of any of them counts as one of the token's.
+    fn read_disclosures(&self, disclosures: &[u8], buffer: &mut DecodeBuffer, found: &mut Findings) {
+        if disclosures.len() > AT_MOST {
+            return found.note(TOO_LONG);
+        }
+        let claims = self.claims_reader(ShownBy::Holder);
+        // Behind the last one there may be a proof that the holder has a key: its claims are not the token's.
+        let (disclosures, proof) = match disclosures.iter().rposition(|byte| *byte == b'~') {
+            Some(last) => (&disclosures[..last], &disclosures[last + 1..]),
+            None => (&[][..], disclosures),
+        };
+        let last = Some(proof).filter(|proof| !proof.contains(&b'.'));
+        let each = || {
+            disclosures
+                .split(|byte| *byte == b'~')
+                .chain(last)
+                .filter(|it| !it.is_empty())
+        };
+        for disclosure in each() {
+            let read = buffer.with_decoded(disclosure, |json| match Disclosure::read(json) {
+                Some(Disclosure::Claim(name, mut lexer)) => {
+                    if matches!(claims.member(name, &mut lexer, 0, found), Next::MembersOfValue) {
+                        members(&mut lexer, |name, lexer, depth| {
+                            claims.member(name, lexer, depth + 1, found)
+                        });
+                    }
+                }
+                Some(Disclosure::Element(_)) => {}
+                None => found.note(UNREADABLE_DISCLOSURE),
+            });
+            if read.is_err() {
+                found.note(UNREADABLE_DISCLOSURE);
+            }
+        }
+        if found.hidden == 0 {
+            return;
+        }
+        for disclosure in each() {
+            let _ = buffer.with_decoded(disclosure, |json| {
+                if let Some(Disclosure::Element(lexer)) = Disclosure::read(json) {
+                    claims.element(lexer, found);
+                }
+            });
+        }
+    }
+
+    fn claims_reader(&self, shown_by: ShownBy) -> ClaimsReader<'_> {
+        ClaimsReader {
+            claims: &self.claims,
+            issuers: &self.issuers,
+            shown_by,
+        }
+    }
+}
+
+/// What a header says about the payload.
+#[derive(Clone, Copy)]
+enum PayloadForm {
+    Compressed,
+    /// `b64` is false ([RFC 7797 §3](https://www.rfc-editor.org/rfc/rfc7797#section-3)).
+    NotEncoded,
+    Plain,
+}
+
+fn split_at(token: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
+    match token.iter().position(|it| *it == byte) {
+        Some(at) => (&token[..at], Some(&token[at + 1..])),
+        None => (token, None),
+    }
+}
+
+/// How many tokens a token may be wrapped in.
+const MOST_LEVELS: usize = 2;
+
+/// What compressed data begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZLIB: u8 = 0x78;
+
+const UNREADABLE_DISCLOSURE: &str = "token has a disclosure that cannot be read";
