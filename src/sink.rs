@@ -178,7 +178,7 @@ impl EventSink {
             domain: Arc::clone(&self.domain),
             options: LayerOptions::default(),
         };
-        RevocationGuard::new(&Arc::new(enforcer), Some(&credential.into()))
+        RevocationGuard::new(&Arc::new(enforcer), &credential.into(), None)
     }
 
     /// Changes the configuration of the trust domain while it runs: for requests and events that begin afterwards.

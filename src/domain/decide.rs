@@ -28,6 +28,7 @@ impl TrustDomain {
     /// Decides by a credential, and by the other one beside it if that cannot be read.
     fn by_credential(&self, credential: &Credential, unreadable: Option<&'static str>) -> Decision {
         let mut decision = self.store.decide(credential);
+        decision.list.is_of_credential = true;
         let is_stale = decision.list.freshness != Freshness::Fresh;
         if is_stale != self.was_stale.load(Ordering::Relaxed) {
             self.log_transition(is_stale);

@@ -1,7 +1,9 @@
 //! The guard, for work that outlives its response.
 
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
+use std::iter::successors;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 
 use crate::in_flight::enforcer::Enforcer;
 use crate::in_flight::terms_pool::PooledTerms;
@@ -16,6 +18,9 @@ use crate::model::verdict::Revoked;
 /// ([`RevocationLayer::with_guard_extension`](crate::RevocationLayer::with_guard_extension));
 /// [`EventSink::guard`](crate::EventSink::guard) makes one as well. The guard of a request without a credential never
 /// tells anything, and neither does a guard in observe-only mode.
+///
+/// If several layers put their guard into the same request (two issuers need two layers), its handler finds one for all of them,
+/// whichever is the outer one: it tells as soon as any of them revokes. A layer to which the request is anonymous adds nothing to it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,38 +69,57 @@ struct Guarded {
     credential: Credential,
     /// Set once its revocation was counted.
     counted: OnceLock<()>,
+    /// What a layer further out guards with the same request.
+    outer: Option<Arc<Self>>,
 }
 
 impl RevocationGuard {
-    pub(crate) fn new(enforcer: &Arc<Enforcer>, credential: Option<&Credential>) -> Self {
-        Self(credential.map(|credential| {
-            Arc::new(Guarded {
-                enforcer: Arc::clone(enforcer),
-                credential: credential.clone(),
-                counted: OnceLock::new(),
-            })
-        }))
+    /// A guard of nothing. It never tells anything.
+    pub(crate) const fn none() -> Self {
+        Self(None)
     }
 
-    /// Returns whether the credential is revoked now. Costs as much as a decision.
+    /// The guard of work that one layer admitted. Beside the guard of a layer further out, it tells what either of them does.
+    pub(crate) fn new(enforcer: &Arc<Enforcer>, credential: &Credential, outer: Option<&Self>) -> Self {
+        Self(Some(Arc::new(Guarded {
+            enforcer: Arc::clone(enforcer),
+            credential: credential.clone(),
+            counted: OnceLock::new(),
+            outer: outer.and_then(|guard| guard.0.clone()),
+        })))
+    }
+
+    /// Returns whether the credential is revoked now, by any of the domains that know it. Costs as much as a decision of each.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
-        self.0.as_deref().is_some_and(Guarded::is_revoked)
+        self.guarded().any(Guarded::is_revoked)
     }
 
-    /// Waits until the credential is revoked, and returns why; returns at once if it is revoked already.
+    /// Waits until the credential is revoked, by any of the domains that know it, and returns why; returns at once if it is revoked
+    /// already.
     ///
     /// Any number of tasks may wait. Each call that has to wait costs one allocation, and one look-up for each of the
-    /// credential's keys. Waiting itself costs nothing.
+    /// credential's keys; two allocations more with a second domain, and one for each further one. Waiting itself costs nothing.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: another call gives the same answer.
     pub async fn revoked(&self) -> Revoked {
-        match self.0.as_deref().map(Guarded::revoked) {
-            Some(revoked) => revoked.await,
-            None => pending().await,
-        }
+        let mut waits = self.guarded().map(Wait::new);
+        // Nearly always there is one, which needs no room of its own.
+        let mut first = waits.next();
+        let mut others: Vec<_> = waits.collect();
+        poll_fn(|context| {
+            let mut all = first.iter_mut().chain(&mut others);
+            all.find_map(|wait| wait.poll(context))
+                .map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    /// What it guards, of the innermost layer first.
+    fn guarded(&self) -> impl Iterator<Item = &Guarded> {
+        successors(self.0.as_deref(), |guarded| guarded.outer.as_deref())
     }
 }
 
@@ -106,18 +130,32 @@ impl Guarded {
         let terms = || PooledTerms::terms(&self.credential, &options.reaches);
         options.enforcement == Enforcement::Enforce && domain.store.ending(&terms(), &mut seen).is_some()
     }
+}
 
-    async fn revoked(&self) -> Revoked {
-        let mut watch = Watch::new(&self.enforcer, &self.credential, UNSEEN);
-        let why = poll_fn(|context| watch.poll_found(context)).await;
-        drop(watch);
-        if self.counted.set(()).is_ok() {
-            self.enforcer.end(why);
+/// One call's wait for what one domain says.
+struct Wait<'g> {
+    guarded: &'g Guarded,
+    watch: Watch,
+}
+
+impl<'g> Wait<'g> {
+    fn new(guarded: &'g Guarded) -> Self {
+        let watch = Watch::new(&guarded.enforcer, &guarded.credential, UNSEEN);
+        Self { guarded, watch }
+    }
+
+    /// Tells of the revocation, and counts it, unless another clone has. One that is only observed is counted, and told nobody.
+    fn poll(&mut self, context: &Context<'_>) -> Option<Revoked> {
+        let Poll::Ready(why) = self.watch.poll_found(context) else {
+            return None;
+        };
+        // It has left the index, and finds nothing again.
+        self.watch = Watch::none();
+        let Enforcer { options, .. } = &*self.guarded.enforcer;
+        if self.guarded.counted.set(()).is_ok() {
+            self.guarded.enforcer.end(why);
         }
-        match self.enforcer.options.enforcement {
-            Enforcement::Enforce => why,
-            Enforcement::Observe => pending().await,
-        }
+        (options.enforcement == Enforcement::Enforce).then_some(why)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::model::challenge::Challenge;
 use crate::model::credential::{Credential, Identity};
 use crate::model::options::{Anonymous, Enforcement, GuardExtension, StatusExtension, Unreadable};
 use crate::model::refusal::Refusal;
+use crate::model::verdict::ListFreshness;
 use crate::respond::{Http, RequestHead, Respond};
 
 /// Refuses requests whose credential is revoked, and passes all others on. Made by
@@ -99,12 +100,12 @@ where
             }
             is_watched = !matches!(refusal, Refusal::Revoked(_));
         }
-        if enforcer.options.status_extension == StatusExtension::Insert {
-            respond.insert(&mut request, decision.list);
-        }
         let watched = identity.credential().filter(|_| is_watched);
+        if enforcer.options.status_extension == StatusExtension::Insert {
+            insert_status(respond, &mut request, decision.list);
+        }
         if enforcer.options.guard_extension == GuardExtension::Insert {
-            respond.insert(&mut request, RevocationGuard::new(enforcer, watched));
+            insert_guard(respond, &mut request, enforcer, watched);
         }
         let watch = watched.map_or_else(Watch::none, |credential| {
             Watch::new(enforcer, credential, decision.version)
@@ -113,6 +114,28 @@ where
         // The inner call comes last, so that its future is made in the place where it stays.
         ResponseFuture::admitted(self.inner.call(request), respond, memo, watch)
     }
+}
+
+/// Tells the handler how fresh the answer was, unless it finds more of it from a layer further out.
+fn insert_status<Req, Res, R: Respond<Req, Res>>(respond: &R, request: &mut Req, list: ListFreshness) {
+    let outer = respond.get::<ListFreshness>(request);
+    if outer.is_none_or(|outer| list.goes_before(outer)) {
+        respond.insert(request, list);
+    }
+}
+
+/// Gives the handler a guard, which holds that of a layer further out as well. Without a credential there is nothing to add to it.
+fn insert_guard<Req, Res, R>(respond: &R, request: &mut Req, enforcer: &Arc<Enforcer>, watched: Option<&Credential>)
+where
+    R: Respond<Req, Res>,
+{
+    let outer = respond.get::<RevocationGuard>(request);
+    let guard = match (watched, outer) {
+        (None, Some(_)) => return,
+        (None, None) => RevocationGuard::none(),
+        (Some(credential), outer) => RevocationGuard::new(enforcer, credential, outer),
+    };
+    respond.insert(request, guard);
 }
 
 impl<S: Clone, I, R> Clone for RevocationService<S, I, R> {

@@ -67,6 +67,10 @@ pub enum Unknown {
 
 /// Says how fresh the answer about a request was. The layer puts it into the request's extensions if it is asked to
 /// (`RevocationLayer::with_status_extension`).
+///
+/// If several layers do so (two issuers need two layers), the request's handler finds that of the domain that the request presents a
+/// credential to, whichever layer is the outer one. If several domains know a credential of the request, it finds the least fresh
+/// of their answers: no list comes before a stale one, and that before a fresh one; of two alike, the older list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListFreshness {
@@ -76,6 +80,8 @@ pub struct ListFreshness {
     pub snapshot_age: Option<Duration>,
     /// When the newest list was issued (`iat`); `None` without one, or if it does not say.
     pub snapshot_issued_at: Option<Timestamp>,
+    /// Whether it is about a credential, and not about a request without one.
+    pub(crate) is_of_credential: bool,
 }
 
 /// Says whether an answer is reliable.
@@ -91,6 +97,19 @@ pub enum Freshness {
 }
 
 impl ListFreshness {
+    /// Whether this is what a handler should find, and not `other`, which another layer has put there.
+    pub(crate) fn goes_before(&self, other: &Self) -> bool {
+        let rank = |list: &Self| {
+            let unreliable = match list.freshness {
+                Freshness::Fresh => 0,
+                Freshness::Stale => 1,
+                Freshness::NoSnapshot => 2,
+            };
+            (list.is_of_credential, unreliable, list.snapshot_age)
+        };
+        rank(self) > rank(other)
+    }
+
     pub(crate) fn unknown(&self) -> Option<Unknown> {
         match self.freshness {
             Freshness::Fresh => None,

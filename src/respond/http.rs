@@ -106,6 +106,10 @@ where
         Some(RequestHead::of(request))
     }
 
+    fn get<'r, T: Send + Sync + 'static>(&self, request: &'r Request<A>) -> Option<&'r T> {
+        request.extensions().get()
+    }
+
     fn insert<T: Clone + Send + Sync + 'static>(&self, request: &mut Request<A>, extension: T) {
         request.extensions_mut().insert(extension);
     }

@@ -51,7 +51,16 @@ pub trait Respond<Req, Res>: Clone {
         None
     }
 
-    /// Puts something where the inner service finds it with its request: a [`ListFreshness`](crate::ListFreshness), a
-    /// [`RevocationGuard`](crate::RevocationGuard). Called only if the layer was asked to.
+    /// Returns what another layer around this one has put there by [`insert`](Self::insert), so that this one adds to it instead of
+    /// taking its place. `None` if there is nothing of that type. Called only if the layer was asked to insert.
+    ///
+    /// # Security
+    ///
+    /// If it never finds anything, two layers around one service hand out the guard of the inner one alone: what the outer one
+    /// admitted never hears of its revocation.
+    fn get<'r, T: Send + Sync + 'static>(&self, request: &'r Req) -> Option<&'r T>;
+
+    /// Puts something where the inner service finds it with its request, in place of what is there of the same type: a
+    /// [`ListFreshness`](crate::ListFreshness), a [`RevocationGuard`](crate::RevocationGuard). Called only if the layer was asked to.
     fn insert<T: Clone + Send + Sync + 'static>(&self, request: &mut Req, extension: T);
 }

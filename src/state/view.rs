@@ -138,6 +138,7 @@ impl State {
             freshness,
             snapshot_age,
             snapshot_issued_at: self.snapshot.as_ref().and_then(|list| list.issued_at()),
+            is_of_credential: false,
         }
     }
 

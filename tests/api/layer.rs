@@ -45,6 +45,10 @@ impl Respond<&'static str, &'static str> for Text {
         response.to_owned()
     }
 
+    fn get<'r, T>(&self, _request: &'r &'static str) -> Option<&'r T> {
+        None
+    }
+
     fn insert<T>(&self, _request: &mut &'static str, _extension: T) {}
 }
 

@@ -62,5 +62,6 @@ mod streams;
 mod stuck;
 mod support;
 mod tokens;
+mod two_domains;
 mod unread;
 mod websocket;
