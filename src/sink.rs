@@ -159,9 +159,10 @@ impl EventSink {
     /// Returns what is known of `credential` now, for work that is not a request, such as a job or a message. The
     /// caller decides what an unknown credential means. Counted nowhere.
     ///
-    /// Costs the same as in the layer: no lock, no allocation.
+    /// Costs the same as in the layer: no lock, no allocation. All of its keys are looked at, however many they are. An issue time that
+    /// lies ahead of the clock by more than the leeway counts as unknown, whatever [`FutureIssuedAt`](crate::FutureIssuedAt) says.
     pub fn decide(&self, credential: &Credential) -> Verdict {
-        self.domain.store.verdict(credential)
+        self.domain.verdict(credential)
     }
 
     /// Returns a guard that watches over `credential`, for work that is not a request and lasts for a while: a
@@ -178,7 +179,11 @@ impl EventSink {
             domain: Arc::clone(&self.domain),
             options: LayerOptions::default(),
         };
-        RevocationGuard::new(&Arc::new(enforcer), &credential.into(), None)
+        let mut credential = credential.into();
+        if self.domain.is_ahead(&credential) {
+            credential.set_issued_at(None);
+        }
+        RevocationGuard::new(&Arc::new(enforcer), &credential, None)
     }
 
     /// Changes the configuration of the trust domain while it runs: for requests and events that begin afterwards.

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::domain::health::millis;
 use crate::domain::presented::is_never_presented;
+use crate::domain::sightings::REMEMBERED;
 use crate::model::domain_config::DomainConfig;
-use crate::model::policy::StalePolicy;
+use crate::model::policy::{FutureIssuedAt, StalePolicy};
 use crate::model::verdict::Freshness;
-use crate::status::{Concern, ConcernCode, FeedState, PollStatus, Status};
+use crate::status::{Concern, ConcernCode, FeedState, PollStatus, SightingStatus, Status};
 
 /// What is wrong, the gravest first. Pure: everything it tells of is in the status.
 pub(crate) fn concerns(status: &Status, policy: &DomainConfig, needs_list: bool) -> Vec<Concern> {
@@ -18,6 +20,8 @@ pub(crate) fn concerns(status: &Status, policy: &DomainConfig, needs_list: bool)
         canary(status),
         gap(status),
         presented(status),
+        without_keys(status),
+        issued_in_future(status, policy),
         journal(status),
         overlay(status),
     ];
@@ -167,6 +171,43 @@ fn presented(status: &Status) -> Option<Concern> {
             Time(status.started_ms_ago),
         ),
     )
+}
+
+fn without_keys(status: &Status) -> Option<Concern> {
+    let (count, ago) = seen_lately(status.doubtful.without_keys)?;
+    concern(
+        ConcernCode::WithoutKeys,
+        format!(
+            "Credentials without any key were presented, {count} since the start, the last {} ago: only a revocation of everything \
+             reaches them. What keys are made of, such as `jti` and `sub`, is not in them, or not where the layer looks.",
+            Time(ago)
+        ),
+    )
+}
+
+fn issued_in_future(status: &Status, policy: &DomainConfig) -> Option<Concern> {
+    let (count, ago) = seen_lately(status.doubtful.issued_in_future)?;
+    let consequence = match policy.future_issued_at {
+        FutureIssuedAt::Refuse => "They are refused.",
+        FutureIssuedAt::Undated => {
+            "They cannot show that they are newer than a cut-off, and any on their keys refuses them."
+        }
+    };
+    concern(
+        ConcernCode::IssuedInTheFuture,
+        format!(
+            "Credentials were presented that say they were issued in the future, {count} since the start, the last {} ago. \
+             {consequence} Their issuer writes milliseconds in place of seconds, or its clock and this one are more than {} apart.",
+            Time(ago),
+            Time(millis(policy.leeway)),
+        ),
+    )
+}
+
+/// How often something was seen, and how long ago, if that is still worth telling.
+fn seen_lately(sighting: SightingStatus) -> Option<(u64, u64)> {
+    let ago = sighting.last_ms_ago.filter(|ago| *ago <= millis(REMEMBERED))?;
+    Some((sighting.count, ago))
 }
 
 fn journal(status: &Status) -> Option<Concern> {

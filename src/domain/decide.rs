@@ -13,20 +13,21 @@ use crate::model::verdict::Freshness;
 use crate::state::view::Decision;
 
 impl TrustDomain {
-    /// Decides whether to refuse a request, and counts it.
-    pub(crate) fn decide(&self, identity: &Identity) -> Decision {
+    /// Decides whether to refuse a request, and counts it. Leaves in `identity` what counts of it, for those who watch over the work.
+    pub(crate) fn decide(&self, identity: &mut Identity) -> Decision {
         match identity {
             Identity::Anonymous => self.without_credential(Outcome::Anonymous, Refusal::Missing),
             Identity::Unreadable(problem) => {
                 self.without_credential(Outcome::Unreadable, Refusal::Unreadable { problem })
             }
-            Identity::Partial(credential, problem) => self.by_credential(credential, Some(problem)),
+            Identity::Partial(credential, problem) => self.by_credential(credential, Some(*problem)),
             Identity::Presented(credential) => self.by_credential(credential, None),
         }
     }
 
     /// Decides by a credential, and by the other one beside it if that cannot be read.
-    fn by_credential(&self, credential: &Credential, unreadable: Option<&'static str>) -> Decision {
+    fn by_credential(&self, credential: &mut Credential, unreadable: Option<&'static str>) -> Decision {
+        let unacceptable = self.examine(credential);
         let mut decision = self.store.decide(credential);
         decision.list.is_of_credential = true;
         let is_stale = decision.list.freshness != Freshness::Fresh;
@@ -38,9 +39,10 @@ impl TrustDomain {
             _ if is_stale => Outcome::Unknown,
             _ => Outcome::Admit,
         };
-        if let (None, Some(problem)) = (decision.refusal, unreadable) {
+        if let (None, Some(problem)) = (decision.refusal, unacceptable.or(unreadable)) {
             outcome = Outcome::Unreadable;
             decision.refusal = Some(Refusal::Unreadable { problem });
+            decision.is_binding = unacceptable.is_some();
         }
         self.counters.decided(outcome);
         decision
@@ -56,6 +58,7 @@ impl TrustDomain {
             list: self.store.look(|state| state.freshness(Instant::now())),
             // Work without a credential is not watched.
             version: 0,
+            is_binding: false,
         }
     }
 

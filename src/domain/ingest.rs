@@ -19,7 +19,7 @@ use crate::status::FeedState;
 impl TrustDomain {
     /// Puts events in force, and lets the journal persist them if there is one.
     pub(crate) fn put_in_force(&self, events: &[Event]) -> Applied {
-        let (store, arrival) = (&self.store, Timestamp::now());
+        let (store, arrival) = (&self.store, self.now());
         let (merged, durable) = match self.journal.get() {
             None => (store.merge(events, arrival), None),
             Some(journal) => {
@@ -52,7 +52,7 @@ impl TrustDomain {
             Ok(Decoded::Ignored(reason)) => Err(Ended::ignored(reason)),
             Ok(Decoded::Heartbeat(at)) => {
                 let mut health = self.health();
-                health.feed.heartbeat(at, Timestamp::now(), Instant::now());
+                health.feed.heartbeat(at, self.now(), Instant::now());
                 Err(Ended::applied())
             }
             Ok(Decoded::Refresh) => {
@@ -79,7 +79,7 @@ impl TrustDomain {
                 _ => Vec::new(),
             };
             let events: Vec<Event> = decoded.iter().flat_map(of).collect();
-            let arrival = Timestamp::now();
+            let arrival = self.now();
             if events.is_empty() || self.store.merge(&events, arrival).is_ok() {
                 self.note_applied(&events, 0);
                 return decoded

@@ -1,7 +1,6 @@
 //! How a list gets in force, and how one is asked for.
 
 use crate::domain::trust_domain::TrustDomain;
-use crate::model::timestamp::Timestamp;
 use crate::state::accept::{AcceptedList, InstallError};
 use crate::state::snapshot::RevocationList;
 use crate::state::view::State;
@@ -23,21 +22,21 @@ impl TrustDomain {
 
     /// Notes that the issuer has signed no list yet.
     pub(crate) fn install_none(&self) -> Result<(), InstallError> {
-        self.store.install(RevocationList::empty(), Timestamp::now())?;
+        self.store.install(RevocationList::empty(), self.now())?;
         self.poll_succeeded();
         Ok(())
     }
 
     /// Notes that the installed list is still the newest.
     pub(crate) fn confirm(&self) -> Result<(), InstallError> {
-        self.store.confirm(Timestamp::now())?;
+        self.store.confirm(self.now())?;
         self.poll_succeeded();
         Ok(())
     }
 
     /// Puts a list in force. The caller lets it be persisted, and reports the result.
     pub(crate) fn accept_list(&self, list: RevocationList) -> Result<AcceptedList, InstallError> {
-        let accepted = self.store.install(list, Timestamp::now())?;
+        let accepted = self.store.install(list, self.now())?;
         tracing::info!(
             entries = accepted.list.entries(),
             iat = accepted.list.issued_at().map(|at| at.as_unix_secs()),

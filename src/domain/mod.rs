@@ -1,6 +1,7 @@
 //! One trust domain: what it decides, what it takes in, and what it knows about itself.
 
 mod decide;
+mod doubtful;
 pub(crate) mod ingested;
 pub(crate) mod ingest;
 mod lists;
@@ -8,6 +9,7 @@ mod report;
 mod concerns;
 mod presented;
 pub(crate) mod trust_domain;
+mod sightings;
 pub(crate) mod applied;
 pub(crate) mod health;
 pub(crate) mod counters;

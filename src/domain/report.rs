@@ -18,6 +18,8 @@ impl TrustDomain {
     /// Returns everything that an operator asks about, as of now.
     pub(crate) fn status(&self) -> Status {
         let now = Instant::now();
+        // If the clock was set back, nobody goes by a later time for long.
+        self.now();
         let canary = self.newest_canary();
         // One view of the state, so that no part of the status contradicts another.
         let (answer, stale, needs_list, is_canary_refused, snapshot, overlay, policy) = self.store.look(|state| {
@@ -61,6 +63,7 @@ impl TrustDomain {
                 .as_ref()
                 .map(|noted| dead_letter_status(noted, now)),
             verdicts: self.verdicts(),
+            doubtful: self.doubtful.status(self.age(now)),
             would_refuse: self.counters.of_would_refuse(),
             in_flight: InFlightStatus {
                 waiting: self.store.waiters.waiting(),

@@ -1,7 +1,7 @@
 //! One trust domain: the store, and what is known about its feeds.
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,9 @@ use crate::domain::health::FeedReport;
 use crate::domain::health::{Health, SigningKeysHealth};
 use crate::domain::observer::Observer;
 use crate::domain::persistence::Persist;
+use crate::domain::sightings::Doubtful;
 use crate::model::domain_config::DomainConfig;
+use crate::model::timestamp::Timestamp;
 use crate::state::store::Store;
 use crate::status::FeedState;
 
@@ -38,6 +40,11 @@ pub(crate) struct TrustDomain {
     pub(super) was_overdue: AtomicBool,
     /// Whether it was logged that no request presents a credential.
     pub(super) was_never_presented: AtomicBool,
+    /// Credentials that are not as they should be.
+    pub(super) doubtful: Doubtful,
+    /// What the system's clock showed when it was read last, in milliseconds since the epoch. Whoever only has to tell what is past
+    /// reads this; one that is too early costs a look at the clock, and nothing else.
+    pub(super) seen_time: AtomicU64,
     made_at: Instant,
 }
 
@@ -57,6 +64,8 @@ impl TrustDomain {
             was_stale: AtomicBool::new(false),
             was_overdue: AtomicBool::new(false),
             was_never_presented: AtomicBool::new(false),
+            doubtful: Doubtful::default(),
+            seen_time: AtomicU64::new(0),
             made_at: Instant::now(),
         }
     }
@@ -67,6 +76,13 @@ impl TrustDomain {
         let mut health = self.health();
         // Looked up while that is held: of two that change it at a time, the later one has the last word.
         health.canary.is_expected = self.store.look(|state| state.policy.canary.is_some());
+    }
+
+    /// Returns the time of the system's clock, and notes it for those who need not know it that well.
+    pub(super) fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        self.seen_time.store(now.as_unix_millis(), Ordering::Relaxed);
+        now
     }
 
     /// Takes what the loop says of the feed that it reads.

@@ -156,7 +156,7 @@ impl<B> Identify<http::Request<B>> for Jwt {
                 // Continues: a revoked token must be found even if rubbish stands beside it.
                 unreadable = unreadable.or(problem);
                 match (&mut found, credential) {
-                    (Some(found), Some(credential)) => found.merge(&credential),
+                    (Some(found), Some(credential)) => _ = found.merge(&credential),
                     (found @ None, credential) => *found = credential,
                     (Some(_), None) => {}
                 }

@@ -66,6 +66,10 @@ pub(super) const CATALOGUE: &[Description] = &[
         "revocation_would_refuse_total",
         "Requests that were only observed and would have been refused.",
     ),
+    counter(
+        "revocation_doubtful_credentials_total",
+        "Credentials that are not as they should be, by what is wrong.",
+    ),
     counter("revocation_messages_total", "Messages, by what became of them."),
     counter("revocation_events_applied_total", "Events put in force."),
     histogram(ENFORCEMENT_DELAY, "From a revocation's own time to in force here."),

@@ -11,7 +11,7 @@ use crate::metrics::timing::Timing;
 use crate::model::timestamp::Timestamp;
 use crate::model::verdict::Freshness;
 use crate::sink::EventSink;
-use crate::status::{FeedState, Status};
+use crate::status::{ConcernCode, FeedState, Status};
 
 /// Writes a trust domain's counters and gauges to the recorder that the host has installed. The [module](super) lists
 /// them.
@@ -178,6 +178,14 @@ impl Exporter {
         ] {
             let labels = [("verdict", verdict), ("source", source)];
             output.count("revocation_decisions_total", &labels, count);
+        }
+        let doubtful = &status.doubtful;
+        for (code, sighting) in [
+            (ConcernCode::IssuedInTheFuture, doubtful.issued_in_future),
+            (ConcernCode::WithoutKeys, doubtful.without_keys),
+        ] {
+            let labels = [("reason", code.as_str())];
+            output.count("revocation_doubtful_credentials_total", &labels, sighting.count);
         }
         output.count("revocation_would_refuse_total", &[], status.would_refuse);
         let work = &status.in_flight;

@@ -85,13 +85,16 @@ where
             enforcer,
             ..
         } = &*self.gate;
-        let identity = identify.identify(&request);
+        let mut identity = identify.identify(&request);
         let memo = respond.remember(&request);
-        let decision = enforcer.domain.decide(&identity);
+        let decision = enforcer.domain.decide(&mut identity);
         // If the layer only observes, this revocation was counted here. A watch would count it again.
         let mut is_watched = true;
         if let Some(refusal) = &decision.refusal {
-            if self.gate.stands(refusal, &identity, || respond.head(&request)) {
+            if self
+                .gate
+                .stands(refusal, decision.is_binding, &identity, || respond.head(&request))
+            {
                 let asked = [challenges.as_slice(), identify.challenges(), &[Challenge::bearer()]];
                 let asked = asked.into_iter().find(|asked| !asked.is_empty()).unwrap_or_default();
                 let refusing = respond.refuse(request, memo, refusal, asked);
@@ -164,6 +167,7 @@ impl<I, R> Gate<I, R> {
     pub(crate) fn stands<'r>(
         &self,
         refusal: &Refusal,
+        is_binding: bool,
         identity: &Identity,
         head: impl FnOnce() -> Option<RequestHead<'r>>,
     ) -> bool {
@@ -172,7 +176,7 @@ impl<I, R> Gate<I, R> {
                 Anonymous::Pass => true,
                 Anonymous::Challenge => head().is_some_and(|head| self.exemption.covers(&head)),
             },
-            Refusal::Unreadable { .. } => self.enforcer.options.unreadable == Unreadable::Pass,
+            Refusal::Unreadable { .. } => !is_binding && self.enforcer.options.unreadable == Unreadable::Pass,
             Refusal::Revoked(_) | Refusal::Unavailable { .. } | Refusal::Withheld(_) => false,
         };
         if passes {

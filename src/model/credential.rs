@@ -25,7 +25,8 @@ use crate::model::timestamp::Timestamp;
 /// # Security
 ///
 /// A credential without [`issued_at`](Self::issued_at) is refused by *any* cut-off on its keys: it
-/// cannot show that it is newer.
+/// cannot show that it is newer. So is one whose `issued_at` lies ahead of this machine's clock by more than the leeway: see
+/// [`FutureIssuedAt`](crate::FutureIssuedAt).
 #[derive(Clone)]
 #[repr(C)] // What every decision reads comes first, in as few cache lines as it fits.
 pub struct Credential {
@@ -38,6 +39,11 @@ pub struct Credential {
 impl Credential {
     /// How many keys fit without an allocation.
     pub const INLINE_KEYS: usize = 6;
+
+    /// How many keys of a request are looked at: 256. A request that presents more is refused as
+    /// [unreadable](crate::Refusal::Unreadable), also by a layer that lets unreadable credentials pass: what was not looked at may be
+    /// revoked. It bounds what a request costs, and what a stream that it begins has to wait for.
+    pub const MOST_KEYS: usize = 256;
 
     /// Returns a credential without keys. Only what is revoked issuer-wide refuses it.
     #[inline]
@@ -83,15 +89,33 @@ impl Credential {
     /// Adds another credential that the same request presents.
     ///
     /// The result counts as issued when the older of the two was, and as of unknown age if either is: if one of them
-    /// alone would be refused, the result is.
-    pub fn merge(&mut self, other: &Self) {
-        self.issued_at = match (self.issued_at, other.issued_at) {
-            (Some(one), Some(two)) => Some(one.min(two)),
-            _ => None,
+    /// alone would be refused, the result is. That errs on the strict side: a cut-off that only the older one lies before refuses the
+    /// newer one's keys as well.
+    ///
+    /// Returns the issue time that is lost by this, if one is: the later of two, or the only one. A credential to which others are
+    /// merged is best made from the first of them, since [`new`](Self::new) makes one of unknown age.
+    ///
+    /// ```
+    /// use tower_revocation::{Credential, Key, Timestamp};
+    ///
+    /// let issued = |key, at| Credential::from(key).with_issued_at(Timestamp::from_unix_secs(at));
+    /// let mut both = issued(Key::token("t-1"), 20);
+    /// assert_eq!(both.merge(&issued(Key::token("t-2"), 20)), None);
+    /// assert_eq!(both.merge(&issued(Key::token("t-3"), 10)), Some(Timestamp::from_unix_secs(20)));
+    /// assert_eq!(both.issued_at(), Some(Timestamp::from_unix_secs(10)));
+    /// assert_eq!(both.merge(&Credential::from(Key::session("s"))), Some(Timestamp::from_unix_secs(10)));
+    /// assert_eq!(both.issued_at(), None);
+    /// ```
+    pub fn merge(&mut self, other: &Self) -> Option<Timestamp> {
+        let (held, lost) = match (self.issued_at, other.issued_at) {
+            (Some(one), Some(two)) => (Some(one.min(two)), (one != two).then(|| one.max(two))),
+            (one, two) => (None, one.or(two)),
         };
+        self.issued_at = held;
         for key in other.keys() {
             self.push(*key);
         }
+        lost
     }
 
     /// Returns the keys, in the order in which they were added.
@@ -110,6 +134,16 @@ impl Credential {
     #[inline]
     pub(crate) const fn len(&self) -> usize {
         self.inline_len + self.more.len()
+    }
+
+    pub(crate) const fn set_issued_at(&mut self, issued_at: Option<Timestamp>) {
+        self.issued_at = issued_at;
+    }
+
+    /// Keeps so many of its keys, the first ones.
+    pub(crate) fn truncate(&mut self, keys: usize) {
+        self.inline_len = self.inline_len.min(keys);
+        self.more.truncate(keys - self.inline_len);
     }
 
     /// Returns when the credential was issued, if known.
@@ -207,15 +241,30 @@ mod tests {
 
     #[test]
     fn merging_takes_the_older_issue_time_and_unknown_if_either_is() {
-        let at = |secs| Credential::new().with_issued_at(Timestamp::from_unix_secs(secs));
+        let secs = Timestamp::from_unix_secs;
+        let at = |at| Credential::new().with_issued_at(secs(at));
         let mut merged = at(20);
-        merged.merge(&at(10));
-        merged.merge(&at(30));
-        assert_eq!(merged.issued_at(), Some(Timestamp::from_unix_secs(10)));
-        merged.merge(&Credential::from(Key::token("no iat")));
+        assert_eq!(merged.merge(&at(20)), None, "nothing is lost");
+        assert_eq!(merged.merge(&at(10)), Some(secs(20)));
+        assert_eq!(merged.merge(&at(30)), Some(secs(30)));
+        assert_eq!(merged.issued_at(), Some(secs(10)));
+        assert_eq!(merged.merge(&Credential::from(Key::token("no iat"))), Some(secs(10)));
         assert_eq!(merged.issued_at(), None);
-        merged.merge(&at(10));
+        assert_eq!(merged.merge(&at(10)), Some(secs(10)));
+        assert_eq!(merged.merge(&Credential::new()), None);
         assert_eq!(merged.issued_at(), None);
         assert_eq!(merged.keys().count(), 1);
+    }
+
+    #[test]
+    fn keeps_the_first_keys_wherever_they_are() {
+        let keys: Vec<_> = (0..20).map(|i| Key::token(&i.to_string())).collect();
+        for kept in [0, 3, 6, 7, 20, 30] {
+            let mut credential = Credential::new();
+            credential.extend(keys.iter().copied());
+            credential.truncate(kept);
+            assert!(credential.keys().eq(keys.iter().take(kept)), "{kept}");
+            assert_eq!(credential.len(), kept.min(20));
+        }
     }
 }

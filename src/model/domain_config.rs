@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::model::canary::Canary;
-use crate::model::policy::{ListPolicy, StalePolicy};
+use crate::model::policy::{FutureIssuedAt, ListPolicy, StalePolicy};
 
 /// Holds the configuration of one trust domain: what to do about stale lists, retention and capacity.
 ///
@@ -30,6 +30,7 @@ pub struct DomainConfig {
     pub(crate) max_age: Duration,
     pub(crate) retention: Duration,
     pub(crate) leeway: Duration,
+    pub(crate) future_issued_at: FutureIssuedAt,
     pub(crate) capacity: NonZeroUsize,
     pub(crate) canary: Option<Canary>,
 }
@@ -44,6 +45,7 @@ impl DomainConfig {
             max_age: DEFAULT_MAX_AGE,
             retention: DEFAULT_RETENTION,
             leeway: DEFAULT_LEEWAY,
+            future_issued_at: FutureIssuedAt::Undated,
             capacity: DEFAULT_CAPACITY,
             canary: None,
         }
@@ -86,10 +88,19 @@ impl DomainConfig {
         self
     }
 
-    /// Sets by how much another machine's clock may be ahead of this one's. Defaults to [`DEFAULT_LEEWAY`].
+    /// Sets by how much another machine's clock may be ahead of this one's. Defaults to [`DEFAULT_LEEWAY`]. A list, a reinstatement and
+    /// the issue time of a credential that lie further ahead are not believed.
     #[must_use]
     pub const fn with_leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
+        self
+    }
+
+    /// Sets what to do with a credential that says it was issued in the future, beyond the leeway. Defaults to
+    /// [`FutureIssuedAt::Undated`]: any cut-off on its keys refuses it.
+    #[must_use]
+    pub const fn with_future_issued_at(mut self, policy: FutureIssuedAt) -> Self {
+        self.future_issued_at = policy;
         self
     }
 

@@ -16,6 +16,10 @@ use crate::model::key_secrets::KeySecrets;
 ///
 /// Making a key costs one hash of its id (10 to 30 ns) and no allocation.
 ///
+/// An id is text, or any other bytes ([`token_bytes`](Self::token_bytes), [`named_bytes`](Self::named_bytes)). Equal bytes make equal
+/// keys: a text counts as its bytes in UTF-8. Whoever revokes an id and whoever presents it have to use the same form: the bytes of a
+/// serial number and its hexadecimal digits are two ids.
+///
 /// # Security
 ///
 /// Kinds never collide: the same text as a token and as a subject gives two unrelated keys. Two different ids of a kind
@@ -31,51 +35,79 @@ impl Key {
     /// Ids of all kinds are compared byte for byte: no trimming, no case folding.
     #[must_use]
     pub fn token(jti: &str) -> Self {
-        Self::of(KeyKind::Token, jti)
+        Self::of(KeyKind::Token, jti.as_bytes())
+    }
+
+    /// Returns the key of one token whose id is no text, such as a revocation id of a Biscuit. If the bytes are those of a text, it
+    /// is the key that [`token`](Self::token) returns.
+    ///
+    /// ```
+    /// use tower_revocation::Key;
+    ///
+    /// assert_eq!(Key::token_bytes(b"ab"), Key::token("ab"));
+    /// assert_ne!(Key::token_bytes(&[0xab]), Key::token("ab"));
+    /// ```
+    #[must_use]
+    pub fn token_bytes(id: &[u8]) -> Self {
+        Self::of(KeyKind::Token, id)
     }
 
     /// Returns the key of a subject, by its `sub`: a user, an agent's DID.
     #[must_use]
     pub fn subject(sub: &str) -> Self {
-        Self::of(KeyKind::Subject, sub)
+        Self::of(KeyKind::Subject, sub.as_bytes())
     }
 
     /// Returns the key of a session, by its `sid` ([OpenID Connect Front-Channel Logout
     /// §3](https://openid.net/specs/openid-connect-frontchannel-1_0.html#OPLogout)).
     #[must_use]
     pub fn session(sid: &str) -> Self {
-        Self::of(KeyKind::Session, sid)
+        Self::of(KeyKind::Session, sid.as_bytes())
     }
 
     /// Returns the key of a client, by its `client_id` ([RFC 8693
     /// §4.3](https://www.rfc-editor.org/rfc/rfc8693#section-4.3)).
     #[must_use]
     pub fn client(client_id: &str) -> Self {
-        Self::of(KeyKind::Client, client_id)
+        Self::of(KeyKind::Client, client_id.as_bytes())
     }
 
     /// Returns the key of all that was signed with one signing key, by its `kid` ([RFC 7515
     /// §4.1.4](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.4)).
     #[must_use]
     pub fn signing_key(kid: &str) -> Self {
-        Self::of(KeyKind::SigningKey, kid)
+        Self::of(KeyKind::SigningKey, kid.as_bytes())
     }
 
     /// Returns the key of all credentials of one tenant.
     #[must_use]
     pub fn tenant(id: &str) -> Self {
-        Self::of(KeyKind::Tenant, id)
+        Self::of(KeyKind::Tenant, id.as_bytes())
     }
 
     /// Returns a key of the host's own kind, such as `Key::named("device", "d-17")`. Keys of two names never collide
     /// either.
     #[must_use]
     pub fn named(name: &str, id: &str) -> Self {
+        Self::named_bytes(name, id.as_bytes())
+    }
+
+    /// Returns what [`named`](Self::named) does, for an id that is no text, such as the serial number of a certificate.
+    ///
+    /// ```
+    /// use tower_revocation::Key;
+    ///
+    /// let serial = [0x03, 0xff, 0x00];
+    /// let key = Key::named_bytes("certificate", &serial);
+    /// assert_ne!(key, Key::named("certificate", "03ff00"));
+    /// ```
+    #[must_use]
+    pub fn named_bytes(name: &str, id: &[u8]) -> Self {
         let mut hasher = *KeySecrets::in_use().hasher(KeyKind::Named.code());
         // The length of the name comes first, so that no id can continue another's name.
         hasher.write(&(name.len() as u64).to_le_bytes());
         hasher.write(name.as_bytes());
-        hasher.write(id.as_bytes());
+        hasher.write(id);
         let hash = hasher.finish128();
         Self(Fingerprint::new(KeyKind::Named, hash.h1, hash.h2))
     }
@@ -117,8 +149,8 @@ impl Key {
         Some(Self(Fingerprint::new(kind, (bits >> 64) as u64, bits as u64)))
     }
 
-    fn of(kind: KeyKind, id: &str) -> Self {
-        let hash = KeySecrets::in_use().hasher(kind.code()).hash(id.as_bytes());
+    fn of(kind: KeyKind, id: &[u8]) -> Self {
+        let hash = KeySecrets::in_use().hasher(kind.code()).hash(id);
         Self(Fingerprint::new(kind, hash.h1, hash.h2))
     }
 }

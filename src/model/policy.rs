@@ -1,4 +1,4 @@
-//! What the operator of a trust domain decides about lists.
+//! What the operator of a trust domain decides about lists, and about dates that cannot be true.
 
 /// Says what to do with a credential while the list is stale or missing, if nothing is known against the credential.
 ///
@@ -31,4 +31,27 @@ pub enum ListPolicy {
     /// Without a list nothing replaces an event that was not delivered, and after a start nothing is known. Use it only
     /// if the feed replays from its beginning.
     NotUsed,
+}
+
+/// Says what to do with a credential whose issue time lies ahead of this machine's clock by more than the
+/// [leeway](crate::DomainConfig::with_leeway): its issuer writes milliseconds where seconds are asked for, or one of the clocks is
+/// wrong.
+///
+/// In either case it is counted, logged as a warning, and a concern in the status
+/// ([`ConcernCode::IssuedInTheFuture`](crate::ConcernCode::IssuedInTheFuture)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FutureIssuedAt {
+    /// Refuse it, as a credential that cannot be read ([`Refusal::Unreadable`](crate::Refusal::Unreadable)), also in a layer that
+    /// lets those pass.
+    ///
+    /// If this machine's clock is behind by more than the leeway, every new token is refused until the clock has come that far.
+    Refuse,
+    /// Take it for a credential that does not say when it was issued: any cut-off on its keys refuses it, and so does a block that
+    /// was lifted. Nothing else does. The default.
+    ///
+    /// If this machine's clock is behind by more than the leeway, that concerns new tokens of those who were cut off, until the
+    /// clock has come that far.
+    #[default]
+    Undated,
 }

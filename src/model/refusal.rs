@@ -20,7 +20,9 @@ pub enum Refusal {
         /// When to try again.
         retry_after: Duration,
     },
-    /// A credential is presented, but its keys cannot be read: nobody can show that it is not revoked.
+    /// A credential is presented, but its keys cannot be read: nobody can show that it is not revoked. Or it presents more keys than
+    /// are looked at ([`Credential::MOST_KEYS`](crate::Credential::MOST_KEYS)), or says that it was issued in the future where the
+    /// host refuses that ([`FutureIssuedAt::Refuse`](crate::FutureIssuedAt::Refuse)).
     Unreadable {
         /// What is wrong with it.
         problem: &'static str,

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// Times before the epoch count as the epoch; arithmetic saturates. An `Option` of one takes no more room than the time
 /// itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(
     /// One more than the milliseconds, so that none of them is zero.
     NonZeroU64,
@@ -82,6 +82,13 @@ impl Default for Timestamp {
     }
 }
 
+impl fmt::Debug for Timestamp {
+    /// Writes what [`Display`](fmt::Display) does: the number that is held is another one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Timestamp({self})")
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// Writes the seconds since the epoch, with thousandths: `1767225600.250`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,6 +112,16 @@ mod tests {
         }
         assert_eq!(Timestamp::from_unix_millis(1_250).to_string(), "1.250");
         assert_eq!(Timestamp::default(), Timestamp::from_unix_secs(0));
+    }
+
+    /// `Debug` once showed the number that is held, which is one more.
+    #[test]
+    fn a_log_shows_the_time_that_it_stands_for() {
+        let at = Timestamp::from_unix_millis(1_000);
+        assert_eq!(
+            format!("{at:?} {:?}", Some(at)),
+            "Timestamp(1.000) Some(Timestamp(1.000))"
+        );
     }
 
     #[test]

@@ -88,6 +88,7 @@ impl State {
             refusal,
             list,
             version: self.version,
+            is_binding: false,
         }
     }
 
@@ -227,6 +228,8 @@ pub(crate) struct Decision {
     pub(crate) list: ListFreshness,
     /// Which state decided.
     pub(crate) version: u64,
+    /// Whether a credential that cannot be read is refused also by layers that let such credentials pass.
+    pub(crate) is_binding: bool,
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::status::feed::FeedStatus;
 use crate::status::journal::JournalStatus;
 use crate::status::list::{ListStatus, PollStatus};
 use crate::status::message::{DeadLetterStatus, DispositionCounts};
-use crate::status::work::{InFlightStatus, VerdictCounts};
+use crate::status::work::{DoubtfulStatus, InFlightStatus, VerdictCounts};
 
 /// Shows what a trust domain knows about itself: enough to tell why a list or a message was refused.
 ///
@@ -41,6 +41,8 @@ pub struct Status {
     pub last_dead_letter: Option<DeadLetterStatus>,
     /// Requests by what was decided.
     pub verdicts: VerdictCounts,
+    /// Credentials that are not as they should be.
+    pub doubtful: DoubtfulStatus,
     /// Requests that a layer in observe-only mode admitted and would otherwise have refused.
     pub would_refuse: u64,
     /// Work that was admitted and is still running.

@@ -43,6 +43,12 @@ pub enum ConcernCode {
     /// authentication layer that it relies on. Counted for the whole trust domain, since its start: at least 1,000 requests, and a
     /// minute. The first credential ends it. Of two layers that share a domain, one that sees credentials hides one that sees none.
     OnlyAnonymous,
+    /// Credentials were read that have no key at all, so that no revocation but one of everything reaches them: the claims that keys
+    /// are made of are not in them. Counted for the whole trust domain. Ends 10 minutes after the last one.
+    WithoutKeys,
+    /// Credentials say that they were issued in the future, beyond the leeway: any cut-off on their keys refuses them
+    /// ([`FutureIssuedAt`](crate::FutureIssuedAt)). Counted for the whole trust domain. Ends 10 minutes after the last one.
+    IssuedInTheFuture,
     /// Events cannot be made durable.
     JournalNotDurable,
     /// Events hold 90 % or more of the keys that they may.
@@ -70,6 +76,8 @@ impl ConcernCode {
             Self::CanaryOverdue => "canary-overdue",
             Self::FeedGap => "feed-gap",
             Self::OnlyAnonymous => "only-anonymous",
+            Self::WithoutKeys => "without-keys",
+            Self::IssuedInTheFuture => "issued-in-the-future",
             Self::JournalNotDurable => "journal-not-durable",
             Self::OverlayFull => "overlay-full",
             Self::ListAging => "list-aging",

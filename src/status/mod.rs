@@ -16,4 +16,4 @@ pub use feed::{FeedState, FeedStatus, GapStatus};
 pub use journal::{JournalStart, JournalStatus};
 pub use list::{ListStatus, PollStatus, SigningKeysStatus};
 pub use message::{DeadLetterStatus, DispositionCounts};
-pub use work::{InFlightStatus, VerdictCounts};
+pub use work::{DoubtfulStatus, InFlightStatus, SightingStatus, VerdictCounts};

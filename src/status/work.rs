@@ -36,3 +36,23 @@ pub struct InFlightStatus {
     /// How much of it a layer in observe-only mode would have ended.
     pub would_cut: u64,
 }
+
+/// Tells of credentials that are not as they should be. Each is decided all the same.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct DoubtfulStatus {
+    /// Those that say they were issued in the future, beyond the leeway.
+    pub issued_in_future: SightingStatus,
+    /// Those that were read, and have no key.
+    pub without_keys: SightingStatus,
+}
+
+/// Tells how often something was seen in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SightingStatus {
+    /// How often since the start.
+    pub count: u64,
+    /// How long ago it was seen last; `None` if never.
+    pub last_ms_ago: Option<u64>,
+}

@@ -30,6 +30,7 @@ mod cloudflare_api;
 mod cors;
 mod connect;
 mod cuts;
+mod doubtful;
 #[cfg(feature = "source")]
 mod feed;
 mod freshness;

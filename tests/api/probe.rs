@@ -176,6 +176,8 @@ fn codes_are_named_as_in_json_and_the_gravest_is_first() {
         ConcernCode::CanaryOverdue,
         ConcernCode::FeedGap,
         ConcernCode::OnlyAnonymous,
+        ConcernCode::WithoutKeys,
+        ConcernCode::IssuedInTheFuture,
         ConcernCode::JournalNotDurable,
         ConcernCode::OverlayFull,
         ConcernCode::ListAging,

@@ -238,6 +238,10 @@ async fn status_has_the_shape_that_operators_rely_on() {
             "dispositions": {"applied": 0, "ignored": 0, "retry": 0, "dead-letter": 0},
             "last_dead_letter": null,
             "verdicts": {"admit": 1, "anonymous": 0, "revoked": 0, "revoked_by_event": 0, "revoked_by_list": 0, "unknown": 0, "unreadable": 0},
+            "doubtful": {
+                "issued_in_future": {"count": 0, "last_ms_ago": null},
+                "without_keys": {"count": 0, "last_ms_ago": null},
+            },
             "would_refuse": 0,
             "in_flight": {"waiting": 0, "woken": 0, "cut": 0, "would_cut": 0},
             "canary": null,
