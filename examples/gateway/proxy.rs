@@ -3,19 +3,23 @@
 //! The layer ends a response on its way when its agent is revoked. A connection that was upgraded (a WebSocket) becomes a
 //! tunnel of bytes that nobody looks into any more: closing that is the proxy's to do, told by the request's guard.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode, Version};
+use http::{HeaderName, HeaderValue, StatusCode, Version};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tower_revocation::RevocationGuard;
 
 use crate::base::Base;
@@ -40,7 +44,15 @@ impl Proxy {
         connector.set_nodelay(true);
         Self {
             http1: Client::builder(TokioExecutor::new()).build(connector.clone()),
-            http2: Client::builder(TokioExecutor::new()).http2_only(true).build(connector),
+            // All calls share a connection: those that nobody reads must leave room in it for the others, and one that is dead must
+            // not hold them all.
+            http2: Client::builder(TokioExecutor::new())
+                .http2_only(true)
+                .http2_initial_stream_window_size(STREAM_WINDOW)
+                .http2_initial_connection_window_size(STREAM_WINDOW * 256)
+                .http2_keep_alive_interval(KEEP_ALIVE)
+                .timer(TokioTimer::new())
+                .build(connector),
             upstream,
             record,
         }
@@ -69,13 +81,23 @@ impl Proxy {
     }
 }
 
-/// `UNAVAILABLE`, in headers alone: what never reached its upstream may be sent again.
-fn grpc_upstream_away() -> Response {
+/// `UNAVAILABLE`. In headers alone, which is what clients call again after, only if nothing has reached the upstream; otherwise behind
+/// headers: it may have done what it was asked.
+fn grpc_upstream_away(is_untouched: bool) -> Response {
+    let status = [("grpc-status", "14"), ("grpc-message", "the upstream does not answer")];
+    let status = status.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
     let mut response = Response::default();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-status", HeaderValue::from_static("14"));
-    headers.insert("grpc-message", HeaderValue::from_static("the upstream does not answer"));
+    match is_untouched {
+        true => response.headers_mut().extend(status),
+        false => {
+            let trailers = tokio_stream::iter([Ok::<Frame<Bytes>, Infallible>(Frame::trailers(
+                status.into_iter().collect(),
+            ))]);
+            *response.body_mut() = Body::new(StreamBody::new(trailers));
+        }
+    }
+    let content_type = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
@@ -114,7 +136,7 @@ pub(crate) async fn forward(
         Err(error) => {
             tracing::debug!(error = &error as &dyn std::error::Error, "upstream does not answer");
             return match is_grpc {
-                true => grpc_upstream_away(),
+                true => grpc_upstream_away(error.is_connect()),
                 false => UPSTREAM_AWAY.into_response(&extensions),
             };
         }
@@ -189,3 +211,7 @@ const NOT_FORWARDABLE: ErrorReply = ErrorReply::new(
 
 /// How long a connection to the upstream may take to come about. Its answer may take as long as it likes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// In bytes.
+const STREAM_WINDOW: u32 = 256 << 10;
+const KEEP_ALIVE: Duration = Duration::from_secs(10);

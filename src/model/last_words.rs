@@ -70,8 +70,11 @@ impl LastWords {
     /// Whether they can be read behind what was sent.
     pub(crate) const fn may_follow(&self, sent: LineState) -> bool {
         match sent {
-            LineState::Blank | LineState::BlankAndReturn => true,
-            LineState::Ended | LineState::EndedByReturn => !self.is_event_stream(),
+            LineState::Blank => true,
+            LineState::Ended => !self.is_event_stream(),
+            // To all others a CR is a part of the line, or half of its end.
+            LineState::BlankAndReturn => self.is_event_stream(),
+            LineState::EndedByReturn => false,
             LineState::Within => false,
         }
     }
@@ -131,6 +134,11 @@ mod tests {
         state
     }
 
+    /// Of lines that end with LF alone, CR is a part, or half of the end.
+    fn ends_by_return(pieces: &[&str]) -> bool {
+        pieces.concat().ends_with('\r')
+    }
+
     #[test]
     fn events_may_begin_behind_an_empty_line_however_it_came() {
         let lines = LastWords::NDJSON;
@@ -150,7 +158,7 @@ mod tests {
             &[": hello\n\n\n"],
         ] {
             assert!(
-                events.may_follow(after(pieces)) && lines.may_follow(after(pieces)),
+                events.may_follow(after(pieces)) && lines.may_follow(after(pieces)) != ends_by_return(pieces),
                 "{pieces:?}"
             );
         }
@@ -162,7 +170,7 @@ mod tests {
             &["data: 1\n\ndata: 2\n"],
         ] {
             assert!(
-                !events.may_follow(after(pieces)) && lines.may_follow(after(pieces)),
+                !events.may_follow(after(pieces)) && lines.may_follow(after(pieces)) != ends_by_return(pieces),
                 "{pieces:?}"
             );
         }

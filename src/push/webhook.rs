@@ -34,7 +34,8 @@ use crate::state::accept::ApplyError;
 /// Takes in events that are pushed over HTTP. A cheap clone; see the [module](super) for requests and answers.
 ///
 /// It limits how much it reads and for how long, but not how many requests there are at the same time: wrap it in a
-/// layer that does, such as tower's `ConcurrencyLimit`.
+/// layer that does, such as tower's `ConcurrencyLimit`. Over HTTP/1 also a request without the secret holds its place in it while
+/// what it brings is read: for 200 ms if nothing comes, and for up to a second.
 pub struct Push<D> {
     sink: EventSink,
     decode: Arc<D>,

@@ -44,9 +44,10 @@ pub(crate) fn stream_type(asked: &[u8]) -> Option<StreamType> {
 
 /// Returns whether a content type, without its parameters, is that of a stream.
 pub(crate) fn is_stream(essence: &[u8]) -> bool {
-    essence
-        .split_at_checked(FAMILY.len())
-        .is_some_and(|(family, codec)| family.eq_ignore_ascii_case(FAMILY.as_bytes()) && !codec.is_empty())
+    essence.split_at_checked(FAMILY.len()).is_some_and(|(family, codec)| {
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._+".contains(byte);
+        family.eq_ignore_ascii_case(FAMILY.as_bytes()) && !codec.is_empty() && codec.iter().all(is_name)
+    })
 }
 
 /// Returns the code that says why a call was refused.
@@ -136,6 +137,7 @@ mod tests {
         for other in [
             "application/connect",
             "application/connect+",
+            "application/connect+x,text/html",
             "application/proto",
             "application/grpc+proto",
             "",

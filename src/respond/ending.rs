@@ -33,6 +33,16 @@ impl Ending {
     /// Returns the end that the protocol of this response has for itself; `None` if it has none.
     pub(crate) fn of_protocol(headers: &HeaderMap) -> Option<Self> {
         let essence = grpc::essence(headers)?;
+        let ending = Self::of_type(essence)?;
+        // A plain frame in the midst of encoded ones is none. Trailers of HTTP are beside the body.
+        match ending {
+            Self::Trailers(grpc::Trailers::Http, _) => Some(ending),
+            _ if headers.contains_key(CONTENT_ENCODING) => Some(Self::Error),
+            _ => Some(ending),
+        }
+    }
+
+    fn of_type(essence: &[u8]) -> Option<Self> {
         match grpc::trailers_of(essence) {
             Some(trailers) => Some(Self::Trailers(trailers, FramesSent::default())),
             None => connect::is_stream(essence).then_some(Self::EndStream(FramesSent::default())),

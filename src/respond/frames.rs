@@ -8,9 +8,10 @@
 pub(crate) struct FramesSent {
     /// What is left of the message that is being sent.
     left: u32,
-    /// The bits of the text that make no byte yet, and how many they are.
+    /// The bits of the text that make no byte yet, how many they are, and how many digits of a group of four were sent, pads included.
     bits: u16,
     bit_count: u8,
+    digits: u8,
     /// How many bytes of a prefix were sent.
     prefix: u8,
     is_last: bool,
@@ -46,6 +47,7 @@ impl FramesSent {
     /// Follows a piece in base64. Each pad ends a text of its own.
     pub(crate) fn read_base64(&mut self, piece: &[u8], last: u8) {
         for digit in piece {
+            self.digits = (self.digits + 1) % 4;
             let value = match digit {
                 b'A'..=b'Z' => digit - b'A',
                 b'a'..=b'z' => digit - b'a' + 26,
@@ -68,9 +70,9 @@ impl FramesSent {
     }
 
     pub(crate) const fn between(self) -> Between {
-        match (self.prefix, self.is_last) {
-            (0, false) => Between::Frames,
-            (0, true) => Between::LastAndEnd,
+        match (self.prefix, self.digits, self.is_last) {
+            (0, 0, false) => Between::Frames,
+            (0, 0, true) => Between::LastAndEnd,
             _ => Between::Nothing,
         }
     }
@@ -138,9 +140,18 @@ mod tests {
                 (Between::LastAndEnd, Between::LastAndEnd)
             );
         }
-        let mut half = FramesSent::default();
-        half.read_base64(STANDARD.encode(&BODY[..7]).as_bytes(), LAST);
-        assert_eq!(half.between(), Between::Nothing);
+        // Within a frame; within a group of four, pads included, whose bytes are all there.
+        for half in [
+            &STANDARD.encode(&BODY[..7])[..],
+            "AAAAAANvbmU",
+            "AAAAAAA",
+            "AAAAAAE",
+            "AAAAAAEAAA=",
+        ] {
+            let mut sent = FramesSent::default();
+            sent.read_base64(half.as_bytes(), LAST);
+            assert_eq!(sent.between(), Between::Nothing, "{half}");
+        }
     }
 
     #[test]

@@ -101,13 +101,17 @@ async fn a_cut_off_reaches_tokens_dated_in_milliseconds() {
     assert_eq!(status(&layer, issued(now() - HOUR)).await, 401, "control");
     assert_eq!(status(&layer, issued((now() - HOUR) * 1_000)).await, 401);
     assert_eq!(status(&layer, issued(now() + 2 * HOUR)).await, 401, "an hour ahead");
-    assert_eq!(status(&layer, issued(u64::MAX)).await, 401, "beyond every calendar");
+    assert_eq!(
+        status(&layer, issued(u64::MAX)).await,
+        401,
+        "beyond every calendar: no date"
+    );
     // Within the leeway, clocks may differ: that is a token from after the cut-off.
     assert_eq!(status(&layer, issued(now() + 20)).await, 200);
     let other = token(&format!(r#"{{"sub":"u-2","iat":{}}}"#, now() * 1_000));
     assert_eq!(status(&layer, other).await, 200, "nothing is known against this one");
     let doubtful = sink.status().doubtful;
-    assert_eq!((doubtful.issued_in_future.count, doubtful.without_keys.count), (4, 0));
+    assert_eq!((doubtful.issued_in_future.count, doubtful.without_keys.count), (3, 0));
 }
 
 #[tokio::test]

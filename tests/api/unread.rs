@@ -81,7 +81,7 @@ async fn upload(client: &mut TcpStream, head: &str, length: usize) -> std::io::R
     for at in (0..length).step_by(piece.len()) {
         client.write_all(&piece[..piece.len().min(length - at)]).await?;
         if at == 0 {
-            let _early = timeout(Duration::from_millis(50), client.peek(&mut [0])).await;
+            let _early = timeout(Duration::from_millis(20), client.peek(&mut [0])).await;
         }
     }
     answer(client).await
@@ -196,14 +196,38 @@ async fn refused(version: Version, body: Body) -> Response<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_slow_is_waited_for_a_second() {
+async fn one_that_is_slow_is_waited_for_a_second_and_one_that_is_still_for_less() {
     for version in [Version::HTTP_10, Version::HTTP_11] {
         let started = Instant::now();
         let response = refused(version, endless(Bytes::from_static(b"piece"))).await;
         // tokio's timers go by milliseconds.
+        assert_eq!(started.elapsed().as_millis() / 10, 20);
+        assert_eq!(response.headers()[CONNECTION], "close");
+        let started = Instant::now();
+        let pieces = tokio_stream::iter(std::iter::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(b"x"))));
+        let slow = tokio_stream::StreamExt::throttle(pieces, Duration::from_millis(60));
+        let response = refused(version, Body::from_stream(slow)).await;
         assert_eq!(started.elapsed().as_millis() / 10, 100);
         assert_eq!(response.headers()[CONNECTION], "close");
     }
+}
+
+/// Nobody knows where the next request begins.
+#[tokio::test]
+async fn one_that_breaks_off_ends_its_connection_in_words() {
+    let broken = tokio_stream::iter([Ok(Bytes::from_static(b"x")), Err(std::io::Error::other("too long"))]);
+    let response = refused(Version::HTTP_11, Body::from_stream(broken)).await;
+    assert_eq!(response.headers()[CONNECTION], "close");
+}
+
+/// RFC 9110 §10.1.1: whoever speaks HTTP/1.0 waits for nothing.
+#[tokio::test]
+async fn over_http_1_0_nobody_waits_for_100_continue() {
+    let mut client = TcpStream::connect(serve().await).await.unwrap();
+    let length = 512 << 10;
+    let head = head("1.0", "/", length, MALLORY).replace("host: h", "host: h\r\nexpect: 100-continue");
+    let answer = upload(&mut client, &head, length).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.0 401"), "{answer}");
 }
 
 /// quic-go 0.65 loses an answer with that header over HTTP/3, aioquic 1.7 closes the whole connection.

@@ -118,3 +118,34 @@ async fn an_upstream_that_is_away_is_unavailable() {
     let failed = echo(&mut client, Some(&alice.ait)).await.unwrap_err();
     assert_eq!(failed.code(), Code::Unavailable);
 }
+
+async fn fail(request: Request) -> Response {
+    let _read = request.into_body().collect().await;
+    // Its connection ends without an answer.
+    panic!("the upstream fails")
+}
+
+/// In headers alone, the status of a call that has run would make clients with a retry policy call again.
+#[tokio::test]
+async fn an_upstream_that_fails_when_it_has_read_the_call_is_not_called_again() {
+    let upstream = serve(Router::new().route("/demo.Demo/Echo", post(fail))).await;
+    let gateway = Gateway::start(&["--upstream", &upstream]).await.ready().await;
+    let alice = gateway.register().await;
+    let channel = Endpoint::from_shared(gateway.gateway.clone())
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    let mut call = http::Request::post(format!("{}/demo.Demo/Echo", gateway.gateway))
+        .body(tonic::body::Body::empty())
+        .unwrap();
+    call.headers_mut()
+        .insert("content-type", "application/grpc".parse().unwrap());
+    call.headers_mut().insert("te", "trailers".parse().unwrap());
+    call.headers_mut()
+        .insert("authorization", format!("Claw {}", alice.ait).parse().unwrap());
+    let response = tower::ServiceExt::oneshot(channel, call).await.unwrap();
+    assert!(!response.headers().contains_key("grpc-status"), "{response:?}");
+    let trailers = response.into_body().collect().await.unwrap();
+    assert_eq!(trailers.trailers().unwrap()["grpc-status"], "14");
+}
