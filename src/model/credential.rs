@@ -159,8 +159,8 @@ pub enum Identity {
     /// No credential of this issuer.
     #[default]
     Anonymous,
-    /// This credential, and beside it another whose keys can't be read, with what is wrong with that one. The readable
-    /// keys are checked before it is dealt with as unreadable.
+    /// This credential, of which something can't be read, or beside which there is another that can't; and what is wrong. The
+    /// readable keys are checked before it is dealt with as unreadable.
     Partial(Credential, &'static str),
     /// This credential.
     Presented(Credential),

@@ -10,6 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
@@ -98,6 +100,20 @@ fn admitting_by_a_real_token_allocates_nothing() {
             .unwrap()
     };
     assert_eq!(allocations(identify::jwt(AUTHORIZATION, "Claw"), request), 0);
+}
+
+/// Padded, in base64's standard alphabet, with slashes escaped, as load balancers and PHP write it, and with numbers for ids.
+#[test]
+fn admitting_by_a_token_of_another_make_allocates_nothing() {
+    let part = |json: &str| STANDARD.encode(json);
+    let claims = r#"{"sub":"https:\/\/a.example\/~u?","sid":7.0,"iat":"2026-11-29T18:02:30Z","SUB":["\u0061"],"x":{"y":[1e400]}}"#;
+    let token = format!("{}.{}.", part(r#"{"kid":12,"x":"???>>>"}"#), part(claims));
+    assert!(token.contains('/') && token.contains('='));
+    let request = || {
+        let request = Request::builder().header(AUTHORIZATION, format!("Bearer {token}"));
+        request.body(String::new()).unwrap()
+    };
+    assert_eq!(allocations(identify::jwt(AUTHORIZATION, "Bearer"), request), 0);
 }
 
 /// Retired states and replaced lists are freed by whoever writes (DESIGN, "State and cost").

@@ -4,7 +4,6 @@ use crate::identify::token::claim::Claim;
 use crate::identify::token::lexer::{JsonValue, Lexeme, Lexer};
 use crate::identify::token::number::{number, with_decimal};
 use crate::model::credential::{Credential, Identity};
-use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
 
 /// The keys, the date and the issuer of a token, and the first thing in it that cannot be read.
@@ -56,7 +55,7 @@ impl Findings {
     pub(crate) fn add_ids(&mut self, claim: &Claim, place: usize, value: JsonValue<'_>, mut lexer: Lexer<'_>) {
         match value {
             JsonValue::Text(text) => text.with_decoded(|id| match id {
-                Some(id) => self.push(claim.key(id)),
+                Some(id) => self.push(claim, id),
                 None => self.note("token has a claim that is no text"),
             }),
             JsonValue::Word(word) => self.add_word(claim, word),
@@ -83,16 +82,16 @@ impl Findings {
 
     fn add_word(&mut self, claim: &Claim, word: &[u8]) {
         if let Some(id) = number(word) {
-            self.push(claim.key(id));
-            with_decimal(id, |id| self.push(claim.key(id)));
+            self.push(claim, id);
+            with_decimal(id, |id| self.push(claim, id));
         } else if !matches!(word, b"null" | b"true" | b"false") {
             self.note(NOT_JSON);
         }
     }
 
-    fn push(&mut self, key: Key) {
+    fn push(&mut self, claim: &Claim, id: &str) {
         if self.credential.len() < MOST_KEYS {
-            self.credential.push(key);
+            self.credential.push(claim.key(id));
         } else {
             self.note("token has more keys than anybody needs");
         }

@@ -1,5 +1,6 @@
 //! JSON, one lexeme after the other.
 
+use crate::identify::token::find::find;
 use crate::identify::token::text::JsonText;
 
 /// Takes a JSON text apart, on no stack and without an allocation. What it does not understand it hands on as it is, so that a
@@ -74,11 +75,7 @@ impl<'j> Lexer<'j> {
     fn text(&mut self) -> Option<Lexeme<'j>> {
         let (mut at, mut has_escapes) = (0, false);
         loop {
-            at += self
-                .rest
-                .get(at..)?
-                .iter()
-                .position(|byte| matches!(byte, b'"' | b'\\'))?;
+            at += find(self.rest.get(at..)?, *b"\"\\")?;
             if self.rest[at] == b'"' {
                 let raw = &self.rest[..at];
                 self.rest = &self.rest[at + 1..];

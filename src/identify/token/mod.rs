@@ -13,3 +13,4 @@ mod number;
 mod lexer;
 mod text;
 mod encoding;
+mod find;

@@ -4,6 +4,7 @@ use crate::identify::token::claim::Claim;
 use crate::identify::token::claims::{ClaimsReader, Next, ShownBy, members};
 use crate::identify::token::disclosure::Disclosure;
 use crate::identify::token::encoding::{AT_MOST, DecodeBuffer, TOO_LONG};
+use crate::identify::token::find::find;
 use crate::identify::token::findings::{Findings, NOT_JSON};
 use crate::identify::token::lexer::{JsonValue, Lexer};
 use crate::model::credential::Identity;
@@ -54,19 +55,16 @@ impl TokenReader {
         if token.first() == Some(&b'{') {
             return found.note("token is in the JSON serialization");
         }
-        let (token, disclosures) = match token.contains(&b'~') {
-            true => split_at(token, b'~'),
-            false => (token, None),
-        };
-        let mut parts = token.split(|byte| *byte == b'.');
-        let (Some(header), Some(payload), Some(_signature), fourth) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let (token, disclosures) = split_at(token, b'~');
+        let (header, Some(rest)) = split_at(token, b'.') else {
             return found.note("token does not have three parts");
         };
-        if fourth.is_some() {
-            let is_encrypted = parts.next().is_some() && parts.next().is_none();
+        let (payload, Some(signature)) = split_at(rest, b'.') else {
+            return found.note("token does not have three parts");
+        };
+        if signature.contains(&b'.') {
             // RFC 7516 §7.1.
+            let is_encrypted = signature.iter().filter(|byte| **byte == b'.').count() == 2;
             return found.note(if is_encrypted {
                 "token is encrypted"
             } else {
@@ -208,7 +206,7 @@ enum PayloadForm {
 }
 
 fn split_at(token: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
-    match token.iter().position(|it| *it == byte) {
+    match find(token, [byte]) {
         Some(at) => (&token[..at], Some(&token[at + 1..])),
         None => (token, None),
     }

@@ -9,7 +9,11 @@ use super::world;
 pub(crate) fn check(input: &[u8]) {
     let values: Vec<_> = world::parts(input).collect();
     if let Identity::Presented(credential) | Identity::Partial(credential, _) = identify(&values) {
-        let is_token = |word: &[u8]| word.iter().filter(|byte| **byte == b'.').count() == 2;
+        // In front of what is disclosed.
+        let is_token = |word: &[u8]| {
+            let token = word.iter().take_while(|byte| **byte != b'~');
+            token.filter(|byte| **byte == b'.').count() == 2
+        };
         assert!(
             values.iter().any(|value| is_among(value, is_token)),
             "there is none: {credential:?}"
@@ -62,5 +66,6 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         format!("CLAW {}", tokens[1]),
     ]));
     seeds.push(b"Claw \xa0e30.e30. Claw".to_vec());
+    seeds.push(b"Claw e30.eyJpYXQiOjV9.x~WyJzIiwic3ViIiwieCJd~e30.e30.x".to_vec());
     seeds
 }
