@@ -1,6 +1,7 @@
 //! What a request presents: a handful of keys, and when it was issued.
 
 use std::fmt;
+use std::mem;
 
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
@@ -118,6 +119,28 @@ impl Credential {
         lost
     }
 
+    /// The same for what a sender may choose: it takes each key once, and no more than [`MOST_KEYS`](Self::MOST_KEYS) in all.
+    /// Returns whether all of them are there.
+    fn unite(&mut self, other: &Self) -> bool {
+        let mut more = other.keys().peekable();
+        while let Some(key) = more.peek() {
+            if !self.keys().any(|known| known == *key) {
+                if self.len() >= Self::MOST_KEYS {
+                    break;
+                }
+                self.push(**key);
+            }
+            more.next();
+        }
+        let is_whole = more.peek().is_none();
+        drop(more);
+        self.merge(&Self {
+            issued_at: other.issued_at,
+            ..Self::new()
+        });
+        is_whole
+    }
+
     /// Returns the keys, in the order in which they were added.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         let [inline, more] = self.slices();
@@ -169,6 +192,47 @@ pub enum Identity {
 }
 
 impl Identity {
+    /// Adds what else the same request presents. The strictest counts: the keys of both, the older of the two times (and an unknown
+    /// one if either is unknown, as [`Credential::merge`] has it), and that either is unreadable, with what was wrong first.
+    ///
+    /// A key that both present is there once. Beyond [`Credential::MOST_KEYS`] the result is [`Partial`](Self::Partial), with as many.
+    ///
+    /// ```
+    /// use tower_revocation::{Credential, Identity, Key};
+    ///
+    /// let mut found = Identity::Anonymous;
+    /// found.merge(Credential::from(Key::token("a")).into());
+    /// found.merge(Identity::Unreadable("it is no UUID"));
+    /// assert!(matches!(found, Identity::Partial(_, "it is no UUID")));
+    /// ```
+    pub fn merge(&mut self, other: Self) {
+        if matches!(self, Self::Anonymous) {
+            *self = other;
+            return;
+        }
+        let (theirs, problem) = match other {
+            Self::Anonymous => return,
+            Self::Partial(credential, problem) => (Some(credential), Some(problem)),
+            Self::Presented(credential) => (Some(credential), None),
+            Self::Unreadable(problem) => (None, Some(problem)),
+        };
+        match self {
+            Self::Presented(mine) | Self::Partial(mine, _) => {
+                let is_whole = theirs.is_none_or(|theirs| mine.unite(&theirs));
+                let problem = problem.or(if is_whole { None } else { Some(TOO_MANY_KEYS) });
+                if let (Self::Presented(mine), Some(problem)) = (&mut *self, problem) {
+                    *self = Self::Partial(mem::take(mine), problem);
+                }
+            }
+            Self::Unreadable(first) => {
+                if let Some(theirs) = theirs {
+                    *self = Self::Partial(theirs, first);
+                }
+            }
+            Self::Anonymous => {}
+        }
+    }
+
     /// The part of it that can be read.
     pub(crate) const fn credential(&self) -> Option<&Credential> {
         match self {
@@ -227,6 +291,9 @@ impl fmt::Debug for Credential {
     }
 }
 
+/// What is wrong with a request that presents more than [`Credential::MOST_KEYS`].
+pub(crate) const TOO_MANY_KEYS: &str = "request presents more keys than anybody needs";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,5 +333,58 @@ mod tests {
             assert!(credential.keys().eq(keys.iter().take(kept)), "{kept}");
             assert_eq!(credential.len(), kept.min(20));
         }
+    }
+
+    #[test]
+    fn the_strictest_of_two_identities_counts() {
+        let key = |id: &str| Credential::from(Key::token(id)).with_issued_at(Timestamp::from_unix_secs(9));
+        let all = || {
+            [
+                Identity::Anonymous,
+                Identity::Presented(key("a")),
+                Identity::Partial(key("b"), "b"),
+                Identity::Unreadable("c"),
+            ]
+        };
+        for (at, one) in all().into_iter().enumerate() {
+            for (beside, other) in all().into_iter().enumerate() {
+                let mut merged = one.clone();
+                merged.merge(other.clone());
+                let credentials = [&one, &other].map(Identity::credential);
+                let expected = credentials.iter().flatten().flat_map(|credential| credential.keys());
+                let mut expected: Vec<_> = expected.collect();
+                expected.dedup();
+                let found: Vec<_> = merged.credential().into_iter().flat_map(Credential::keys).collect();
+                assert_eq!(found, expected);
+                let is_unreadable = at.max(beside) >= 2;
+                let shown = match merged {
+                    Identity::Partial(..) => (true, true),
+                    Identity::Unreadable(_) => (false, true),
+                    Identity::Presented(_) => (true, false),
+                    Identity::Anonymous => (false, false),
+                };
+                assert_eq!(shown, (!expected.is_empty(), is_unreadable), "{one:?} {other:?}");
+            }
+        }
+    }
+
+    /// Each key is looked up, and a request has room for thousands.
+    #[test]
+    fn a_request_that_presents_more_keys_than_anybody_needs_is_unreadable_and_keeps_what_was_read() {
+        let keys = |from: usize, to: usize| {
+            let mut credential = Credential::new();
+            credential.extend((from..to).map(|id| Key::token(&id.to_string())));
+            Identity::Presented(credential)
+        };
+        let mut found = keys(0, 200);
+        found.merge(keys(100, 256));
+        assert!(matches!(&found, Identity::Presented(credential) if credential.len() == 256));
+        found.merge(keys(0, 256));
+        assert!(
+            matches!(&found, Identity::Presented(credential) if credential.len() == 256),
+            "none is new"
+        );
+        found.merge(keys(0, 257));
+        assert!(matches!(&found, Identity::Partial(credential, TOO_MANY_KEYS) if credential.len() == 256));
     }
 }
