@@ -1,14 +1,17 @@
 //! An unverified reader of JSON Web Tokens.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use http::HeaderName;
+use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 
 use crate::identify::extract::Identify;
 use crate::identify::token::claim::Claim;
 use crate::identify::token::reader::TokenReader;
+use crate::identify::token_place::TokenPlace;
 use crate::model::challenge::Challenge;
-use crate::model::credential::{Credential, Identity};
+use crate::model::credential::Identity;
 use crate::model::key::Key;
 
 /// Returns an [`Identify`] that reads the JSON Web Token in `header` behind `scheme`, such as
@@ -23,6 +26,9 @@ use crate::model::key::Key;
 /// use tower_revocation::{Key, RevocationLayer, identify};
 ///
 /// let jwt = identify::jwt(AUTHORIZATION, "Bearer")
+///     .with_cookie("session")
+///     .with_query("access_token")
+///     .with_websocket_protocol()
 ///     .with_claim("tid", Key::tenant)
 ///     .with_claim("device_id", |id| Key::named("device", id));
 /// let (layer, sink) = RevocationLayer::pair(jwt);
@@ -32,14 +38,19 @@ use crate::model::key::Key;
 /// # Security
 ///
 /// Nothing is verified: a claim read here can only ever cause a refusal, and authentication has to take place
-/// elsewhere. An authentication layer may read a token differently. The following rules prevent that a revoked token
-/// passes because of it:
+/// elsewhere. An authentication layer may read a request differently, and the sender chooses the form. The following rules
+/// prevent that a revoked token passes because of it:
 ///
-/// - The scheme is compared without regard to case ([RFC 9110
-///   §11.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.1)), and any run of spaces, tabs or non-ASCII bytes
-///   separates.
-/// - Every value of the header is read, and every comma-separated part of one. The request presents all of their keys,
-///   and counts as issued when the oldest was.
+/// - A token is read **wherever it stands in a value of the header**, behind any scheme (`DPoP`, `Token`) or none, in quotes, or
+///   behind other characters (`BearerT`, `token=T`). It is known by its form: three or five parts in the alphabet of base64 or
+///   base64url with a dot between, the first of which decodes to what begins as a JSON object. So the realms of Digest, the scopes
+///   of AWS and the names of files pass as what they are.
+/// - **What follows the scheme is meant to be a token.** The scheme counts wherever it stands in the value as a word, in any case
+///   ([RFC 9110 §11.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.1)). Any run of spaces, tabs or non-ASCII bytes
+///   separates words. If a word behind it, up to the next comma, is not a token, or there is none, the request is
+///   [`Identity::Unreadable`], and never anonymous.
+/// - Every value of the header is read. The request presents the keys of all tokens, and counts as issued when the oldest
+///   was ([`Identity::merge`]). Beyond [`Credential::MOST_KEYS`] it is unreadable.
 /// - Every occurrence of a repeated claim counts. Names are compared without regard to case and to blanks around them, as Go's
 ///   and some of Java's libraries do.
 /// - Numbers are ids as well. A claim that nobody asked for refuses nobody, whatever it holds; neither does `null`, `true`, or an
@@ -54,37 +65,136 @@ use crate::model::key::Key;
 /// - A token that cannot be read is [`Identity::Unreadable`], which the layer refuses by default: encrypted, compressed, in JSON.
 ///   If some of it can be read, it is [`Identity::Partial`]. If the layer lets these pass, it still checks what was read, and the
 ///   other tokens of the request.
+///   But then a sender can hide a token behind others, which present as many keys as are read.
 #[must_use]
 pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
-    let jwt = Jwt {
-        header,
-        schemes: Vec::new(),
-        challenges: Vec::new(),
-        reader: TokenReader::new(),
-    };
-    jwt.with_scheme(scheme)
+    Jwt::new().with_header(header, scheme)
+}
+
+/// Returns what a JSON Web Token presents that a closure has found somewhere, with the claims that [`jwt`] reads unasked.
+/// Blanks around it do not count.
+///
+/// It is never [`Identity::Anonymous`]: a text that is no token, an empty one too, is [`Identity::Unreadable`]. What is read can be
+/// put together with [`Identity::merge`]. [`Jwt::read_token`] reads other claims as well.
+///
+/// ```
+/// use http::Request;
+/// use tower_revocation::{Identity, RevocationLayer, identify};
+///
+/// // An assertion that a proxy has made, of each hop that the request has passed.
+/// let by_assertion = |request: &Request<String>| {
+///     let mut found = Identity::Anonymous;
+///     for value in request.headers().get_all("x-assertion") {
+///         found.merge(identify::token(value));
+///     }
+///     found
+/// };
+/// let (layer, sink) = RevocationLayer::pair(by_assertion);
+/// # let _ = (layer, sink);
+/// ```
+#[must_use]
+pub fn token(text: impl AsRef<[u8]>) -> Identity {
+    static JWT: LazyLock<Jwt> = LazyLock::new(Jwt::new);
+    JWT.read_token(text)
 }
 
 /// Identifies requests by an unverified JSON Web Token. [`jwt`] makes it.
 #[derive(Clone, Debug)]
 pub struct Jwt {
-    header: HeaderName,
-    schemes: Vec<String>,
+    places: Vec<TokenPlace>,
     /// One for each scheme that has a name.
     challenges: Vec<Challenge>,
     reader: TokenReader,
 }
 
 impl Jwt {
-    /// Adds a scheme, behind which a token is read as well, such as `DPoP` beside `Bearer`. With an empty one, a token is also read
-    /// where it stands alone.
+    /// Returns one that looks nowhere yet, for tokens that come in a cookie or a query alone. To it, all requests are anonymous
+    /// until a place is added.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            places: Vec::new(),
+            challenges: Vec::new(),
+            reader: TokenReader::new(),
+        }
+    }
+
+    /// Adds a header, in which tokens are read as [`jwt`] says, and a scheme. A header may be named several times, each time with
+    /// another scheme.
+    #[must_use]
+    pub fn with_header(mut self, header: HeaderName, scheme: impl Into<String>) -> Self {
+        let is_it = |place: &mut TokenPlace| matches!(place, TokenPlace::Header(name, _) if *name == header);
+        let known = self.places.extract_if(.., is_it).next();
+        self.places
+            .push(known.unwrap_or(TokenPlace::Header(header, Vec::new())));
+        self.with_scheme(scheme)
+    }
+
+    /// Adds a scheme to the header that was named last, or to `Authorization` if none was. What follows it is meant to be a token, as
+    /// with `DPoP` beside `Bearer`. With an empty one, all of a value is.
+    ///
+    /// A refusal asks for each scheme, if the layer was given no challenges
+    /// ([`RevocationLayer::with_challenge`](crate::RevocationLayer::with_challenge)). Tokens are read behind schemes that are not
+    /// named here as well. But then what cannot be read is anonymous.
     #[must_use]
     pub fn with_scheme(mut self, scheme: impl Into<String>) -> Self {
         let scheme = scheme.into();
-        if !self.schemes.iter().any(|named| named.eq_ignore_ascii_case(&scheme)) {
-            self.challenges.extend(Challenge::new(scheme.clone()));
-            self.schemes.push(scheme);
+        let mut headers = self.places.iter_mut().rev().filter_map(TokenPlace::schemes);
+        let Some(schemes) = headers.next() else {
+            return self.with_header(AUTHORIZATION, scheme);
+        };
+        if !schemes.iter().any(|named| named.eq_ignore_ascii_case(&scheme)) {
+            schemes.push(scheme.clone());
         }
+        let mut asked = self.challenges.iter();
+        if !asked.any(|asked| asked.scheme().eq_ignore_ascii_case(&scheme)) {
+            self.challenges.extend(Challenge::new(scheme));
+        }
+        self
+    }
+
+    /// Adds a cookie whose value is the token, perhaps behind `Bearer`. Its name's case counts.
+    ///
+    /// Every value of that name counts, in every `Cookie` header, in quotes or not, with escapes undone (percent-encoding,
+    /// backslashes). An empty value is no credential. Another that is no token is [`Identity::Unreadable`].
+    /// Allocates only for a value over 4 KB with escapes.
+    #[must_use]
+    pub fn with_cookie(mut self, name: impl Into<String>) -> Self {
+        self.places.push(TokenPlace::Cookie(name.into()));
+        self
+    }
+
+    /// Adds a parameter of the query whose value is the token, such as `access_token`
+    /// ([RFC 6750 §2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)).
+    ///
+    /// Names and values are percent-decoded, and a plus sign is a blank. The name's case counts. Every value counts. An empty
+    /// value is no credential. Another that is no token is [`Identity::Unreadable`]. Allocates only for a value over 4 KB with
+    /// escapes.
+    ///
+    /// # Security
+    ///
+    /// The same parameter in the body of a form is not read: no body is.
+    #[must_use]
+    pub fn with_query(mut self, name: impl Into<String>) -> Self {
+        self.places.push(TokenPlace::Query(name.into()));
+        self
+    }
+
+    /// Adds the protocols that a WebSocket is opened with. Browsers cannot set `Authorization` there, so that pages send the token as
+    /// one of them: `new WebSocket(url, ["bearer", token])` is `Sec-WebSocket-Protocol: bearer, <token>`
+    /// ([RFC 6455 §11.3.4](https://www.rfc-editor.org/rfc/rfc6455#section-11.3.4)).
+    ///
+    /// A token counts wherever it stands in the list. What follows `bearer` is meant to be one.
+    ///
+    /// # Security
+    ///
+    /// A token that is encoded once more is not read, as in Kubernetes' protocol `base64url.bearer.authorization.k8s.io.…`.
+    #[must_use]
+    pub fn with_websocket_protocol(mut self) -> Self {
+        let schemes = vec!["bearer".to_owned()];
+        // In front: a scheme that is added later is for the header that the host has named.
+        self.places
+            .insert(0, TokenPlace::Header(SEC_WEBSOCKET_PROTOCOL, schemes));
         self
     }
 
@@ -126,47 +236,26 @@ impl Jwt {
         self
     }
 
-    /// The tokens in one value of the header.
-    fn tokens<'v>(&self, value: &'v [u8]) -> impl Iterator<Item = &'v [u8]> {
-        value.split(|byte| *byte == b',').flat_map(|part| {
-            let words = part.split(is_separator).filter(|word| !word.is_empty());
-            let mut words = words.peekable();
-            let is_scheme = |word: &&[u8]| {
-                let mut schemes = self.schemes.iter();
-                schemes.any(|scheme| word.eq_ignore_ascii_case(scheme.as_bytes()))
-            };
-            let is_ours = words.next_if(is_scheme).is_some() || self.schemes.iter().any(String::is_empty);
-            words.take_while(move |_| is_ours)
-        })
+    /// Returns what one token presents, which was found by other means, as [`token`] does, with the claims of this reader; it is
+    /// [`Identity::Anonymous`] if it is the token of an issuer that [`with_issuer`](Self::with_issuer) leaves out.
+    #[must_use]
+    pub fn read_token(&self, text: impl AsRef<[u8]>) -> Identity {
+        self.reader.read(text.as_ref().trim_ascii())
     }
 }
 
 impl<B> Identify<http::Request<B>> for Jwt {
     fn identify(&self, request: &http::Request<B>) -> Identity {
-        let mut found: Option<Credential> = None;
-        let mut unreadable = None;
-        for value in request.headers().get_all(&self.header) {
-            for token in self.tokens(value.as_bytes()) {
-                let (credential, problem) = match self.reader.read(token) {
-                    Identity::Anonymous => continue,
-                    Identity::Partial(credential, problem) => (Some(credential), Some(problem)),
-                    Identity::Presented(credential) => (Some(credential), None),
-                    Identity::Unreadable(problem) => (None, Some(problem)),
-                };
-                // Continues: a revoked token must be found even if rubbish stands beside it.
-                unreadable = unreadable.or(problem);
-                match (&mut found, credential) {
-                    (Some(found), Some(credential)) => _ = found.merge(&credential),
-                    (found @ None, credential) => *found = credential,
-                    (Some(_), None) => {}
-                }
-            }
+        let mut found = Identity::Anonymous;
+        for place in &self.places {
+            place.read(
+                request.headers(),
+                request.uri(),
+                &|token| self.read_token(token),
+                &mut found,
+            );
         }
-        match (found, unreadable) {
-            (found, None) => found.into(),
-            (None, Some(problem)) => Identity::Unreadable(problem),
-            (Some(credential), Some(problem)) => Identity::Partial(credential, problem),
-        }
+        found
     }
 
     fn challenges(&self) -> &[Challenge] {
@@ -174,8 +263,8 @@ impl<B> Identify<http::Request<B>> for Jwt {
     }
 }
 
-/// Whether a byte separates scheme and token. Some parsers treat a non-breaking space in Latin-1 as a space, and a
-/// token has no use for bytes beyond ASCII.
-const fn is_separator(byte: &u8) -> bool {
-    matches!(byte, b' ' | b'\t') || !byte.is_ascii()
+impl Default for Jwt {
+    fn default() -> Self {
+        Self::new()
+    }
 }

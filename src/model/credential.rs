@@ -205,11 +205,15 @@ impl Identity {
     /// found.merge(Identity::Unreadable("it is no UUID"));
     /// assert!(matches!(found, Identity::Partial(_, "it is no UUID")));
     /// ```
+    #[inline]
     pub fn merge(&mut self, other: Self) {
-        if matches!(self, Self::Anonymous) {
-            *self = other;
-            return;
+        match self {
+            Self::Anonymous => *self = other,
+            _ => self.add(other),
         }
+    }
+
+    fn add(&mut self, other: Self) {
         let (theirs, problem) = match other {
             Self::Anonymous => return,
             Self::Partial(credential, problem) => (Some(credential), Some(problem)),

@@ -13,7 +13,7 @@ use allocation_counter::measure;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::Full;
@@ -114,6 +114,26 @@ fn admitting_by_a_token_of_another_make_allocates_nothing() {
         request.body(String::new()).unwrap()
     };
     assert_eq!(allocations(identify::jwt(AUTHORIZATION, "Bearer"), request), 0);
+}
+
+#[test]
+fn admitting_by_a_token_in_any_place_allocates_nothing() {
+    let token = include_str!("../vectors/clawdentity/ait/agent-a.jwt").trim();
+    let jwt = identify::jwt(AUTHORIZATION, "Bearer")
+        .with_cookie("sid")
+        .with_query("access_token")
+        .with_websocket_protocol();
+    // One that is presented twice has no more keys than once.
+    let escaped = token.replace('.', "%2E");
+    let request = || {
+        Request::get(format!("/?access%5Ftoken={escaped}"))
+            .header(AUTHORIZATION, format!("Digest realm=\"a.b.c\", DPoP {token}"))
+            .header(COOKIE, format!("a=b; sid=\"{token}\""))
+            .header(SEC_WEBSOCKET_PROTOCOL, format!("chat, bearer, {token}"))
+            .body(String::new())
+            .unwrap()
+    };
+    assert_eq!(allocations(jwt, request), 0);
 }
 
 /// Retired states and replaced lists are freed by whoever writes (DESIGN, "State and cost").

@@ -231,7 +231,7 @@ async fn a_request_without_our_credential_passes_or_is_challenged() {
         .wait()
         .unwrap();
     let strict = layer.clone().with_anonymous(Anonymous::Challenge);
-    let none: [&[&str]; 5] = [&[], &["Basic dXNlcjpwYXNz"], &["Claw"], &[""], &["Clawx e30.e30.e30"]];
+    let none: [&[&str]; 5] = [&[], &["Basic dXNlcjpwYXNz"], &["Claws"], &[""], &["Clawx e30.e30"]];
     for values in none {
         assert_eq!(send(&layer, with(values)).await.status(), 200, "{values:?}");
         let response = send(&strict, with(values)).await;

@@ -46,6 +46,7 @@ mod layer;
 ))]
 mod metrics;
 mod model;
+mod places;
 #[cfg(feature = "crl-poll")]
 mod poll;
 mod presented;

@@ -76,7 +76,7 @@ fn mutated(seed: &[u8], other: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 /// What means something to the one or the other.
-const WORDS: [&str; 42] = [
+const WORDS: [&str; 50] = [
     "\"",
     "\\",
     "\\u0000",
@@ -118,6 +118,14 @@ const WORDS: [&str; 42] = [
     "\"data\":{},",
     "\n\n",
     "Claw ",
+    "Bearer",
+    "sid=",
+    "access_token=",
+    "%2E",
+    "e30.",
+    "~",
+    ";",
+    "&",
     "@",
 ];
 
@@ -136,4 +144,4 @@ macro_rules! runs {
     };
 }
 
-runs!(authorization claims cloudflare document events heartbeats journal jws keys list poll push rows);
+runs!(authorization claims cloudflare document events heartbeats journal jws keys list places poll push rows);

@@ -47,6 +47,15 @@ fn huge() -> Vec<String> {
         format!("Claw{}", " ".repeat(MEGABYTE)),
         ",".repeat(MEGABYTE),
         format!("Basic {}", "A".repeat(MEGABYTE)),
+        // Where tokens may begin, and do not: a reader that tries each of them to the end would take hours.
+        format!("{}.e30.x", "eyJ".repeat(MEGABYTE / 3)),
+        format!("{}.e30.x", "=eyJ".repeat(MEGABYTE / 4)),
+        format!("{}.e30.x", "ICAg".repeat(MEGABYTE / 4)),
+        "e30.".repeat(MEGABYTE / 4),
+        "~e30.e30".repeat(MEGABYTE / 8),
+        "e30.e30.x\"".repeat(MEGABYTE / 10),
+        format!("e30.e30.x{}", "~".repeat(MEGABYTE)),
+        "Claw ".repeat(MEGABYTE / 5),
     ]
 }
 
@@ -66,6 +75,46 @@ fn a_revoked_token_is_found_beside_a_megabyte_of_anything() {
         }
     }
     assert_eq!(sink.status().verdicts.revoked, 1 + 3 * huge().len() as u64);
+}
+
+/// The same in a cookie and in a query, which cannot be longer than 64 KiB.
+#[test]
+fn a_revoked_token_is_found_beside_many_cookies_and_parameters() {
+    let config = DomainConfig::new().with_lists(ListPolicy::NotUsed);
+    let by_both = Jwt::new().with_cookie("sid").with_query("t");
+    let (layer, sink) = RevocationLayer::pair_with(config, by_both);
+    sink.apply(Revocation::block(world::mallory())).unwrap().wait().unwrap();
+    let layer = layer.with_unreadable(Unreadable::Pass);
+    let mallory = token_of_mallory();
+    let status = |cookie: &str, query: &str| {
+        let ok = service_fn(|_: Request<String>| async { Ok::<_, Infallible>(Response::new(String::new())) });
+        let request = Request::get(format!("/?{query}")).header(http::header::COOKIE, cookie);
+        let request = request.body(String::new()).unwrap();
+        block_on((&layer).layer(ok).oneshot(request)).unwrap().status().as_u16()
+    };
+    let length = 60 * 1024;
+    for piece in [
+        "sid=",
+        "sid=;",
+        "sid ",
+        "sid=,",
+        "sid=e30.e30.x;",
+        "t=&",
+        "t",
+        "t=e30.e30.x&",
+        "%74=%2E;",
+        "\\\"=%2",
+        "a%",
+    ] {
+        let many = piece.repeat(length / piece.len());
+        assert_eq!(status(&many, ""), 200, "{piece}");
+        assert_eq!(status(&format!("{many};sid={mallory}"), ""), 401, "{piece}");
+        assert_eq!(status(&format!("sid={mallory};{many}"), ""), 401, "{piece}");
+        let many = many.replace(['"', '\\', ' '], "+");
+        assert_eq!(status("", &many), 200, "{piece}");
+        assert_eq!(status("", &format!("{many}&t={mallory}")), 401, "{piece}");
+        assert_eq!(status("", &format!("t={mallory}&{many}")), 401, "{piece}");
+    }
 }
 
 /// A part beyond 64 KiB is not decoded, and what is decoded on the heap is let go of at once.

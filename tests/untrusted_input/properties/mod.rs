@@ -12,6 +12,7 @@ mod journal;
 mod jws;
 mod keys;
 mod list;
+mod places;
 mod poll;
 mod push;
 mod rows;

@@ -1,7 +1,7 @@
 //! The table of targets.
 
 use super::{
-    authorization, claims, cloudflare, document, events, heartbeats, journal, jws, keys, list, poll, push, rows,
+    authorization, claims, cloudflare, document, events, heartbeats, journal, jws, keys, list, places, poll, push, rows,
 };
 
 /// A reader of what others wrote.
@@ -43,6 +43,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target!(jws, 4096, 200),
     target!(keys, 4096, 500),
     target!(list, 4096, 60),
+    target!(places, 4096, 200),
     target!(poll, 4096, 20),
     target!(push, 4096, 40),
     target!(rows, 1024, 10),
