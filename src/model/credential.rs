@@ -223,7 +223,7 @@ impl Identity {
         match self {
             Self::Presented(mine) | Self::Partial(mine, _) => {
                 let is_whole = theirs.is_none_or(|theirs| mine.unite(&theirs));
-                let problem = problem.or(if is_whole { None } else { Some(TOO_MANY_KEYS) });
+                let problem = problem.or_else(|| (!is_whole).then_some(TOO_MANY_KEYS));
                 if let (Self::Presented(mine), Some(problem)) = (&mut *self, problem) {
                     *self = Self::Partial(mem::take(mine), problem);
                 }

@@ -90,7 +90,7 @@ fn a_revoked_token_is_found_beside_many_cookies_and_parameters() {
         let ok = service_fn(|_: Request<String>| async { Ok::<_, Infallible>(Response::new(String::new())) });
         let request = Request::get(format!("/?{query}")).header(http::header::COOKIE, cookie);
         let request = request.body(String::new()).unwrap();
-        block_on((&layer).layer(ok).oneshot(request)).unwrap().status().as_u16()
+        block_on(layer.layer(ok).oneshot(request)).unwrap().status().as_u16()
     };
     let length = 60 * 1024;
     for piece in [
