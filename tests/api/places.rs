@@ -220,6 +220,7 @@ async fn tokens_in_cookies_are_read() {
         "sid=\"Bearer $\"",
         "sid=Bearer%20$",
         "a=1, sid=$",
+        "a=1,sid=$",
         "a=1 sid=$",
         "a=\"x; sid=$\"",
         "sid=$; sid=",
