@@ -236,6 +236,30 @@ impl Jwt {
         self
     }
 
+    /// Adds a claim within others, such as the thumbprint of the key that a token is bound to
+    /// ([RFC 9449 §6.1](https://www.rfc-editor.org/rfc/rfc9449#section-6.1)): the names of the objects around it, from the
+    /// outermost one, and its own. Each is a whole name: a dot in it stands for itself. In an array, each object counts. The rest is
+    /// as with [`with_claim`](Self::with_claim). An empty path names nothing.
+    ///
+    /// ```
+    /// use http::header::AUTHORIZATION;
+    /// use tower_revocation::{Key, identify};
+    ///
+    /// let jwt = identify::jwt(AUTHORIZATION, "DPoP").with_claim_at(["cnf", "jkt"], |id| Key::named("bound-key", id));
+    /// # let _ = jwt;
+    /// ```
+    #[must_use]
+    pub fn with_claim_at(
+        mut self,
+        path: impl IntoIterator<Item = impl Into<Cow<'static, str>>>,
+        make: impl Fn(&str) -> Key + Send + Sync + 'static,
+    ) -> Self {
+        if let Some(claim) = Claim::at(path.into_iter().map(Into::into), make) {
+            self.reader.add_claim(claim);
+        }
+        self
+    }
+
     /// Returns what one token presents, which was found by other means, as [`token`] does, with the claims of this reader; it is
     /// [`Identity::Anonymous`] if it is the token of an issuer that [`with_issuer`](Self::with_issuer) leaves out.
     #[must_use]

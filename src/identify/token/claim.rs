@@ -7,12 +7,31 @@ use std::sync::Arc;
 use crate::identify::token::text::{MemberName, is_plain};
 use crate::model::key::Key;
 
-/// A member's name, and the kind of key that its value names.
+/// A member's name, the names of the objects that it stands in, and the kind of key that its value names.
 #[derive(Clone)]
 pub(crate) struct Claim {
-    name: Cow<'static, str>,
-    is_plain: bool,
+    name: ClaimName,
+    within: Vec<ClaimName>,
     make: Arc<MakeKey>,
+}
+
+#[derive(Clone)]
+struct ClaimName {
+    text: Cow<'static, str>,
+    is_plain: bool,
+}
+
+impl ClaimName {
+    fn new(text: Cow<'static, str>) -> Self {
+        Self {
+            is_plain: is_plain(text.as_bytes()),
+            text,
+        }
+    }
+
+    fn is(&self, name: MemberName<'_>) -> bool {
+        name.is(&self.text, self.is_plain)
+    }
 }
 
 /// Makes a key of an id, such as [`Key::token`].
@@ -20,16 +39,34 @@ type MakeKey = dyn Fn(&str) -> Key + Send + Sync;
 
 impl Claim {
     pub(crate) fn new(name: impl Into<Cow<'static, str>>, make: impl Fn(&str) -> Key + Send + Sync + 'static) -> Self {
-        let name = name.into();
         Self {
-            is_plain: is_plain(name.as_bytes()),
-            name,
+            name: ClaimName::new(name.into()),
+            within: Vec::new(),
             make: Arc::new(make),
         }
     }
 
-    pub(crate) fn is_named(&self, name: MemberName<'_>) -> bool {
-        name.is(&self.name, self.is_plain)
+    /// A claim within others: from the outermost name to its own. `None` if there is no name at all.
+    pub(crate) fn at(
+        path: impl IntoIterator<Item = Cow<'static, str>>,
+        make: impl Fn(&str) -> Key + Send + Sync + 'static,
+    ) -> Option<Self> {
+        let mut within: Vec<_> = path.into_iter().map(ClaimName::new).collect();
+        Some(Self {
+            name: within.pop()?,
+            within,
+            make: Arc::new(make),
+        })
+    }
+
+    /// Whether it is named so, and stands in this many objects of its own path.
+    pub(crate) fn is_named(&self, name: MemberName<'_>, depth: usize) -> bool {
+        self.within.len() == depth && self.name.is(name)
+    }
+
+    /// Whether the object that it stands in at this depth is named so.
+    pub(crate) fn is_within(&self, name: MemberName<'_>, depth: usize) -> bool {
+        self.within.get(depth).is_some_and(|around| around.is(name))
     }
 
     pub(crate) fn key(&self, id: &str) -> Key {
@@ -39,6 +76,6 @@ impl Claim {
 
 impl fmt::Debug for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+        f.write_str(&self.name.text)
     }
 }

@@ -51,8 +51,10 @@ impl ClaimsReader<'_> {
             return Next::Member;
         };
         for (place, claim) in self.claims.iter().enumerate() {
-            if claim.is_named(name) {
+            if claim.is_named(name, 0) {
                 found.add_ids(claim, place, value, *lexer);
+            } else if claim.is_within(name, 0) {
+                Within { claim, place, depth: 1 }.read(value, *lexer, found);
             }
         }
         // An actor's date is not the token's, and its issuer is another.
@@ -83,6 +85,51 @@ impl ClaimsReader<'_> {
             if hidden & (1 << place.min(63)) != 0 {
                 found.add_ids(claim, place, value, lexer);
             }
+        }
+    }
+}
+
+/// A claim within others, and how many of those around it were entered.
+#[derive(Clone, Copy)]
+struct Within<'c> {
+    claim: &'c Claim,
+    place: usize,
+    depth: usize,
+}
+
+impl Within<'_> {
+    /// Looks for it in an object, or in each object of an array, whose beginning was read. It goes no deeper than the path is long,
+    /// which is the host's.
+    fn read(self, value: JsonValue<'_>, mut lexer: Lexer<'_>, found: &mut Findings) {
+        match value {
+            JsonValue::Object => {
+                members(&mut lexer, |name, lexer, _| {
+                    let Some(value) = lexer.value() else {
+                        found.note(NOT_JSON);
+                        return Next::Member;
+                    };
+                    if self.claim.is_named(name, self.depth) {
+                        found.add_ids(self.claim, self.place, value, *lexer);
+                    } else if self.claim.is_within(name, self.depth) {
+                        let depth = self.depth + 1;
+                        Self { depth, ..self }.read(value, *lexer, found);
+                    }
+                    lexer.leave(value);
+                    Next::Member
+                });
+            }
+            JsonValue::Array => loop {
+                match lexer.next() {
+                    Some(Lexeme::Open(b'{')) => {
+                        self.read(JsonValue::Object, lexer, found);
+                        lexer.leave(JsonValue::Object);
+                    }
+                    Some(Lexeme::Open(_)) => lexer.leave(JsonValue::Array),
+                    Some(Lexeme::Close(_)) | None => return,
+                    Some(_) => {}
+                }
+            },
+            _ => {}
         }
     }
 }

@@ -105,7 +105,7 @@ impl TokenReader {
                 return Next::Member;
             };
             let [kid] = &self.kid;
-            if kid.is_named(name) {
+            if kid.is_named(name, 0) {
                 found.add_ids(kid, 0, value, *lexer);
             } else if name.is("zip", true) {
                 form = PayloadForm::Compressed;
