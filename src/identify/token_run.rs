@@ -49,13 +49,15 @@ impl<'t> TokenRun<'t> {
                 return Identity::Unreadable("there are too many places where the token may begin");
             }
             tried += 1;
+            let is_meant = start == 0 || !is_word(self.bytes[start - 1]);
             match token(&self.bytes[start..]) {
                 Identity::Unreadable(why) => {
-                    let is_meant = start == 0 || !is_word(self.bytes[start - 1]);
                     if is_meant {
                         problem = Identity::Unreadable(why);
                     }
                 }
+                // By chance a word may also have a piece of JSON in it.
+                Identity::Partial(credential, _) if !is_meant && credential.len() == 0 => {}
                 read => return read,
             }
         }

@@ -10,18 +10,18 @@ use crate::model::key::Key;
 /// A member's name, the names of the objects that it stands in, and the kind of key that its value names.
 #[derive(Clone)]
 pub(crate) struct Claim {
-    name: ClaimName,
-    within: Vec<ClaimName>,
+    name: SoughtName,
+    within: Vec<SoughtName>,
     make: Arc<MakeKey>,
 }
 
 #[derive(Clone)]
-struct ClaimName {
+struct SoughtName {
     text: Cow<'static, str>,
     is_plain: bool,
 }
 
-impl ClaimName {
+impl SoughtName {
     fn new(text: Cow<'static, str>) -> Self {
         Self {
             is_plain: is_plain(text.as_bytes()),
@@ -40,7 +40,7 @@ type MakeKey = dyn Fn(&str) -> Key + Send + Sync;
 impl Claim {
     pub(crate) fn new(name: impl Into<Cow<'static, str>>, make: impl Fn(&str) -> Key + Send + Sync + 'static) -> Self {
         Self {
-            name: ClaimName::new(name.into()),
+            name: SoughtName::new(name.into()),
             within: Vec::new(),
             make: Arc::new(make),
         }
@@ -51,7 +51,7 @@ impl Claim {
         path: impl IntoIterator<Item = Cow<'static, str>>,
         make: impl Fn(&str) -> Key + Send + Sync + 'static,
     ) -> Option<Self> {
-        let mut within: Vec<_> = path.into_iter().map(ClaimName::new).collect();
+        let mut within: Vec<_> = path.into_iter().map(SoughtName::new).collect();
         Some(Self {
             name: within.pop()?,
             within,
