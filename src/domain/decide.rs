@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::domain::counters::Outcome;
 use crate::domain::trust_domain::TrustDomain;
-use crate::model::credential::{Credential, Identity};
+use crate::model::credential::{Credential, Identity, TOO_MANY_KEYS};
 use crate::model::policy::StalePolicy;
 use crate::model::refusal::Refusal;
 use crate::model::verdict::Freshness;
@@ -42,7 +42,8 @@ impl TrustDomain {
         if let (None, Some(problem)) = (decision.refusal, unacceptable.or(unreadable)) {
             outcome = Outcome::Unreadable;
             decision.refusal = Some(Refusal::Unreadable { problem });
-            decision.is_binding = unacceptable.is_some();
+            // What was not looked at may be revoked.
+            decision.is_binding = unacceptable.is_some() || problem == TOO_MANY_KEYS;
         }
         self.counters.decided(outcome);
         decision

@@ -16,19 +16,25 @@ pub(crate) fn values<'c>(header: &'c [u8], name: &'c str) -> impl Iterator<Item 
     })
 }
 
-/// What stands behind the name and its `=`, all of it: tokens of further cookies are found in it.
+/// What stands behind the name and its `=`, all of it: tokens of further cookies are found in it. Names have escapes as well: there are
+/// servers that undo them.
 fn value<'c>(cookies: &'c [u8], name: &[u8]) -> Option<&'c [u8]> {
+    // An escape takes three characters. Without a bound, a header of blanks would be read once for each of them.
+    let longest = name.len().saturating_mul(3).saturating_add(MOST_BLANKS);
     let mut rest = cookies.trim_ascii_start();
     loop {
-        if let Some(behind) = rest.strip_prefix(name)
-            && let Some(value) = behind.trim_ascii_start().strip_prefix(b"=")
+        if let Some(end) = rest.iter().take(longest).position(|byte| *byte == b'=')
+            && Unescaped::in_cookie(rest[..end].trim_ascii_end()).eq(name.iter().copied())
         {
-            return Some(value);
+            return Some(&rest[end + 1..]);
         }
         let end = rest.iter().position(u8::is_ascii_whitespace)?;
         rest = rest[end..].trim_ascii_start();
     }
 }
+
+/// How many blanks may stand between a name and its `=`.
+const MOST_BLANKS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -36,10 +42,11 @@ mod tests {
 
     #[test]
     fn every_value_of_the_name_is_found() {
-        let header = br#"a=1; s=2;s = "3" ;ss=4; xs=5; S=6, s=7; b="x; s=8"; c=1 s=9 s=10; s; s=; s=%2E"#;
+        let header =
+            br#"a=1; s=2;s = "3" ;ss=4; xs=5; S=6, s=7; b="x; s=8"; c=1 s=9 s=10; s; s=; s=%2E; %73=11; %53=12"#;
         let found: Vec<_> = values(header, "s")
             .map(|value| value.with(|value| String::from_utf8_lossy(value).into_owned()))
             .collect();
-        assert_eq!(found, ["2", "3", "7", "8", "9 s=10", "", "."]);
+        assert_eq!(found, ["2", "3", "7", "8", "9 s=10", "", ".", "11"]);
     }
 }

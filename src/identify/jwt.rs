@@ -50,7 +50,8 @@ use crate::model::key::Key;
 ///   separates words. If a word behind it, up to the next comma, is not a token, or there is none, the request is
 ///   [`Identity::Unreadable`], and never anonymous.
 /// - Every value of the header is read. The request presents the keys of all tokens, and counts as issued when the oldest
-///   was ([`Identity::merge`]). Beyond [`Credential::MOST_KEYS`] it is unreadable.
+///   was ([`Identity::merge`]). Beyond [`Credential::MOST_KEYS`](crate::Credential::MOST_KEYS) it is refused, also by a layer
+///   that lets unreadable tokens pass.
 /// - Every occurrence of a repeated claim counts. Names are compared without regard to case and to blanks around them, as Go's
 ///   and some of Java's libraries do.
 /// - Numbers are ids as well. A claim that nobody asked for refuses nobody, whatever it holds; neither does `null`, `true`, or an
@@ -65,7 +66,6 @@ use crate::model::key::Key;
 /// - A token that cannot be read is [`Identity::Unreadable`], which the layer refuses by default: encrypted, compressed, in JSON.
 ///   If some of it can be read, it is [`Identity::Partial`]. If the layer lets these pass, it still checks what was read, and the
 ///   other tokens of the request.
-///   But then a sender can hide a token behind others, which present as many keys as are read.
 #[must_use]
 pub fn jwt(header: HeaderName, scheme: impl Into<String>) -> Jwt {
     Jwt::new().with_header(header, scheme)
@@ -239,7 +239,12 @@ impl Jwt {
     /// Adds a claim within others, such as the thumbprint of the key that a token is bound to
     /// ([RFC 9449 §6.1](https://www.rfc-editor.org/rfc/rfc9449#section-6.1)): the names of the objects around it, from the
     /// outermost one, and its own. Each is a whole name: a dot in it stands for itself. In an array, each object counts. The rest is
-    /// as with [`with_claim`](Self::with_claim). An empty path names nothing.
+    /// as with [`with_claim`](Self::with_claim). An empty path names nothing, and one within `act` does not either: of an actor the same
+    /// claims are read as of the token.
+    ///
+    /// # Security
+    ///
+    /// What an SD-JWT discloses within such an object is not read.
     ///
     /// ```
     /// use http::header::AUTHORIZATION;

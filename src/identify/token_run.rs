@@ -15,21 +15,25 @@ pub(crate) struct TokenRun<'t> {
 impl<'t> TokenRun<'t> {
     /// Returns the runs in a text, in their order. Together they are read in linear time.
     pub(crate) fn all(text: &'t [u8]) -> impl Iterator<Item = Self> {
-        let mut rest = text;
+        let (mut rest, mut run_end) = (text, 0);
         std::iter::from_fn(move || {
             loop {
-                rest = &rest[rest.iter().position(is_part_or_dot)?..];
-                let end = end_of(rest, is_part_or_dot);
-                let first = end_of(&rest[..end], |byte| *byte != b'.');
-                let dots = rest[first..end].iter().filter(|byte| **byte == b'.').count();
-                let mut starts = (0..first).filter(|start| begins_as_object(&rest[*start..first]));
-                if matches!(dots, 2 | 4) && starts.next().is_some() {
-                    let end = end + end_of(&rest[end..], |byte| *byte == b'~' || is_part_or_dot(byte));
-                    let (bytes, behind) = rest.split_at(end);
-                    rest = behind;
-                    return Some(Self { bytes, first });
+                if run_end == 0 {
+                    rest = &rest[rest.iter().position(is_part_or_dot)?..];
+                    run_end = end_of(rest, is_part_or_dot);
                 }
+                let Some((start, mut end, first)) = find(&rest[..run_end]) else {
+                    rest = &rest[run_end..];
+                    run_end = 0;
+                    continue;
+                };
+                if end == run_end {
+                    end += end_of(&rest[end..], |byte| *byte == b'~' || is_part_or_dot(byte));
+                }
+                let bytes = &rest[start..end];
                 rest = &rest[end..];
+                run_end = run_end.saturating_sub(end);
+                return Some(Self { bytes, first });
             }
         })
     }
@@ -38,7 +42,22 @@ impl<'t> TokenRun<'t> {
     ///
     /// A run that begins as a token does is one that was meant to be read. Where a token would begin in the middle of a word,
     /// that may be chance: then it counts only if it can be read.
+    ///
+    /// What stands behind the last tilde may be a proof that the holder has a key, which presents nothing, or another token.
     pub(crate) fn read(&self, token: &impl Fn(&[u8]) -> Identity) -> Identity {
+        let mut found = self.read_first(token);
+        if let Some(last) = self.bytes.iter().rposition(|byte| *byte == b'~') {
+            for run in Self::all(&self.bytes[last + 1..]) {
+                let behind = run.read_first(token);
+                if behind.credential().is_some_and(|credential| credential.len() > 0) {
+                    found.merge(behind);
+                }
+            }
+        }
+        found
+    }
+
+    fn read_first(&self, token: &impl Fn(&[u8]) -> Identity) -> Identity {
         let mut problem = Identity::Anonymous;
         let mut tried = 0;
         for start in 0..self.first {
@@ -62,6 +81,32 @@ impl<'t> TokenRun<'t> {
             }
         }
         problem
+    }
+}
+
+/// Where the first token of a run begins and ends, and how long its first part is. Others may stand in front of it and behind it, with
+/// dots between: verifiers look for a scheme anywhere, and some end a token at what is not of its alphabet.
+fn find(run: &[u8]) -> Option<(usize, usize, usize)> {
+    let mut start = 0;
+    loop {
+        let first = end_of(&run[start..], |byte| *byte != b'.');
+        let part = &run[start..start + first];
+        if (0..first).any(|at| begins_as_object(&part[at..])) {
+            let behind = start + first;
+            let dots = run[behind..].iter().enumerate().filter(|(_, byte)| **byte == b'.');
+            let mut dots = dots.map(|(at, _)| behind + at).take(5);
+            let known = [dots.next(), dots.next(), dots.next(), dots.next(), dots.next()];
+            match known {
+                // Three parts, or five.
+                [Some(_), Some(_), None, ..] | [_, _, _, Some(_), None] => return Some((start, run.len(), first)),
+                [_, _, Some(third), ..] => return Some((start, third, first)),
+                _ => {}
+            }
+        }
+        start += first + 1;
+        if start > run.len() {
+            return None;
+        }
     }
 }
 
@@ -157,18 +202,16 @@ mod tests {
         );
         assert_eq!(runs("~e30.e30.x~a~b.c.d,"), ["e30.e30.x~a~b.c.d"]);
         assert_eq!(runs("a.b~e30.e30."), ["e30.e30."]);
+        // Others in front and behind, with dots between.
+        assert_eq!(runs("e30.e30.e30.e30"), ["e30.e30.e30"]);
+        for text in [".e30.e30.x", "x.e30.e30.x", "a.b.e30.e30.x"] {
+            assert_eq!(runs(text), ["e30.e30.x"], "{text}");
+        }
+        assert_eq!(runs("e30.e30.x=.y"), ["e30.e30.x="]);
+        assert_eq!(runs("e30.e30.x.y.z.e30.e30.w"), ["e30.e30.x", "e30.e30.w"]);
         assert_eq!(runs("e30.a.b.c.d"), ["e30.a.b.c.d"]);
         let none: [String; 0] = [];
-        for text in [
-            "",
-            ".",
-            "..",
-            "e30",
-            "e30.e30",
-            "e30.e30.e30.e30",
-            "realm.of.digest",
-            "a.e30.e30.x",
-        ] {
+        for text in ["", ".", "..", "e30", "e30.e30", "realm.of.digest"] {
             assert_eq!(runs(text), none, "{text}");
         }
     }

@@ -46,14 +46,19 @@ impl Claim {
         }
     }
 
-    /// A claim within others: from the outermost name to its own. `None` if there is no name at all.
+    /// A claim within others: from the outermost name to its own. `None` if there is no name at all, and within `act`: of an actor the
+    /// same claims are read as of the token, at any depth.
     pub(crate) fn at(
         path: impl IntoIterator<Item = Cow<'static, str>>,
         make: impl Fn(&str) -> Key + Send + Sync + 'static,
     ) -> Option<Self> {
         let mut within: Vec<_> = path.into_iter().map(SoughtName::new).collect();
+        let name = within.pop()?;
+        if within.first().is_some_and(|outermost| outermost.text == "act") {
+            return None;
+        }
         Some(Self {
-            name: within.pop()?,
+            name,
             within,
             make: Arc::new(make),
         })

@@ -3,7 +3,7 @@
 use crate::identify::token::claim::Claim;
 use crate::identify::token::lexer::{JsonValue, Lexeme, Lexer};
 use crate::identify::token::number::{number, with_decimal};
-use crate::model::credential::{Credential, Identity};
+use crate::model::credential::{Credential, Identity, TOO_MANY_KEYS};
 use crate::model::timestamp::Timestamp;
 
 /// The keys, the date and the issuer of a token, and the first thing in it that cannot be read.
@@ -90,10 +90,10 @@ impl Findings {
     }
 
     fn push(&mut self, claim: &Claim, id: &str) {
-        if self.credential.len() < MOST_KEYS {
+        if self.credential.len() < Credential::MOST_KEYS {
             self.credential.push(claim.key(id));
         } else {
-            self.note("token has more keys than anybody needs");
+            self.note(TOO_MANY_KEYS);
         }
     }
 
@@ -140,8 +140,5 @@ impl Findings {
         }
     }
 }
-
-/// How many keys one token may present. Its sender has proved nothing yet, and each key costs a look-up.
-pub(crate) const MOST_KEYS: usize = 256;
 
 pub(crate) const NOT_JSON: &str = "token is not JSON throughout";
