@@ -58,12 +58,14 @@ where
     type Refusing = AnswerUnread<A, ResponseBody<B>>;
 
     fn remember(&self, request: &Request<A>) -> Self::Memo {
+        let refuse = self.refuse.remember(request);
+        let is_connect_unary = self.refuse.is_connect_unary(&refuse);
         HttpMemo {
             is_head: request.method() == Method::HEAD,
             is_post: request.method() == Method::POST,
             is_upload_over_http1: request.version() <= Version::HTTP_11 && !request.body().is_end_stream(),
-            is_connect_unary: connect::is_unary(request),
-            refuse: self.refuse.remember(request),
+            is_connect_unary: is_connect_unary.unwrap_or_else(|| connect::is_unary(request)),
+            refuse,
         }
     }
 

@@ -55,6 +55,15 @@ impl Refuse for Problem {
         RpcCall::of(request)
     }
 
+    fn is_connect_unary(&self, call: &Self::Memo) -> Option<bool> {
+        match call {
+            None => Some(false),
+            Some(RpcCall(RpcProtocol::ConnectUnary)) => Some(true),
+            // Known by its content type, before anything else was looked at.
+            Some(_) => None,
+        }
+    }
+
     fn refuse(&self, refusal: &Refusal, call: Self::Memo) -> Response<Bytes> {
         let is_connect = match call {
             None => false,

@@ -64,6 +64,13 @@ pub trait Refuse: Clone {
 
     /// Returns the response to a refused request.
     fn refuse(&self, refusal: &Refusal, memo: Self::Memo) -> Response<Bytes>;
+
+    /// Returns whether the request is a unary call of Connect, if what is remembered tells: then nobody looks at the request for it
+    /// once more. Defaults to `None`, which costs no more than that look.
+    fn is_connect_unary(&self, memo: &Self::Memo) -> Option<bool> {
+        let _ = memo;
+        None
+    }
 }
 
 /// Holds trailers with which the response to a refused request ends. A [`Refuse`] puts it into the response's extensions.
