@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use crate::domain::trust_domain::TrustDomain;
-use crate::model::credential::Credential;
+use crate::model::credential::{Credential, TOO_MANY_KEYS};
 use crate::model::policy::FutureIssuedAt;
 use crate::model::verdict::Verdict;
 
@@ -80,7 +80,6 @@ impl TrustDomain {
     }
 }
 
-const TOO_MANY_KEYS: &str = "credential presents more than 256 keys";
 const FROM_FUTURE: &str = "credential is issued in the future";
 
 #[cfg(test)]

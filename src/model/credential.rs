@@ -296,7 +296,7 @@ impl fmt::Debug for Credential {
 }
 
 /// What is wrong with a request that presents more than [`Credential::MOST_KEYS`].
-pub(crate) const TOO_MANY_KEYS: &str = "request presents more keys than anybody needs";
+pub(crate) const TOO_MANY_KEYS: &str = "request presents more than 256 keys";
 
 #[cfg(test)]
 mod tests {
