@@ -1,7 +1,5 @@
 //! Credentials that are not as they should be: dated in the future, without keys, or with more of them than anybody needs.
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine;
@@ -15,7 +13,7 @@ use tower_revocation::{
     Reinstatement, Revocation, RevocationLayer, Timestamp, Unreadable, Verdict, identify,
 };
 
-use crate::support::{fresh_pair, list_of_now, log_to, presenting, send};
+use crate::support::{Log, fresh_pair, list_of_now, presenting, send, words};
 
 const HOUR: u64 = 3_600;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -54,43 +52,12 @@ fn cut_off(sink: &EventSink, key: Key) {
     sink.apply(revocation).unwrap().wait().unwrap();
 }
 
-/// What the status says of it, if anything.
-fn words(sink: &EventSink, code: ConcernCode) -> Option<String> {
-    let mut concerns = sink.status().concerns.into_iter();
-    concerns
-        .find(|concern| concern.code == code)
-        .map(|concern| concern.words)
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Collects this thread's.
-    fn collect() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-        (log, log_to(subscriber))
-    }
-
-    /// How many warnings with these words came since the last call.
-    fn warnings(&self, words: &str) -> usize {
-        let text = String::from_utf8(self.0.lock().unwrap().split_off(0)).unwrap();
-        text.lines()
-            .filter(|line| line.contains("WARN") && line.contains(words))
-            .count()
-    }
+/// How many warnings with these words came since the last call.
+fn warnings(log: &Log, words: &str) -> usize {
+    let lines = log.lines().into_iter();
+    lines
+        .filter(|line| line.contains("WARN") && line.contains(words))
+        .count()
 }
 
 /// An issuer that writes `iat` in milliseconds once made tokens that no cut-off ever reached.
@@ -199,7 +166,7 @@ async fn by_choice_a_date_in_the_future_is_refused_also_where_unreadable_ones_pa
 #[tokio::test(start_paused = true)]
 async fn dates_in_the_future_are_said_in_words_and_in_the_log_until_they_stop() {
     let (log, _guard) = Log::collect();
-    let logged = || log.warnings("issued in the future");
+    let logged = || warnings(&log, "issued in the future");
     let (layer, sink) = jwt_pair(DomainConfig::new());
     let concern = || words(&sink, ConcernCode::IssuedInTheFuture);
     assert_eq!(status(&layer, issued(now())).await, 200);
@@ -227,7 +194,7 @@ async fn dates_in_the_future_are_said_in_words_and_in_the_log_until_they_stop() 
 #[tokio::test(start_paused = true)]
 async fn credentials_without_a_key_are_said_in_words_and_in_the_log_until_they_stop() {
     let (log, _guard) = Log::collect();
-    let logged = || log.warnings("without any key");
+    let logged = || warnings(&log, "without any key");
     let (layer, sink) = jwt_pair(DomainConfig::new());
     let concern = || words(&sink, ConcernCode::WithoutKeys);
     assert_eq!(status(&layer, issued(now())).await, 200);

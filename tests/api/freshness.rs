@@ -1,12 +1,10 @@
 //! Stale is a decision, not an accident (invariant 9).
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tower_revocation::{DEFAULT_MAX_AGE, Freshness, Key, ListPolicy, Revocation, RevocationLayer, StalePolicy};
 
-use crate::support::{by_header, fresh_pair, list_of_now, log_to, presenting, send, status_of};
+use crate::support::{Log, by_header, fresh_pair, list_of_now, presenting, send, status_of};
 
 #[tokio::test(start_paused = true)]
 async fn refuses_with_retry_after_before_the_first_list() {
@@ -49,33 +47,9 @@ async fn nobody_is_refused_before_max_age_and_everybody_after_but_by_policy() {
     assert_eq!(sink.status().verdicts.unknown, 2);
 }
 
-/// Where log lines go.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn lines(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().split_off(0)).unwrap();
-        text.lines().map(str::to_owned).collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn failing_open_is_loud_once_per_transition() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-    let _guard = log_to(subscriber);
+    let (log, _guard) = Log::collect();
     let (layer, sink) = fresh_pair();
     sink.configure(|config| config.with_stale_policy(StalePolicy::FailOpen));
     log.lines();

@@ -1,8 +1,6 @@
 //! A layer that no credential reaches is noticed.
 
 use std::convert::Infallible;
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +9,7 @@ use http_body_util::Full;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_revocation::{ConcernCode, Credential, EventSink, Key, RevocationLayer, identify};
 
-use crate::support::{list_of_now, log_to};
+use crate::support::{Log, list_of_now, words};
 
 /// What an authentication layer does.
 fn authenticate(mut request: Request<String>) -> Request<String> {
@@ -36,43 +34,14 @@ where
 
 /// What the status says of it, if anything.
 fn concern(sink: &EventSink) -> Option<String> {
-    let concerns = sink.status().concerns.into_iter();
-    let mut found = concerns.filter(|concern| concern.code == ConcernCode::OnlyAnonymous);
-    found.next().map(|concern| concern.words)
-}
-
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Warnings {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Warnings {
-    /// Collects those of this thread.
-    fn collect() -> (Self, tracing::subscriber::DefaultGuard) {
-        let warnings = Self::default();
-        let writer = warnings.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-        (warnings, log_to(subscriber))
-    }
-
-    fn count(&self) -> usize {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.matches("no request has presented a credential").count()
-    }
+    words(sink, ConcernCode::OnlyAnonymous)
 }
 
 /// Everybody's first mistake: the layer is asked before the one that authenticates, finds nothing, and lets everybody pass.
 #[tokio::test(start_paused = true)]
 async fn the_wrong_order_of_layers_is_said_in_words_until_a_credential_comes() {
-    let (warnings, _guard) = Warnings::collect();
+    let (log, _guard) = Log::collect();
+    let warned = || log.count("no request has presented a credential");
     let (layer, sink) = RevocationLayer::pair(identify::extension::<Credential>());
     sink.install(list_of_now()).unwrap();
     let mut wrong = ServiceBuilder::new()
@@ -80,16 +49,16 @@ async fn the_wrong_order_of_layers_is_said_in_words_until_a_credential_comes() {
         .map_request(authenticate)
         .service(service_fn(answer));
     call(&mut wrong, 1_000).await;
-    assert_eq!((concern(&sink), warnings.count()), (None, 0), "it may be the start");
+    assert_eq!((concern(&sink), warned()), (None, 0), "it may be the start");
     tokio::time::advance(Duration::from_secs(90)).await;
     assert_eq!(
         concern(&sink).unwrap(),
         "None of the 1000 requests of the last 90 s presented a credential, so that no revocation reaches any. If clients do send \
          one, the layer looks in the wrong place, or sees requests before the authentication layer that it relies on."
     );
-    assert_eq!(warnings.count(), 0, "no request asks that seldom");
+    assert_eq!(warned(), 0, "no request asks that seldom");
     call(&mut wrong, 3_000).await;
-    assert_eq!(warnings.count(), 1);
+    assert_eq!(warned(), 1);
     assert!(sink.status().ready);
 
     let mut right = ServiceBuilder::new()
@@ -99,12 +68,12 @@ async fn the_wrong_order_of_layers_is_said_in_words_until_a_credential_comes() {
     call(&mut right, 1).await;
     assert_eq!(concern(&sink), None);
     call(&mut wrong, 5_000).await;
-    assert_eq!((concern(&sink), warnings.count()), (None, 1), "the domain has seen one");
+    assert_eq!((concern(&sink), warned()), (None, 1), "the domain has seen one");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_few_requests_or_one_that_cannot_be_read_are_no_concern() {
-    let (_warnings, _guard) = Warnings::collect();
+    let (_log, _guard) = Log::collect();
     let (layer, sink) = RevocationLayer::pair(identify::jwt(http::header::AUTHORIZATION, "Bearer"));
     let mut service = ServiceBuilder::new().layer(layer).service(service_fn(answer));
     tokio::time::advance(Duration::from_secs(3_600)).await;

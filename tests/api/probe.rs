@@ -42,9 +42,7 @@ fn codes(sink: &EventSink) -> Vec<ConcernCode> {
 }
 
 fn words(sink: &EventSink, code: ConcernCode) -> String {
-    let concerns = sink.status().concerns;
-    let concern = concerns.into_iter().find(|concern| concern.code == code);
-    concern.unwrap_or_else(|| panic!("no {code:?}")).words
+    crate::support::words(sink, code).unwrap_or_else(|| panic!("no {code:?}"))
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What several modules need.
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
@@ -11,7 +12,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use tower::{Service, ServiceExt, service_fn};
 use tower_layer::Layer;
-use tower_revocation::{Credential, EventSink, Identify, Key, RevocationLayer, RevocationList, Timestamp};
+use tower_revocation::{ConcernCode, Credential, EventSink, Identify, Key, RevocationLayer, RevocationList, Timestamp};
 
 /// Takes the subject from `x-subject`, several separated by spaces, and the issue time from `x-iat`.
 pub(crate) fn by_header(request: &Request<String>) -> Option<Credential> {
@@ -70,8 +71,51 @@ where
     send(layer, presenting(subjects)).await.status().as_u16()
 }
 
-/// Has this thread's log go to `subscriber`, until the guard is dropped.
-pub(crate) fn log_to(subscriber: impl Into<tracing::Dispatch>) -> tracing::subscriber::DefaultGuard {
+/// The log of this thread.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Collects it, until the guard is dropped.
+    pub(crate) fn collect() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        (log, log_to(subscriber))
+    }
+
+    /// How often it has these words since the last call of [`lines`](Self::lines).
+    pub(crate) fn count(&self, words: &str) -> usize {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.matches(words).count()
+    }
+
+    /// The lines since the last call.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().split_off(0)).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What the status says of a concern, if anything.
+pub(crate) fn words(sink: &EventSink, code: ConcernCode) -> Option<String> {
+    let mut concerns = sink.status().concerns.into_iter();
+    concerns
+        .find(|concern| concern.code == code)
+        .map(|concern| concern.words)
+}
+
+fn log_to(subscriber: impl Into<tracing::Dispatch>) -> tracing::subscriber::DefaultGuard {
     // With one dispatcher alone, tracing-core 0.1.36 takes whatever thread comes by a line of the log first for the one that decides
     // whether it is wanted by anybody. Other tests' threads want nothing.
     static OTHERS: OnceLock<[tracing::Dispatch; 2]> = OnceLock::new();
