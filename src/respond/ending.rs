@@ -101,11 +101,7 @@ impl Ending {
             Self::EndStream(_) => Frame::data(connect::end_stream(connect::PERMISSION_DENIED, REVOKED.message)),
             Self::Trailers(trailers, _) => match REVOKED.frame(trailers) {
                 Some(frame) => Frame::data(frame),
-                None => {
-                    let mut trailers = HeaderMap::with_capacity(2);
-                    REVOKED.state(&mut trailers);
-                    Frame::trailers(trailers)
-                }
+                None => Frame::trailers(REVOKED.trailers()),
             },
             Self::Words { words, sent } if words.may_follow(sent) => {
                 Frame::data(Bytes::from_static(words.text().as_bytes()))

@@ -74,6 +74,13 @@ impl CallOutcome {
         headers.insert("grpc-message", HeaderValue::from_static(self.message));
     }
 
+    /// Returns HTTP's own trailers.
+    pub(crate) fn trailers(self) -> HeaderMap {
+        let mut trailers = HeaderMap::with_capacity(2);
+        self.state(&mut trailers);
+        trailers
+    }
+
     /// Returns a frame of trailers, the last one of a gRPC-Web body; `None` where HTTP has trailers of its own.
     pub(crate) fn frame(self, trailers: Trailers) -> Option<Bytes> {
         let in_base64 = match trailers {

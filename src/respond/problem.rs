@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 
 use crate::model::refusal::Refusal;
 use crate::respond::connect;
@@ -78,14 +78,16 @@ impl Refuse for Problem {
             Refusal::Withheld(_) => (StatusCode::FORBIDDEN, WITHHELD, "Response withheld"),
             _ => (StatusCode::UNAUTHORIZED, ABOUT_BLANK, "Unauthorized"),
         };
-        let body = format!(
-            r#"{{"type":"{kind}","title":"{title}","status":{},"detail":"{}"}}"#,
-            status.as_u16(),
-            detail(refusal)
-        );
         let (content_type, body) = match is_connect {
             true => (connect::JSON, connect::error(connect::code(refusal), detail(refusal))),
-            false => (HeaderValue::from_static("application/problem+json"), body),
+            false => (
+                HeaderValue::from_static("application/problem+json"),
+                format!(
+                    r#"{{"type":"{kind}","title":"{title}","status":{},"detail":"{}"}}"#,
+                    status.as_u16(),
+                    detail(refusal)
+                ),
+            ),
         };
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status;
@@ -142,9 +144,7 @@ fn in_grpc(refusal: &Refusal, content_type: &'static str) -> Response<Bytes> {
         Some(frame) => *response.body_mut() = frame,
         // Headers without a status commit the call: whatever its policy, no client sends it again.
         None if matches!(refusal, Refusal::Withheld(_)) => {
-            let mut trailers = HeaderMap::with_capacity(2);
-            outcome.state(&mut trailers);
-            response.extensions_mut().insert(RefusalTrailers(trailers));
+            response.extensions_mut().insert(RefusalTrailers(outcome.trailers()));
         }
         None => outcome.state(response.headers_mut()),
     }
