@@ -108,14 +108,19 @@ impl Credential {
     /// assert_eq!(both.issued_at(), None);
     /// ```
     pub fn merge(&mut self, other: &Self) -> Option<Timestamp> {
-        let (held, lost) = match (self.issued_at, other.issued_at) {
+        for key in other.keys() {
+            self.push(*key);
+        }
+        self.merge_issued_at(other.issued_at)
+    }
+
+    /// Returns the time that is lost.
+    fn merge_issued_at(&mut self, other: Option<Timestamp>) -> Option<Timestamp> {
+        let (held, lost) = match (self.issued_at, other) {
             (Some(one), Some(two)) => (Some(one.min(two)), (one != two).then(|| one.max(two))),
             (one, two) => (None, one.or(two)),
         };
         self.issued_at = held;
-        for key in other.keys() {
-            self.push(*key);
-        }
         lost
     }
 
@@ -134,10 +139,7 @@ impl Credential {
         }
         let is_whole = more.peek().is_none();
         drop(more);
-        self.merge(&Self {
-            issued_at: other.issued_at,
-            ..Self::new()
-        });
+        self.merge_issued_at(other.issued_at);
         is_whole
     }
 
