@@ -2,6 +2,7 @@
 
 #[cfg(any(feature = "crl-poll", feature = "journal", feature = "source"))]
 pub(crate) mod backoff;
+pub(crate) mod base64_digit;
 #[cfg(any(feature = "cloudflare", feature = "crl-poll", feature = "http-push"))]
 pub(crate) mod bounded_body;
 pub(crate) mod error_text;

@@ -1,5 +1,6 @@
 //! Where a token begins and ends in a text that others read generously.
 
+use crate::common::base64_digit::base64_digit;
 use crate::model::credential::Identity;
 
 /// A run of characters in the form of a token: three parts with a dot between (or five, which is an encrypted one), and
@@ -148,15 +149,14 @@ fn begins_as_object(part: &[u8]) -> bool {
     false
 }
 
-const fn sextet(byte: u8) -> Option<u32> {
-    Some(match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'-' | b'+' => 62,
-        b'_' | b'/' => 63,
-        _ => return None,
-    } as u32)
+/// The six bits of a digit of either alphabet.
+fn sextet(byte: u8) -> Option<u32> {
+    let standard = match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    };
+    base64_digit(standard).map(u32::from)
 }
 
 /// How many characters of a part are looked at: twelve bytes.

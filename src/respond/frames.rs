@@ -1,5 +1,7 @@
 //! Where a body of gRPC-Web or Connect stands between its frames.
 
+use crate::common::base64_digit::base64_digit;
+
 /// Follows a body frame by frame: a flag, four bytes of length, and a message.
 ///
 /// A last frame of ours may follow a whole frame, and nothing else: within a message it would be taken for a part of it, and behind
@@ -48,16 +50,9 @@ impl FramesSent {
     pub(crate) fn read_base64(&mut self, piece: &[u8], last: u8) {
         for digit in piece {
             self.digits = (self.digits + 1) % 4;
-            let value = match digit {
-                b'A'..=b'Z' => digit - b'A',
-                b'a'..=b'z' => digit - b'a' + 26,
-                b'0'..=b'9' => digit - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                _ => {
-                    (self.bits, self.bit_count) = (0, 0);
-                    continue;
-                }
+            let Some(value) = base64_digit(*digit) else {
+                (self.bits, self.bit_count) = (0, 0);
+                continue;
             };
             self.bits = self.bits << 6 | u16::from(value);
             self.bit_count += 6;
