@@ -6,3 +6,5 @@ pub(crate) mod base64_digit;
 #[cfg(any(feature = "cloudflare", feature = "crl-poll", feature = "http-push"))]
 pub(crate) mod bounded_body;
 pub(crate) mod error_text;
+pub(crate) mod log;
+pub(crate) mod host_code;

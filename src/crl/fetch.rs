@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::common::bounded_body::{Unread, read_bounded};
+use crate::common::host_code::guarded_future;
 use crate::crl::list::ListError;
 use crate::state::accept::InstallError;
 
@@ -98,10 +99,13 @@ pub(crate) async fn get<C: HttpClient>(
         uri: uri.clone(),
         problem,
     };
-    timeout(limits.timeout, exchange(client, uri, validator, limits.size))
-        .await
-        .unwrap_or(Err(PollProblem::Timeout(limits.timeout)))
-        .map_err(fail)
+    let exchange = guarded_future(exchange(client, uri, validator, limits.size));
+    let exchanged = match timeout(limits.timeout, exchange).await {
+        Ok(Ok(exchanged)) => exchanged,
+        Ok(Err(panic)) => Err(PollProblem::Client(format!("the HTTP client panicked: {panic}").into())),
+        Err(_late) => Err(PollProblem::Timeout(limits.timeout)),
+    };
+    exchanged.map_err(fail)
 }
 
 async fn exchange<C: HttpClient>(

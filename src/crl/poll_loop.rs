@@ -9,6 +9,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::common::backoff::Backoff;
 use crate::common::error_text::error_text;
+use crate::common::host_code::guarded;
+use crate::common::log;
 use crate::crl::fetch::HttpClient;
 use crate::crl::list::ListFormat;
 use crate::crl::poller::{FETCH_GAP, Poller};
@@ -39,7 +41,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                 let outcome = polled
                     .as_ref()
                     .map_or_else(|error| Polled::Failed(error.code()), |done| *done);
-                observer.polled(outcome, started.elapsed());
+                let _ = guarded(|| observer.polled(outcome, started.elapsed()));
             }
             let next = match polled {
                 Ok(_done) => {
@@ -48,7 +50,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
                 }
                 Err(error) => {
                     let error_in_words = error_text(&error);
-                    tracing::warn!(error = %error_in_words, "poll failed");
+                    log::warn!(error = %error_in_words, "poll failed");
                     self.sink
                         .domain()
                         .poll_failed(error_in_words.into_owned(), error.is_in_force());
@@ -77,7 +79,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         };
         if let Err(error) = adopted {
             self.sink.domain().store.set_needs_list(true);
-            tracing::error!(%error, "kept list is of no use: failing closed until it or a later one is fetched");
+            log::error!(%error, "kept list is of no use: failing closed until it or a later one is fetched");
         }
     }
 

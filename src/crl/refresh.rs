@@ -6,6 +6,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::common::error_text::error_text;
+use crate::common::log;
 use crate::crl::fetch::{Answer, FetchError, HttpClient, Limits, PollProblem, get};
 use crate::crl::list::{ListError, ListFormat};
 use crate::crl::poller::{KEY_FETCH_GAP, KEYS_MAX_AGE, Poller};
@@ -24,7 +25,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             if self.keys.borrow().is_empty() {
                 fetched?;
             } else if let Err(error) = fetched {
-                tracing::warn!(error = %error_text(&error), "signing keys could not be fetched anew");
+                log::warn!(error = %error_text(&error), "signing keys could not be fetched anew");
             }
         }
         // An expired list cannot be confirmed: the request has to be for the whole of the newest.
@@ -117,7 +118,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         if self.may_fetch_keys()
             && let Err(error) = self.fetch_keys().await
         {
-            tracing::warn!(error = %error_text(&error), "signing keys could not be fetched anew");
+            log::warn!(error = %error_text(&error), "signing keys could not be fetched anew");
         }
     }
 

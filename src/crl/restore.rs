@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::common::error_text::error_text;
+use crate::common::log;
 use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::crl::poller::Poller;
@@ -73,7 +74,7 @@ fn restore(format: &impl ListFormat, sink: &EventSink, lists: &dyn PersistLists)
         .and_then(|document| match format.read_keys(document) {
             Ok(keys) => Some((keys, Arc::from(&document[..]))),
             Err(error) => {
-                tracing::warn!(error = %error_text(&error), "kept signing keys cannot be read");
+                log::warn!(error = %error_text(&error), "kept signing keys cannot be read");
                 None
             }
         });
@@ -112,9 +113,7 @@ fn put_in_force(
     // It was accepted when it was fetched: what counts is whether it had expired by then.
     let list = match format.read_list(document, keys.unwrap_or(&none), kept.accepted_at) {
         Err(ListError::UnknownKey { .. }) => {
-            tracing::warn!(
-                "kept list's signing key is no longer known: failing closed until it or a later one is fetched"
-            );
+            log::warn!("kept list's signing key is no longer known: failing closed until it or a later one is fetched");
             return Ok(());
         }
         read => read.map_err(|error| error_text(&error).into_owned())?,
@@ -126,13 +125,13 @@ fn put_in_force(
     match store.install_kept(list, age) {
         Ok(None) => {}
         Ok(Some(list)) => {
-            tracing::info!(entries = list.entries(), ?age, "kept revocation list installed");
+            log::info!(entries = list.entries(), ?age, "kept revocation list installed");
             if lists.restored(kept, &list) {
                 store.set_needs_list(false);
             }
         }
         Err(error) => {
-            tracing::warn!(%error, "a newer list than the kept one was installed: failing closed until a later one is fetched");
+            log::warn!(%error, "a newer list than the kept one was installed: failing closed until a later one is fetched");
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
+use crate::common::log;
 use crate::domain::counters::Outcome;
 use crate::domain::trust_domain::TrustDomain;
 use crate::model::credential::{Credential, Identity, TOO_MANY_KEYS};
@@ -70,12 +71,12 @@ impl TrustDomain {
             return;
         }
         match (is_stale, self.store.look(|state| state.stale())) {
-            (false, _) => tracing::info!("revocation list is fresh again"),
+            (false, _) => log::info!("revocation list is fresh again"),
             (true, StalePolicy::FailClosed) => {
-                tracing::warn!("no fresh revocation list: refusing credentials that nothing is known against");
+                log::warn!("no fresh revocation list: refusing credentials that nothing is known against");
             }
             (true, StalePolicy::FailOpen) => {
-                tracing::warn!("no fresh revocation list: admitting credentials that may be revoked");
+                log::warn!("no fresh revocation list: admitting credentials that may be revoked");
             }
         }
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
+use crate::common::log;
 use crate::domain::trust_domain::TrustDomain;
 use crate::model::credential::{Credential, TOO_MANY_KEYS};
 use crate::model::policy::FutureIssuedAt;
@@ -62,13 +63,13 @@ impl TrustDomain {
         }
         let age = || self.age(Instant::now());
         if credential.len() == 0 && self.doubtful.without_keys.count(age()) {
-            tracing::warn!("credentials without any key are presented: only a revocation of everything reaches them");
+            log::warn!("credentials without any key are presented: only a revocation of everything reaches them");
         }
         if self.is_ahead(credential) {
             // It cannot show that it is newer than a cut-off.
             credential.set_issued_at(None);
             if self.doubtful.issued_in_future.count(age()) {
-                tracing::warn!(
+                log::warn!(
                     "credentials are presented that say they were issued in the future: any cut-off on their keys refuses them"
                 );
             }

@@ -5,6 +5,8 @@ use std::cell::LazyCell;
 use tokio::time::Instant;
 
 use crate::common::error_text::error_text;
+use crate::common::host_code::guarded;
+use crate::common::log;
 use crate::domain::applied::Applied;
 use crate::domain::observer::Phase;
 use crate::domain::trust_domain::TrustDomain;
@@ -39,7 +41,7 @@ impl TrustDomain {
 
     /// Puts in force what a message says, or returns what has to be done with it instead.
     pub(crate) fn take_in(&self, decode: &impl Decode, message: &[u8]) -> Result<Applied, Ended> {
-        self.taken_in(decode.decode(message), |events| self.put_in_force(&events))
+        self.taken_in(decoded(decode, message), |events| self.put_in_force(&events))
     }
 
     fn taken_in(
@@ -73,7 +75,7 @@ impl TrustDomain {
     ) -> Vec<Result<Applied, Ended>> {
         // A journal answers for each message separately, and writes those that come at the same time together anyway.
         if self.journal.get().is_none() {
-            let decoded: Vec<_> = messages.clone().map(|message| decode.decode(message)).collect();
+            let decoded: Vec<_> = messages.clone().map(|message| decoded(decode, message)).collect();
             let of = |decoded: &Result<Decoded, DecodeError>| match decoded {
                 Ok(Decoded::Events(events)) => events.clone(),
                 _ => Vec::new(),
@@ -100,7 +102,7 @@ impl TrustDomain {
         if let Disposition::DeadLetter(reason) = &disposition {
             self.dead_lettered(reason);
         }
-        tracing::trace!(disposition = disposition.as_str(), bytes, "message taken in");
+        log::trace!(disposition = disposition.as_str(), bytes, "message taken in");
         disposition
     }
 
@@ -123,7 +125,7 @@ impl TrustDomain {
             .send_if_modified(|known| std::mem::replace(known, state) != state);
         if is_news {
             self.health().feed.since = Some(Instant::now());
-            tracing::info!(?state, "event feed changed");
+            log::info!(?state, "event feed changed");
         }
         is_news
     }
@@ -167,7 +169,7 @@ impl TrustDomain {
                 FeedState::Connecting | FeedState::CatchingUp | FeedState::Down => Phase::CatchUp,
             };
             for (_, at) in dated.clone() {
-                observer.enforced(wall.saturating_since(at), phase);
+                let _ = guarded(|| observer.enforced(wall.saturating_since(at), phase));
             }
         }
         let mut health = self.health();
@@ -180,6 +182,13 @@ impl TrustDomain {
             }
         }
     }
+}
+
+/// Reads a message. A decoder that panics has not read it.
+fn decoded(decode: &impl Decode, message: &[u8]) -> Result<Decoded, DecodeError> {
+    // What it says of that may quote the message.
+    guarded(|| decode.decode(message))
+        .unwrap_or_else(|_panic| Err(DecodeError::new("message", "makes the decoder panic")))
 }
 
 /// What became of a message, by what became of its events.

@@ -1,5 +1,6 @@
 //! How a list gets in force, and how one is asked for.
 
+use crate::common::log;
 use crate::domain::trust_domain::TrustDomain;
 use crate::state::accept::{AcceptedList, InstallError};
 use crate::state::snapshot::RevocationList;
@@ -37,7 +38,7 @@ impl TrustDomain {
     /// Puts a list in force. The caller lets it be persisted, and reports the result.
     pub(crate) fn accept_list(&self, list: RevocationList) -> Result<AcceptedList, InstallError> {
         let accepted = self.store.install(list, self.now())?;
-        tracing::info!(
+        log::info!(
             entries = accepted.list.entries(),
             iat = accepted.list.issued_at().map(|at| at.as_unix_secs()),
             "revocation list installed"

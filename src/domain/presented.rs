@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::common::log;
 use crate::domain::counters::Outcome;
 use crate::domain::trust_domain::TrustDomain;
 use crate::status::VerdictCounts;
@@ -24,7 +25,7 @@ impl TrustDomain {
         let is_suspicious = is_never_presented(&verdicts, self.age(Instant::now()));
         if is_suspicious && !self.was_never_presented.swap(true, Ordering::Relaxed) {
             let requests = verdicts.anonymous;
-            tracing::warn!(
+            log::warn!(
                 requests,
                 "no request has presented a credential: the layer may look in the wrong place, or see requests before they are \
                  authenticated"

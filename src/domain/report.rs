@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
+use crate::common::log;
 use crate::domain::concerns::concerns;
 use crate::domain::health::{dead_letter_status, millis};
 use crate::domain::trust_domain::TrustDomain;
@@ -103,9 +104,9 @@ impl TrustDomain {
         }
         let age_ms = canary.last_proof_ms_ago;
         if is_missed {
-            tracing::error!(age_ms, "canary is overdue: revocations may be getting lost");
+            log::error!(age_ms, "canary is overdue: revocations may be getting lost");
         } else {
-            tracing::info!(age_ms, "canary is refused again");
+            log::info!(age_ms, "canary is refused again");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::common::log;
 use crate::domain::trust_domain::TrustDomain;
 use crate::model::options::{Enforcement, LayerOptions};
 use crate::model::verdict::Revoked;
@@ -24,12 +25,12 @@ impl Enforcer {
         match self.options.enforcement {
             Enforcement::Enforce => {
                 self.domain.counters.cut();
-                tracing::debug!(%kind, effect, source, "work in flight ended");
+                log::debug!(%kind, effect, source, "work in flight ended");
                 Some(why)
             }
             Enforcement::Observe => {
                 self.domain.counters.would_cut();
-                tracing::info!(%kind, effect, source, "work in flight would be ended");
+                log::info!(%kind, effect, source, "work in flight would be ended");
                 None
             }
         }

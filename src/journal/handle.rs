@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::common::log;
 use crate::domain::persistence::{Durable, LONGEST_WAIT, Persist, PersistLists};
 use crate::domain::trust_domain::TrustDomain;
 use crate::journal::backoff::DiskBackoff;
@@ -175,7 +176,7 @@ impl Drop for JournalHandle {
         match ended.recv_timeout(LONGEST_FAREWELL) {
             // A panic of the writer has been answered already.
             Err(RecvTimeoutError::Disconnected) => drop(writer.join()),
-            _ => tracing::warn!("journal's disk hangs: its thread is left behind"),
+            _ => log::warn!("journal's disk hangs: its thread is left behind"),
         }
     }
 }

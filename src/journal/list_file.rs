@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
 use crate::common::error_text::error_text;
+use crate::common::log;
 use crate::domain::persistence::{Durable, Fetched, KeptList, NotKept, PersistLists, Unusable};
 use crate::journal::digest::ListDigest;
 use crate::journal::directory::{Directory, LIST};
@@ -150,7 +151,7 @@ impl PersistLists for ListFile {
         if self.damage == Damage::Refuse {
             return Err(problem);
         }
-        tracing::error!(error = %problem, "kept list is of no use: failing closed until it or a later one is fetched");
+        log::error!(error = %problem, "kept list is of no use: failing closed until it or a later one is fetched");
         {
             let mut status = self.status();
             status.start = JournalStart::Lost;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::common::error_text::error_text;
+use crate::common::log;
 use crate::journal::database::{ACCEPTED, DIGEST, INCOMPLETE, ISSUED, JournalDatabase, KEYS, NEWEST, REFRESHED};
 use crate::journal::digest::ListDigest;
 use crate::journal::directory::PendingRead;
@@ -112,7 +113,7 @@ impl Journal {
         // This comes before anything is moved, and before the host makes keys that no journal could keep.
         KeySecrets::keep(None).map_err(|KeysExist| JournalError::KeysExist { path: path.to_owned() })?;
         let problem = error_text(&error).into_owned();
-        tracing::error!(error = %problem, "journal is of no use: starting empty, and failing closed");
+        log::error!(error = %problem, "journal is of no use: starting empty, and failing closed");
         let mut recovery = Recovery::new(path);
         let database = match error {
             JournalError::Failed { .. } => None,
@@ -175,7 +176,7 @@ impl Journal {
             )
         });
         if let Some(problem) = &problem {
-            tracing::error!(error = %problem, "journal was lost: failing closed");
+            log::error!(error = %problem, "journal was lost: failing closed");
         }
         let entries = database.entries()?;
         recovery.took_over();

@@ -1,12 +1,13 @@
 //! The thread that writes.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use crate::common::error_text::error_text;
+use crate::common::host_code::guarded;
+use crate::common::log;
 use crate::domain::persistence::NotKept;
 use crate::domain::trust_domain::TrustDomain;
 use crate::journal::backoff::DiskBackoff;
@@ -50,7 +51,7 @@ impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
                 for answer in waiting {
                     let outcome = outcome.clone();
                     // The caller may not wait; and wakers may do anything.
-                    let _ = catch_unwind(AssertUnwindSafe(|| answer.send(outcome)));
+                    let _ = guarded(|| answer.send(outcome));
                 }
             }
             if self.may_tidy() && self.expiry.is_due() {
@@ -86,7 +87,7 @@ impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
         }
         // A database that panics counts as one that fails.
         self.note_asked(Some(Instant::now()));
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(self)));
+        let outcome = guarded(|| work(self));
         self.note_asked(None);
         let problem: NotKept = match outcome {
             Ok(Ok(())) => {
@@ -94,10 +95,10 @@ impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
                 return Ok(());
             }
             Ok(Err(error)) => error_text(&error).into(),
-            Err(_) => format!("{}: the database panicked", self.status().directory).into(),
+            Err(panic) => format!("{}: the database panicked: {panic}", self.status().directory).into(),
         };
         let database = self.database.take();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+        let _ = guarded(|| drop(database));
         self.backoff.note_failure(&problem);
         self.owes.note();
         let was_durable = {
@@ -107,7 +108,7 @@ impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
             mem::replace(&mut status.durable, false)
         };
         if was_durable {
-            tracing::error!(error = %problem, "journal cannot be written: events are in force, but not durable");
+            log::error!(error = %problem, "journal cannot be written: events are in force, but not durable");
         }
         Err(problem)
     }
@@ -120,7 +121,7 @@ impl<O: FnMut() -> Result<JournalDatabase, JournalError>> JournalWriter<O> {
         self.backoff = DiskBackoff::default();
         let was_durable = mem::replace(&mut self.status().durable, true);
         if !was_durable {
-            tracing::info!("journal can be written again");
+            log::info!("journal can be written again");
         }
     }
 

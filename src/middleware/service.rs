@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use tower_service::Service;
 
+use crate::common::log;
 use crate::identify::Identify;
 use crate::in_flight::enforcer::Enforcer;
 use crate::in_flight::guard::RevocationGuard;
@@ -185,12 +186,12 @@ impl<I, R> Gate<I, R> {
         let keys = identity.credential().map_or(0, Credential::len);
         match self.enforcer.options.enforcement {
             Enforcement::Enforce => {
-                tracing::debug!(?refusal, keys, "request refused");
+                log::debug!(?refusal, keys, "request refused");
                 true
             }
             Enforcement::Observe => {
                 self.enforcer.domain.counters.would_refuse();
-                tracing::info!(?refusal, keys, "request would be refused");
+                log::info!(?refusal, keys, "request would be refused");
                 false
             }
         }

@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
 use crate::common::bounded_body::{BELIEVED, Unread, read_bounded};
+use crate::common::log;
 use crate::domain::ingest::ended;
 use crate::domain::persistence::LONGEST_WAIT;
 use crate::model::decode::{Decode, Disposition, Ended};
@@ -118,7 +119,7 @@ impl<D: Decode> Push<D> {
             .map_err(|_late| Rejection::TooSlow)?
             .map_err(|unread| match unread {
                 Unread::Broken(cause) => {
-                    tracing::debug!(error = %cause, "pushed body broke off");
+                    log::debug!(error = %cause, "pushed body broke off");
                     Rejection::BrokenOff
                 }
                 Unread::TooLarge => Rejection::TooLarge(terms.body_cap),
@@ -188,7 +189,7 @@ impl<D: Decode> Push<D> {
         });
         if let Some(reason) = reasons.next() {
             let dead_letters = reasons.count() + 1;
-            tracing::warn!(dead_letters, %reason, "pushed messages are dead letters");
+            log::warn!(dead_letters, %reason, "pushed messages are dead letters");
             self.sink.refresh();
         }
     }
@@ -216,7 +217,7 @@ where
             let (head, body) = request.into_parts();
             let mut body = Box::pin(body).fuse();
             let response = push.answer(&head, &mut body).await.unwrap_or_else(|rejection| {
-                tracing::debug!(?rejection, "push not taken in");
+                log::debug!(?rejection, "push not taken in");
                 rejection.into_response(&head.method)
             });
             AnswerUnread::new(Request::from_parts(head, body), response.map(Full::new)).await

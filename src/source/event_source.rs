@@ -35,8 +35,8 @@ pub trait EventSource: Send {
 
     /// Waits for the next thing that the feed has to say.
     ///
-    /// A feed that is idle gives a [sign of life](Signal::Alive) every second or so, and only if the broker really gave
-    /// one: the loop takes a silent feed for dead.
+    /// A feed that is idle says every second or so that it is at its [end](Signal::CaughtUp), or at least gives a [sign of
+    /// life](Signal::Alive), and only if the broker really gave one: the loop takes a silent feed for dead.
     ///
     /// # Errors
     ///
@@ -69,12 +69,17 @@ pub enum Continuity {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Signal<D> {
-    /// The broker is there.
+    /// The broker is there. That says nothing of whether the feed is at its end.
     Alive {
         /// How many messages are still to come, if the broker says so.
         lag: Option<u64>,
     },
-    /// All messages that were there when the feed was opened came in. Comes at least once after each opening.
+    /// All messages came in that lie before the end of the feed, as its leader named that end within the last two seconds: not
+    /// a copy, nor a server that was cut off from the others.
+    ///
+    /// Comes once after each opening when everything came in that was there then, and again every second or so for as long as
+    /// it is true, also while messages come. The loop takes a feed for [live](crate::FeedState::Live) only while the last one
+    /// is younger than the [silence](super::DEFAULT_SILENCE) that it allows.
     CaughtUp,
     /// A message.
     Message(D),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::model::timestamp::Timestamp;
 use crate::source::dead_letter::DeadLetter;
@@ -89,6 +89,7 @@ impl Memory {
             next: 0,
             cuts: 0,
             caught_up: CaughtUp::default(),
+            asked: Instant::now(),
         }
     }
 
@@ -204,6 +205,8 @@ pub struct MemorySource {
     next: u64,
     cuts: u64,
     caught_up: CaughtUp,
+    /// When it was last looked where the log ends.
+    asked: Instant,
 }
 
 impl EventSource for MemorySource {
@@ -227,8 +230,9 @@ impl EventSource for MemorySource {
         };
         self.next = next;
         self.cuts = log.cuts;
-        let last = log.end().checked_sub(1).filter(|last| *last >= next);
-        self.caught_up = CaughtUp::after(last.map(|last| Position::at(last.into())));
+        self.caught_up = CaughtUp::from([Position::at(next.into())]);
+        self.caught_up.ends([Position::at(log.end().into())]);
+        self.asked = Instant::now();
         Ok(continuity)
     }
 
@@ -238,10 +242,11 @@ impl EventSource for MemorySource {
             if let Some(signal) = self.look() {
                 return signal;
             }
-            let is_idle = timeout(SIGN_OF_LIFE, self.changed.changed()).await.is_err();
-            if is_idle && !self.log.log().is_frozen {
-                return Ok(Signal::Alive { lag: Some(0) });
-            }
+            let due = match self.log.log().is_frozen {
+                true => Instant::now() + FOR_EVER,
+                false => self.asked + SIGN_OF_LIFE,
+            };
+            let _ = timeout_at(due, self.changed.changed()).await;
         }
     }
 }
@@ -258,6 +263,10 @@ impl MemorySource {
         if self.next < log.first {
             return Some(Err(SourceError::new("the log was trimmed while it was read").as_loss()));
         }
+        if self.asked.elapsed() >= SIGN_OF_LIFE {
+            self.caught_up.ends([Position::at(log.end().into())]);
+            self.asked = Instant::now();
+        }
         if self.caught_up.is_news() {
             return Some(Ok(Signal::CaughtUp));
         }
@@ -268,7 +277,7 @@ impl MemorySource {
             .with_lag(Some(log.end() - self.next - 1))
             .with_dead_letters(Some(self.log.shared.clone()));
         self.next += 1;
-        self.caught_up.came_to(position);
+        self.caught_up.came_in(position);
         Some(Ok(Signal::Message(delivery)))
     }
 }
@@ -285,4 +294,7 @@ impl LogDeadLetters for Shared {
     }
 }
 
+/// How often it is looked where the log ends.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24);

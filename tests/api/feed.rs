@@ -368,6 +368,102 @@ async fn a_feed_that_was_opened_anew_is_not_live_before_it_caught_up() {
 }
 
 /// The pauses used to stay at their shortest for as long as the broker was away.
+/// A server that is cut off from the log's leader beats on: it used to count as live, with nothing more to come.
+#[tokio::test(start_paused = true)]
+async fn a_feed_is_live_only_while_it_is_known_to_be_at_its_end() {
+    let (_layer, sink) = fresh_pair();
+    let says = Says::default();
+    tokio::spawn(source::drive(says.clone(), plain as Plain, sink.clone()).run());
+    until_live(&sink).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(sink.status().feed.state, FeedState::Live);
+    says.knows_the_end(false);
+    let since = Instant::now();
+    let feed = until(&sink, |feed| feed.state != FeedState::Live).await;
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    assert_eq!((feed.state, feed.opened), (FeedState::CatchingUp, 1), "it is alive");
+    let words = "the end of the log is not known, or was not reached";
+    assert_eq!(feed.last_error.as_deref(), Some(words));
+    says.knows_the_end(true);
+    let feed = until_live(&sink).await;
+    assert_eq!((feed.opened, feed.gaps), (1, 0));
+}
+
+/// It used to end the feed for good, and nothing said so.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_panics_is_opened_anew_and_shows_why() {
+    let (_layer, sink) = fresh_pair();
+    let says = Says::default();
+    tokio::spawn(source::drive(says.clone(), plain as Plain, sink.clone()).run());
+    for (nth, panics_in) in ["next", "open"].into_iter().enumerate() {
+        until_live(&sink).await;
+        says.panics_in(panics_in);
+        let words = format!("the source panicked: no provider in {panics_in}");
+        let feed = until(&sink, |feed| feed.last_error.as_deref() == Some(&words)).await;
+        assert_eq!(feed.state, FeedState::Down);
+        says.panics_in("");
+        let feed = until_live(&sink).await;
+        assert!(feed.opened > nth as u64, "{feed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decoder_and_a_hook_that_panic_cost_one_message() {
+    let log = Memory::new("revocations");
+    let (layer, sink) = fresh_pair();
+    let decode = |message: &[u8]| match message {
+        b"poison" => panic!("index out of bounds"),
+        other => plain(other),
+    };
+    let reading = source::drive(log.source(), decode, sink.clone())
+        .with_resync(|_| async { Ok(()) })
+        .with_dead_letter_hook(|_| panic!("the hook"));
+    tokio::spawn(reading.run());
+    until_live(&sink).await;
+    for message in ["poison", "+agent", "poison"] {
+        log.publish(message);
+    }
+    until_entries(&sink, 1).await;
+    let feed = until(&sink, |feed| feed.unacknowledged == 0 && feed.lag == Some(0)).await;
+    assert_eq!(feed.opened, 1);
+    assert_eq!(status_of(&layer, "agent").await, 401);
+    let letters = log.dead_letters();
+    assert_eq!(letters.len(), 2);
+    assert!(
+        letters[0].reason.contains("message makes the decoder panic"),
+        "{}",
+        letters[0].reason
+    );
+}
+
+/// A list that could not be asked for any more kept its gap open for ever.
+#[tokio::test(start_paused = true)]
+async fn a_resync_that_panics_is_tried_again() {
+    let log = Memory::new("revocations");
+    log.publish("nonsense");
+    let (_layer, sink) = fresh_pair();
+    let tried = Arc::new(Mutex::new(0));
+    let tries = Arc::clone(&tried);
+    let resync = move |_| {
+        let mut tries = tries.lock().unwrap();
+        *tries += 1;
+        let nth = *tries;
+        drop(tries);
+        async move {
+            assert!(nth > 2, "no client yet");
+            Ok(())
+        }
+    };
+    tokio::spawn(
+        source::drive(log.source(), plain as Plain, sink.clone())
+            .with_resync(resync)
+            .run(),
+    );
+    let feed = until(&sink, |feed| feed.last_gap.as_ref().is_some_and(|gap| !gap.is_open)).await;
+    assert_eq!(feed.gaps, 1);
+    assert_eq!(*tried.lock().unwrap(), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_is_away_is_tried_less_and_less_often() {
     let log = Starts::default();
@@ -784,6 +880,56 @@ impl EventSource for Behind {
             1 => Ok(Signal::CaughtUp),
             2 => Err(SourceError::new("disconnected")),
             _ => Ok(Signal::Alive { lag: Some(7) }),
+        }
+    }
+}
+
+/// A source that says something every second: that it is at its end if it knows that, or else that it is alive.
+#[derive(Clone, Default)]
+struct Says(Arc<Mutex<Saying>>);
+
+#[derive(Default)]
+struct Saying {
+    does_not_know: bool,
+    panics_in: &'static str,
+}
+
+impl Says {
+    fn knows_the_end(&self, knows: bool) {
+        self.0.lock().unwrap().does_not_know = !knows;
+    }
+
+    fn panics_in(&self, call: &'static str) {
+        self.0.lock().unwrap().panics_in = call;
+    }
+
+    fn may_panic(&self, call: &'static str) {
+        let panics_in = self.0.lock().unwrap().panics_in;
+        assert!(panics_in != call, "no provider in {call}");
+    }
+}
+
+impl EventSource for Says {
+    type Delivery = LogDelivery;
+
+    fn name(&self) -> &str {
+        "says"
+    }
+
+    async fn open(&mut self, _start: &Start) -> Result<Continuity, SourceError> {
+        self.may_panic("open");
+        Ok(Continuity::Complete)
+    }
+
+    async fn next(&mut self) -> Result<Signal<LogDelivery>, SourceError> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.may_panic("next");
+        if self.0.lock().unwrap().panics_in == "open" {
+            return Err(SourceError::new("disconnected"));
+        }
+        match self.0.lock().unwrap().does_not_know {
+            true => Ok(Signal::Alive { lag: Some(0) }),
+            false => Ok(Signal::CaughtUp),
         }
     }
 }

@@ -223,6 +223,43 @@ async fn a_source_that_says_too_early_that_it_is_caught_up_is_found_out() {
     assert_eq!(broken, [(Rule::CaughtUpAtTheEnd, words.to_owned())]);
 }
 
+/// One that says once that it is caught up, and then only that it is alive.
+struct CaughtUpOnce(MemorySource, bool);
+
+impl EventSource for CaughtUpOnce {
+    type Delivery = LogDelivery;
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
+        self.0.open(start).await
+    }
+
+    async fn next(&mut self) -> Result<Signal<LogDelivery>, SourceError> {
+        let signal = self.0.next().await?;
+        let is_caught_up = matches!(signal, Signal::CaughtUp);
+        match is_caught_up && std::mem::replace(&mut self.1, true) {
+            true => Ok(Signal::Alive { lag: Some(0) }),
+            false => Ok(signal),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_says_only_once_that_it_is_caught_up_is_found_out() {
+    let once = ReadBy(Memory::new("revocations"), |source| CaughtUpOnce(source, false));
+    let found = testing::check(Rule::StaysCaughtUp, once).await.unwrap_err();
+    assert!(
+        found.to_string().starts_with(
+            "the source breaks the rule that caught up is said again and again for as long as it is true, also while messages \
+             come: caught up 0 times within 4"
+        ),
+        "{found}"
+    );
+}
+
 /// One that gives signs of life by its own clock, whatever the broker does.
 struct AlwaysAlive(MemorySource);
 

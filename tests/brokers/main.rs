@@ -104,6 +104,7 @@ macro_rules! keeps_all {
             once_and_in_order: OnceAndInOrder,
             dropped_calls_lose_nothing: DroppedCallsLoseNothing,
             caught_up_at_the_end: CaughtUpAtTheEnd,
+            stays_caught_up: StaysCaughtUp,
             lost_log_is_a_gap: LostLogIsAGap,
             every_message_ends: EveryMessageEnds,
             silence_is_noticed: SilenceIsNoticed,

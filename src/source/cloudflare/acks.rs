@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::common::error_text::error_text;
+use crate::common::log;
 use crate::source::cloudflare::connection::{ApiClient, Failure};
 use crate::source::cloudflare::delivery::QueueHandle;
 use crate::source::cloudflare::under_way::{UnderWay, over};
@@ -68,7 +69,7 @@ impl CloudflareAcks {
         };
         self.again_at = Instant::now() + failure.retry_after.unwrap_or(PAUSE);
         if !mem::replace(&mut self.is_mute, true) {
-            tracing::warn!(error = %error_text(&failure.error), "messages cannot be acknowledged");
+            log::warn!(error = %error_text(&failure.error), "messages cannot be acknowledged");
         }
         if !failure.is_final {
             handle.outbox.put_back(settlements);

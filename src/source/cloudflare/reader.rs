@@ -24,7 +24,8 @@ pub(super) struct QueueReader<C> {
     /// What was pulled and is to be handed out, and how many come behind all of it.
     inbox: VecDeque<PulledMessage>,
     behind: u64,
-    /// After how many messages all those have come in that were there at the opening. `None` once that is said.
+    /// After how many messages all those have come in that were there at the opening, or at a pull that emptied the queue.
+    /// `None` once that is said.
     until_caught_up: Option<u64>,
     is_alive: bool,
     /// Cloudflare asked to be left alone until then.
@@ -166,7 +167,7 @@ impl<C: ApiClient> QueueReader<C> {
         self.pull_at = now;
         if count < BATCH {
             self.pull_at += self.config.pace;
-            self.until_caught_up = self.until_caught_up.map(|_| 0);
+            self.until_caught_up = Some(0);
         }
         self.inbox.extend(pulled.messages);
         Ok(())

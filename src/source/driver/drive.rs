@@ -55,8 +55,8 @@ impl<S, D, R> Drive<S, D, R> {
     ///
     /// # Security
     ///
-    /// If the broker's clock is ahead of the issuer's by more, a revocation that happened just after the list was issued is
-    /// missed.
+    /// If the broker's clock is behind the issuer's by more, a revocation that was published just after the list was issued
+    /// counts as older than the list, and is missed.
     pub const fn with_margin(mut self, margin: Duration) -> Self {
         self.config.margin = margin;
         self

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::common::error_text::error_text;
+use crate::common::log;
 use crate::domain::health::FeedReport;
 use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
@@ -23,7 +24,8 @@ pub(super) struct Progress {
     sink: EventSink,
     config: Arc<DriverConfig>,
     pub(super) watermark: Watermark,
-    pub(super) is_caught_up: bool,
+    /// When the feed last said that it is at its end, since it was opened.
+    at_end: Option<Instant>,
     /// Whether the feed was always read from its beginning, and no message was ever missed.
     is_whole: bool,
     /// How many messages were taken in and are not settled, and their size.
@@ -41,7 +43,7 @@ impl Progress {
             sink,
             config,
             watermark: Watermark::default(),
-            is_caught_up: false,
+            at_end: None,
             is_whole: true,
             unsettled: 0,
             bytes: 0,
@@ -64,6 +66,23 @@ impl Progress {
     /// Notes a sign of life, and how many messages are still to come if it says so.
     pub(super) fn alive(&mut self, lag: Option<u64>) {
         self.heard(lag.or(self.report.lag));
+    }
+
+    /// Notes that everything came in that lies before the end of the feed, which was asked for just now.
+    pub(super) fn caught_up(&mut self) {
+        self.heard(Some(0));
+        self.at_end = Some(self.last_signal);
+    }
+
+    /// Returns whether everything has come in that was there when the feed was opened.
+    pub(super) const fn is_caught_up(&self) -> bool {
+        self.at_end.is_some()
+    }
+
+    /// Returns whether everything came in that was there just now. A feed that is alive may have lost the log's leader, and
+    /// with it everything new.
+    fn is_at_end(&self) -> bool {
+        self.at_end.is_some_and(|at| at.elapsed() < self.config.silence)
     }
 
     /// Notes a sign of life. Where it does not say how many more messages there are, nobody knows.
@@ -106,7 +125,7 @@ impl Progress {
 
     /// Notes that the feed is open, and since when messages were asked for.
     pub(super) fn opened(&mut self, since: Timestamp) {
-        self.is_caught_up = false;
+        self.at_end = None;
         self.is_whole &= since == Timestamp::default();
         self.report.opened += 1;
         self.say(FeedState::CatchingUp);
@@ -115,7 +134,7 @@ impl Progress {
     /// Notes why the feed has to be opened again.
     pub(super) fn broke(&mut self, error: &SourceError) {
         let error = error_text(error).into_owned();
-        tracing::warn!(source = self.report.source.as_deref(), %error, "event feed is down");
+        log::warn!(source = self.report.source.as_deref(), %error, "event feed is down");
         (self.unsettled, self.bytes) = (0, 0);
         self.report.lag = None;
         self.failed(error);
@@ -124,7 +143,7 @@ impl Progress {
 
     /// Notes that messages may have been missed, so that a list is needed.
     pub(super) fn missed<R: Resync + 'static>(&mut self, resync_task: &mut ResyncTask<R>, reason: &str) {
-        tracing::warn!(source = self.report.source.as_deref(), reason, "gap in the event feed");
+        log::warn!(source = self.report.source.as_deref(), reason, "gap in the event feed");
         self.is_whole = false;
         self.report.gaps += 1;
         self.report.last_gap = Some((Instant::now(), reason.into()));
@@ -169,8 +188,13 @@ impl Progress {
         let is_issuer_silent = |within| age.is_none_or(|age| age > within);
         let (state, problem) = if self.is_full() {
             (FeedState::CatchingUp, Some("nothing is read: too much is not settled"))
-        } else if !self.is_caught_up || needs_list {
+        } else if !self.is_caught_up() || needs_list {
             (FeedState::CatchingUp, None)
+        } else if !self.is_at_end() {
+            (
+                FeedState::CatchingUp,
+                Some("the end of the log is not known, or was not reached"),
+            )
         } else if self.config.heartbeat.is_some_and(is_issuer_silent) {
             (FeedState::Down, Some("the issuer's heartbeat is late"))
         } else {
@@ -181,7 +205,7 @@ impl Progress {
         }
         self.say(state);
         // Once replayed from the beginning and settled, a feed makes up for what a journal lost, where there are no lists.
-        if self.is_caught_up && self.is_whole && self.unsettled == 0 && self.watermark.is_settled() {
+        if self.is_caught_up() && self.is_whole && self.unsettled == 0 && self.watermark.is_settled() {
             self.sink.domain().caught_up();
         }
     }

@@ -9,6 +9,8 @@ use tokio::time::sleep;
 
 use crate::common::backoff::Backoff;
 use crate::common::error_text::error_text;
+use crate::common::host_code::guarded_future;
+use crate::common::log;
 use crate::model::policy::ListPolicy;
 use crate::sink::EventSink;
 use crate::source::driver::resync::Resync;
@@ -71,8 +73,8 @@ impl<R: Resync + 'static> ResyncTask<R> {
                     self.fetch();
                 }
                 Some(Ok(())) => break,
-                // The host's own code panicked: the gap stays open.
-                Some(Err(error)) => tracing::error!(%error, "no list is fetched after a gap in the feed"),
+                // Only if it was aborted, together with this.
+                Some(Err(_)) => {}
                 None => pending().await,
             }
         }
@@ -83,8 +85,14 @@ impl<R: Resync + 'static> ResyncTask<R> {
         let (resync, sink) = (Arc::clone(&self.resync), self.sink.clone());
         self.fetching.spawn(async move {
             let mut backoff = Backoff::jittered(SHORTEST_PAUSE, LONGEST_PAUSE);
-            while let Err(error) = resync.resync(&sink).await {
-                tracing::warn!(error = %error_text(&error), "no fresh list after a gap in the feed");
+            loop {
+                match guarded_future(async { resync.resync(&sink).await }).await {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => {
+                        log::warn!(error = %error_text(&error), "no fresh list after a gap in the feed");
+                    }
+                    Err(panic) => log::error!(panic, "no fresh list after a gap in the feed: the host's code panicked"),
+                }
                 sleep(backoff.pause()).await;
             }
         });

@@ -14,6 +14,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::common::backoff::Backoff;
 use crate::common::error_text::error_text;
+use crate::common::host_code::guarded_future;
+use crate::common::log;
 use crate::domain::health::FeedReport;
 use crate::model::decode::Decode;
 use crate::sink::EventSink;
@@ -84,7 +86,7 @@ where
                 Ok(continuity) => match self.read(continuity, told_to_end.as_mut()).await {
                     ControlFlow::Break(()) => return,
                     ControlFlow::Continue(error) => {
-                        if self.progress.is_caught_up {
+                        if self.progress.is_caught_up() {
                             backoff = self::backoff();
                         }
                         error
@@ -115,9 +117,10 @@ where
                 .and_landmarks(watermark.landmarks());
         }
         let within = self.intake.config.open_timeout;
-        let opened = timeout(within, self.source.open(&start))
+        let opened = timeout(within, guarded_future(async { self.source.open(&start).await }))
             .await
-            .map_err(|_late| SourceError::new(format!("cannot be opened within {within:?}")))??;
+            .map_err(|_late| SourceError::new(format!("cannot be opened within {within:?}")))?
+            .unwrap_or_else(panicked)?;
         let continuity = match (opened, self.loss.take()) {
             (Continuity::Complete, Some(loss)) => Continuity::Gap(loss),
             (opened, _) => opened,
@@ -152,7 +155,7 @@ where
                 () = &mut told_to_end => return ControlFlow::Break(()),
                 () = resync_task.done() => progress.resynced(),
                 () = sleep(intake.config.patience) => {
-                    tracing::warn!("no fresh list after a gap in the feed yet: reading on");
+                    log::warn!("no fresh list after a gap in the feed yet: reading on");
                 }
             }
         }
@@ -166,7 +169,7 @@ where
                 turn
             } else {
                 // One that is dropped at each tick would never come to a sign of life after a second.
-                let mut next = pin!(source.next());
+                let mut next = pin!(next(source));
                 loop {
                     select! {
                         biased;
@@ -196,15 +199,14 @@ where
                 Turn::Signal(Err(error)) => return ControlFlow::Continue(error),
                 Turn::Signal(Ok(Signal::Alive { lag })) => progress.alive(lag),
                 Turn::Signal(Ok(Signal::CaughtUp)) => {
-                    progress.alive(Some(0));
-                    progress.is_caught_up = true;
+                    progress.caught_up();
                     progress.tell(resync_task.is_open());
                 }
                 Turn::Signal(Ok(Signal::Message(delivery))) => {
                     let mut batch = vec![delivery];
                     // Whatever else is there already is put in force with it: a replay of many is much faster for that.
                     while batch.len() < BATCH && next_turn.is_none() {
-                        match source.next().now_or_never() {
+                        match next(source).now_or_never() {
                             Some(Ok(Signal::Message(delivery))) => batch.push(delivery),
                             Some(signal) => next_turn = Some(Turn::Signal(signal)),
                             None => break,
@@ -224,9 +226,20 @@ where
             }
         };
         let _ = timeout(DRAIN_TIMEOUT, drained).await;
-        let _ = timeout(DRAIN_TIMEOUT, source.close()).await;
+        let _ = timeout(DRAIN_TIMEOUT, guarded_future(async { source.close().await })).await;
         ControlFlow::Break(())
     }
+}
+
+/// Waits for what the source says next. One that panics is opened anew.
+async fn next<S: EventSource>(source: &mut S) -> Result<Signal<S::Delivery>, SourceError> {
+    guarded_future(async { source.next().await })
+        .await
+        .unwrap_or_else(panicked)
+}
+
+fn panicked<T>(panic: String) -> Result<T, SourceError> {
+    Err(SourceError::new(format!("the source panicked: {panic}")))
 }
 
 /// What reading waited for.

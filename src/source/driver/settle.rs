@@ -9,6 +9,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::common::backoff::Backoff;
 use crate::common::error_text::error_text;
+use crate::common::host_code::{guarded, guarded_future};
+use crate::common::log;
 use crate::domain::applied::Applied;
 use crate::domain::ingest::ended;
 use crate::model::decode::{Decode, Disposition, Ended};
@@ -128,16 +130,16 @@ impl<D: Decode> Intake<D> {
             at: Timestamp::now(),
             attempts,
         };
-        tracing::warn!(source = letter.source, position = ?letter.position, reason = letter.reason, "message is a dead letter");
+        log::warn!(source = letter.source, position = ?letter.position, reason = letter.reason, "message is a dead letter");
         // Nobody listens any more if the feed ends just now.
         let _ = self.noted.send(Noted::DeadLetter(letter.reason.clone()));
         if let Some(hook) = &self.config.hook {
-            hook(&letter);
+            let _ = guarded(|| hook(&letter));
         }
         let mut backoff = backoff(1);
         while let Err(error) = told(delivery.dead_letter(&letter)).await {
             let error = error_text(&error).into_owned();
-            tracing::warn!(error, "dead letter cannot be stored");
+            log::warn!(error, "dead letter cannot be stored");
             let _ = self.noted.send(Noted::Failed(error));
             sleep(backoff.pause()).await;
         }
@@ -167,7 +169,10 @@ async fn told<T>(told: impl Future<Output = Result<T, SourceError>>) -> Result<T
             "what became of a message is not told within {SETTLE_TIMEOUT:?}"
         ))
     };
-    timeout(SETTLE_TIMEOUT, told).await.map_err(late)?
+    timeout(SETTLE_TIMEOUT, guarded_future(told))
+        .await
+        .map_err(late)?
+        .unwrap_or_else(|panic| Err(SourceError::new(format!("the source panicked: {panic}"))))
 }
 
 /// What became of an attempt.

@@ -24,8 +24,8 @@ pub(super) struct PartitionReader {
     dead_letters: Option<Arc<dyn LogDeadLetters>>,
 }
 
-/// A partition that was opened: its reader, whether it has everything, and the last record that was there and is to be read.
-pub(super) type OpenedPartition = (PartitionReader, Continuity, Option<Position>);
+/// A partition that was opened: its reader, whether it has everything, and from where to where it is to be read.
+pub(super) type OpenedPartition = (PartitionReader, Continuity, [Position; 2]);
 
 impl PartitionReader {
     pub(super) async fn open(
@@ -50,8 +50,8 @@ impl PartitionReader {
             max_wait,
             dead_letters,
         };
-        let last = (end > begins.next).then(|| reader.position(end - 1));
-        Ok((reader, begins.continuity, last))
+        let extent = [begins.next, end].map(|offset| reader.position(offset));
+        Ok((reader, begins.continuity, extent))
     }
 
     fn position(&self, offset: i64) -> Position {
@@ -91,6 +91,11 @@ impl ReadBatches for PartitionReader {
         if is_jump || self.checked.elapsed() >= CHECK {
             self.check().await?;
         }
+        // What lies before the end and does not come is no record.
+        let read_to = records
+            .is_empty()
+            .then_some(end)
+            .and_then(|end| u128::try_from(end).ok());
         match records.last() {
             Some(last) => self.next = last.offset + 1,
             // Some servers answer at once, and all of them do while a transaction is open or if its end is all there is.
@@ -106,6 +111,8 @@ impl ReadBatches for PartitionReader {
         Ok(Batch {
             deliveries: deliveries.collect(),
             partition: self.number,
+            read_to,
+            end: u128::try_from(end).ok(),
             lag: None,
         })
     }

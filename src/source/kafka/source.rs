@@ -98,16 +98,19 @@ impl EventSource for KafkaSource {
             PartitionReader::open(&self.client, &self.topic, number, start, self.max_wait, dead_letters)
         });
         let mut continuity = Continuity::Complete;
-        let (mut readers, mut last) = (Vec::new(), Vec::new());
-        for (reader, of_partition, last_there) in try_join_all(opening).await? {
+        let (mut readers, mut places, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for (reader, of_partition, [place, end]) in try_join_all(opening).await? {
             readers.push(reader);
-            last.extend(last_there);
+            places.push(place);
+            ends.push(end);
             if continuity == Continuity::Complete {
                 continuity = of_partition;
             }
         }
         let watch = watch(Arc::clone(&self.client), self.topic.clone(), self.partitions.clone());
-        self.reading = Some(ReadAhead::begin(readers, watch, CaughtUp::after(last)));
+        let mut caught_up = CaughtUp::from(places);
+        caught_up.ends(ends);
+        self.reading = Some(ReadAhead::begin(readers, watch, caught_up));
         Ok(continuity)
     }
 

@@ -1,50 +1,70 @@
-//! Whether what was there at the opening came in.
+//! Whether everything came in that lies before the log's end.
 
 use std::collections::BTreeMap;
 
 use crate::source::position::Position;
 
-/// Tells, once, when all messages came in that were there at the opening.
+/// Tells each time that everything came in that lies before the end of the log, as whoever knows it said when last asked.
+///
+/// Ends, and places up to which everything came in, are those of the next message: 0 is that of an empty log.
 #[derive(Debug, Default)]
 pub(crate) struct CaughtUp {
-    /// The last messages that were there and did not come in yet, by their partitions.
+    came: BTreeMap<u32, u128>,
+    /// The ends of partitions that were not reached yet.
     expected: BTreeMap<u32, u128>,
     is_said: bool,
 }
 
 impl CaughtUp {
-    /// Begins with the last message of each partition that has any to be read.
-    pub(crate) fn after(last: impl IntoIterator<Item = Position>) -> Self {
+    /// Begins to read at these places.
+    pub(crate) fn from(places: impl IntoIterator<Item = Position>) -> Self {
         Self {
-            expected: last.into_iter().map(|last| (last.partition, last.offset)).collect(),
-            is_said: false,
+            came: places
+                .into_iter()
+                .map(|place| (place.partition, place.offset))
+                .collect(),
+            ..Self::default()
         }
     }
 
-    /// Notes that everything up to here came in.
-    pub(crate) fn came_to(&mut self, position: Position) {
-        let is_reached = |last: &u128| *last <= position.offset;
-        if !self.expected.is_empty() && self.expected.get(&position.partition).is_some_and(is_reached) {
-            self.expected.remove(&position.partition);
+    /// Notes where the partitions end, as of now. It replaces what was told before.
+    pub(crate) fn ends(&mut self, ends: impl IntoIterator<Item = Position>) {
+        let is_ahead = |end: &Position| self.came.get(&end.partition).copied().unwrap_or(0) < end.offset;
+        self.expected = ends
+            .into_iter()
+            .filter(is_ahead)
+            .map(|end| (end.partition, end.offset))
+            .collect();
+        self.is_said = false;
+    }
+
+    /// Notes that a message came in.
+    pub(crate) fn came_in(&mut self, message: Position) {
+        self.came_to(Position {
+            offset: message.offset.saturating_add(1),
+            ..message
+        });
+    }
+
+    /// Notes that everything before a place came in, or is no message, or is there no more.
+    pub(crate) fn came_to(&mut self, place: Position) {
+        let came = self.came.entry(place.partition).or_default();
+        *came = place.offset.max(*came);
+        if self.expected.get(&place.partition).is_some_and(|end| *end <= *came) {
+            self.expected.remove(&place.partition);
         }
     }
 
-    /// Notes that a partition has nothing more to give now. Whatever else was there is there no more, or is no message.
-    #[cfg(any(feature = "kafka", feature = "nats", feature = "redis"))]
-    pub(crate) fn is_at_end(&mut self, partition: u32) {
-        self.expected.remove(&partition);
-    }
-
-    /// Returns whether all came in, and this was not said before.
+    /// Returns whether all ends are reached, and this was not said since they were told.
     pub(crate) fn is_news(&mut self) -> bool {
         self.expected.is_empty() && !std::mem::replace(&mut self.is_said, true)
     }
 
-    /// Returns how many offsets lie between a message and the last one that was there, if that is still to come.
+    /// Returns how many offsets lie between a message and the end as it was last told, if that was not reached.
     #[cfg(feature = "amqp")]
-    pub(crate) fn lag(&self, position: Position) -> Option<u64> {
-        let last = self.expected.get(&position.partition)?;
-        u64::try_from(last.saturating_sub(position.offset)).ok()
+    pub(crate) fn lag(&self, message: Position) -> Option<u64> {
+        let end = self.expected.get(&message.partition)?;
+        u64::try_from(end.saturating_sub(message.offset.saturating_add(1))).ok()
     }
 }
 
@@ -56,29 +76,50 @@ mod tests {
         Position { partition, offset }
     }
 
+    fn with_ends(ends: &[Position]) -> CaughtUp {
+        let mut caught_up = CaughtUp::from([at(0, 2)]);
+        caught_up.ends(ends.iter().copied());
+        caught_up
+    }
+
     #[test]
-    fn is_said_once_after_the_last_of_each_partition() {
-        let mut caught_up = CaughtUp::after([at(0, 5), at(1, 8)]);
+    fn is_said_once_at_the_end_of_each_partition() {
+        let mut caught_up = with_ends(&[at(0, 6), at(1, 9)]);
         for early in [at(0, 4), at(1, 8), at(2, 100)] {
-            caught_up.came_to(early);
+            caught_up.came_in(early);
             assert!(!caught_up.is_news());
         }
         // The last one itself may be gone: then one that came later will do.
-        caught_up.came_to(at(0, 7));
+        caught_up.came_in(at(0, 7));
         assert!(caught_up.is_news());
         assert!(!caught_up.is_news());
     }
 
     #[test]
-    fn where_nothing_was_there_it_is_said_at_once() {
+    fn where_nothing_is_to_be_read_it_is_said_at_once() {
         assert!(CaughtUp::default().is_news());
+        assert!(with_ends(&[at(0, 2), at(1, 0)]).is_news());
+        assert!(!with_ends(&[at(0, 3)]).is_news());
     }
 
-    #[cfg(any(feature = "kafka", feature = "nats", feature = "redis"))]
     #[test]
-    fn the_end_is_the_end_whatever_was_there() {
-        let mut caught_up = CaughtUp::after([at(3, 5)]);
-        caught_up.is_at_end(3);
+    fn is_said_again_each_time_that_the_end_is_told_and_reached() {
+        let mut caught_up = with_ends(&[at(0, 6)]);
+        caught_up.came_in(at(0, 5));
+        assert!(caught_up.is_news());
+        caught_up.ends([at(0, 6)]);
+        assert!(caught_up.is_news(), "it has not moved");
+        caught_up.came_in(at(0, 6));
+        assert!(!caught_up.is_news(), "nobody was asked");
+        caught_up.ends([at(0, 9)]);
+        caught_up.came_in(at(0, 7));
+        assert!(!caught_up.is_news());
+        // What lay behind was no message.
+        caught_up.came_to(at(0, 9));
+        assert!(caught_up.is_news());
+        // Only what was told last counts.
+        caught_up.ends([at(0, 20)]);
+        caught_up.ends([at(0, 9)]);
         assert!(caught_up.is_news());
     }
 }

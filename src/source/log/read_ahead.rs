@@ -1,5 +1,6 @@
 //! Reads a log ahead of the loop.
 
+use std::collections::BTreeMap;
 use std::vec;
 
 use tokio::sync::mpsc;
@@ -9,14 +10,19 @@ use crate::source::error::SourceError;
 use crate::source::event_source::Signal;
 use crate::source::log::caught_up::CaughtUp;
 use crate::source::log::delivery::LogDelivery;
+use crate::source::position::Position;
 
 /// What tasks read ahead. They end when this is dropped.
 pub(crate) struct ReadAhead {
     _tasks: JoinSet<()>,
     batches: mpsc::Receiver<Result<Batch, SourceError>>,
-    /// What is being given.
+    /// What is being given, and what is known behind it.
     batch: vec::IntoIter<LogDelivery>,
+    read_to: Option<Position>,
     caught_up: CaughtUp,
+    /// How many partitions are read, and the ends that they have told since all last did.
+    partitions: usize,
+    ends: BTreeMap<u32, u128>,
 }
 
 /// Some messages of one partition in their order; none after a while in which none came, which is a sign of life.
@@ -24,6 +30,10 @@ pub(crate) struct ReadAhead {
 pub(crate) struct Batch {
     pub(crate) partition: u32,
     pub(crate) deliveries: Vec<LogDelivery>,
+    /// The place up to which the partition was read with this, if what lies before it and was not given is no message.
+    pub(crate) read_to: Option<u128>,
+    /// The place of the next message that will be written, if the log's leader was asked for that just now.
+    pub(crate) end: Option<u128>,
     /// How many are still to come if there are none here, as far as that is known.
     pub(crate) lag: Option<u64>,
 }
@@ -43,8 +53,10 @@ impl ReadAhead {
     ) -> Self {
         let (sender, batches) = mpsc::channel(AHEAD);
         let mut tasks = JoinSet::new();
+        let mut partitions = 0;
         for reader in readers {
             tasks.spawn(run(reader, sender.clone()));
+            partitions += 1;
         }
         tasks.spawn(async move {
             // Nobody listens any more if the feed ends just now.
@@ -54,7 +66,10 @@ impl ReadAhead {
             _tasks: tasks,
             batches,
             batch: Vec::new().into_iter(),
+            read_to: None,
             caught_up,
+            partitions,
+            ends: BTreeMap::new(),
         }
     }
 
@@ -69,16 +84,45 @@ impl ReadAhead {
                 return Ok(Signal::CaughtUp);
             }
             if let Some(delivery) = self.batch.next() {
-                self.caught_up.came_to(delivery.at());
+                self.caught_up.came_in(delivery.at());
                 return Ok(Signal::Message(delivery));
+            }
+            if let Some(place) = self.read_to.take() {
+                self.caught_up.came_to(place);
+                continue;
             }
             let batch = self.batches.recv().await;
             let batch = batch.ok_or_else(|| SourceError::new("the log is not read any more"))??;
-            if batch.deliveries.is_empty() {
-                self.caught_up.is_at_end(batch.partition);
-                return Ok(Signal::Alive { lag: batch.lag });
+            let (is_idle, lag) = (batch.deliveries.is_empty(), batch.lag);
+            self.begin_batch(batch);
+            match (is_idle, self.caught_up.is_news()) {
+                (_, true) => return Ok(Signal::CaughtUp),
+                (true, false) => return Ok(Signal::Alive { lag }),
+                (false, false) => {}
             }
-            self.batch = batch.deliveries.into_iter();
+        }
+    }
+
+    fn begin_batch(&mut self, batch: Batch) {
+        let place = |offset| Position {
+            partition: batch.partition,
+            offset,
+        };
+        self.batch = batch.deliveries.into_iter();
+        self.read_to = batch.read_to.map(place);
+        if self.batch.len() == 0
+            && let Some(place) = self.read_to.take()
+        {
+            self.caught_up.came_to(place);
+        }
+        if let Some(end) = batch.end {
+            self.ends.insert(batch.partition, end);
+        }
+        // Only all of them together are the end of the log.
+        if self.ends.len() >= self.partitions {
+            let ends = std::mem::take(&mut self.ends).into_iter();
+            self.caught_up
+                .ends(ends.map(|(partition, offset)| Position { partition, offset }));
         }
     }
 }

@@ -9,6 +9,7 @@ use async_nats::jetstream::stream::{Config, RetentionPolicy, Stream};
 use async_nats::jetstream::{Context, ContextBuilder};
 use async_nats::{Client, datetime};
 use tokio::select;
+use tokio::time::Instant;
 
 use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
@@ -39,7 +40,17 @@ struct OpenedStream {
     consumer: StreamConsumer,
     wholeness: Wholeness,
     caught_up: CaughtUp,
+    /// When the server last said that there is nothing more.
+    told: Instant,
     dead_letters: Option<Arc<dyn LogDeadLetters>>,
+}
+
+impl OpenedStream {
+    /// Notes that the server has nothing more.
+    fn ends_here(&mut self) {
+        self.caught_up.ends([]);
+        self.told = Instant::now();
+    }
 }
 
 impl NatsSource {
@@ -114,6 +125,7 @@ impl EventSource for NatsSource {
             consumer,
             wholeness,
             caught_up,
+            told: Instant::now(),
             dead_letters: dead_letters.map(|dead_letters| Arc::new(dead_letters) as _),
         });
         Ok(continuity)
@@ -133,7 +145,10 @@ impl EventSource for NatsSource {
             Heard::Message(message) => {
                 let position = Position::at(message.sequence.into());
                 let landmark = open.wholeness.read(message.sequence, message.published)?;
-                open.caught_up.came_to(position);
+                open.caught_up.came_in(position);
+                if message.lag == 0 && open.told.elapsed() >= AGAIN {
+                    open.ends_here();
+                }
                 let delivery = LogDelivery::new(message.payload, position)
                     .with_landmark(landmark)
                     .with_lag(Some(message.lag))
@@ -141,11 +156,9 @@ impl EventSource for NatsSource {
                 Ok(Signal::Message(delivery))
             }
             Heard::Heartbeat => {
-                open.caught_up.is_at_end(0);
-                Ok(match open.caught_up.is_news() {
-                    true => Signal::CaughtUp,
-                    false => Signal::Alive { lag: Some(0) },
-                })
+                open.ends_here();
+                open.caught_up.is_news();
+                Ok(Signal::CaughtUp)
             }
         }
     }
@@ -189,10 +202,13 @@ impl NatsSource {
         let info = consumer.cached_info();
         let next = info.delivered.stream_sequence.saturating_add(1);
         let wholeness = Wholeness::new(&extent, start, next, gap.is_some());
-        let last = (info.num_pending > 0).then(|| Position::at(extent.last.into()));
+        let mut caught_up = CaughtUp::from([Position::at(next.into())]);
+        if info.num_pending > 0 {
+            caught_up.ends([Position::at(u128::from(extent.last) + 1)]);
+        }
         let consumer = StreamConsumer::new(consumer, &self.client, self.context.clone()).await?;
         let continuity = gap.map_or(Continuity::Complete, Continuity::Gap);
-        Ok((consumer, wholeness, CaughtUp::after(last), continuity))
+        Ok((consumer, wholeness, caught_up, continuity))
     }
 
     /// Refuses what would go wrong without anybody noticing.
@@ -258,6 +274,9 @@ fn by_time(since: Timestamp) -> Result<DeliverPolicy, SourceError> {
         .map_err(|error| SourceError::new(format!("cannot read since {since}")).because(error))?;
     Ok(DeliverPolicy::ByStartTime { start_time })
 }
+
+/// How often a busy feed says that it is at its end.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long the server may take for an answer. The loop asks again.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::source::error::SourceError;
 use crate::source::event_source::Continuity;
-use crate::source::log::{Batch, LogDeadLetters, LogDelivery, ReadBatches};
+use crate::source::log::{Batch, CaughtUp, LogDeadLetters, LogDelivery, ReadBatches};
 use crate::source::position::{Position, Start};
 use crate::source::redis::connection::connect;
 use crate::source::redis::continuity::StreamProgress;
@@ -27,14 +27,14 @@ pub(super) struct StreamReader {
 }
 
 impl StreamReader {
-    /// Opens a stream. Returns with it whether it has everything, and the last entry that was there and is to be read.
+    /// Opens a stream. Returns with it whether it has everything, and what has to come in for it to be caught up.
     pub(super) async fn open(
         client: &Client,
         key: Arc<str>,
         field: Arc<str>,
         start: &Start,
         dead_letters: Option<Arc<dyn LogDeadLetters>>,
-    ) -> Result<(Self, Continuity, Option<Position>), SourceError> {
+    ) -> Result<(Self, Continuity, CaughtUp), SourceError> {
         let failed = |error: RedisError| SourceError::new(format!("cannot open the stream {key}")).because(error);
         let mut connection = connect(client, RESPONSE_TIMEOUT).await.map_err(failed)?;
         let info = Info::ask(&mut connection, &key).await.map_err(failed)?;
@@ -54,7 +54,9 @@ impl StreamReader {
                 StreamProgress::resumed(after, is_there, start, &info)
             }
         };
-        let last = info.last.filter(|last| *last > progress.after);
+        let behind = |Id(id)| Position::at(id.saturating_add(1));
+        let mut caught_up = CaughtUp::from([behind(progress.after)]);
+        caught_up.ends([behind(info.newest)]);
         let reader = Self {
             connection,
             key,
@@ -63,7 +65,7 @@ impl StreamReader {
             looked: Instant::now(),
             dead_letters,
         };
-        Ok((reader, continuity, last.map(|Id(last)| Position::at(last))))
+        Ok((reader, continuity, caught_up))
     }
 
     fn failed(&self) -> SourceError {
@@ -91,6 +93,7 @@ impl ReadBatches for StreamReader {
         let before = self.progress.after;
         self.progress.pass(&entries);
         let is_lagging = entries.len() >= COUNT;
+        let (mut read_to, mut end) = (None, None);
         let is_idle = entries.is_empty();
         if is_idle || self.looked.elapsed() >= PAUSE || self.progress.needs_looks(is_lagging) {
             let info = Info::ask(&mut self.connection, &self.key)
@@ -99,6 +102,10 @@ impl ReadBatches for StreamReader {
             let checked = self.progress.check(before, &info);
             checked.map_err(|reason| self.failed().because(reason).as_loss())?;
             self.looked = Instant::now();
+            end = Some(info.newest.0.saturating_add(1));
+            // The newest of all may have been deleted.
+            let is_read = info.last.is_none_or(|last| last <= self.progress.after);
+            read_to = end.filter(|_| is_read);
         }
         let lag = match is_lagging {
             true => self.progress.lag(),
@@ -114,6 +121,8 @@ impl ReadBatches for StreamReader {
         Ok(Batch {
             partition: 0,
             deliveries: deliveries.collect(),
+            read_to,
+            end,
             lag: Some(0),
         })
     }

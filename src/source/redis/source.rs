@@ -8,7 +8,7 @@ use redis::Client;
 
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, EventSource, Signal};
-use crate::source::log::{CaughtUp, LogDeadLetters, LogDelivery, ReadAhead};
+use crate::source::log::{LogDeadLetters, LogDelivery, ReadAhead};
 use crate::source::position::Start;
 use crate::source::redis::dead_letters::RedisDeadLetters;
 use crate::source::redis::reader::StreamReader;
@@ -73,8 +73,8 @@ impl EventSource for RedisSource {
         self.reading = None;
         let (key, field) = (Arc::clone(&self.key), Arc::clone(&self.field));
         let opened = StreamReader::open(&self.client, key, field, start, self.dead_letters.clone());
-        let (reader, continuity, last) = opened.await?;
-        self.reading = Some(ReadAhead::begin([reader], pending(), CaughtUp::after(last)));
+        let (reader, continuity, caught_up) = opened.await?;
+        self.reading = Some(ReadAhead::begin([reader], pending(), caught_up));
         Ok(continuity)
     }
 

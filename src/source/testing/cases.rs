@@ -144,6 +144,30 @@ pub(super) async fn caught_up_at_the_end(harness: &mut BoundedHarness<impl Harne
     same(&came, &expected).map_err(|what| format!("caught up after {} of {}: {what}", came.len(), expected.len()))
 }
 
+pub(super) async fn stays_caught_up(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
+    let feed = live(harness).await?;
+    let before = feed.said().len();
+    let begun_at = Instant::now();
+    // Without a pause in which the broker could say that there is nothing.
+    for message in 0.. {
+        harness.publish("message", message..message + 1).await?;
+        let status = feed.status().feed;
+        if (status.state, status.opened) != (FeedState::Live, 1) {
+            let (after, caught_up) = (begun_at.elapsed(), count_caught_up(&feed.said()[before..]));
+            return Err(format!("caught up {caught_up} times within {after:?}: {status:?}"));
+        }
+        if begun_at.elapsed() >= IDLE {
+            break;
+        }
+        sleep(BETWEEN).await;
+    }
+    Ok(())
+}
+
+fn count_caught_up(said: &[Said]) -> usize {
+    said.iter().filter(|said| **said == Said::CaughtUp).count()
+}
+
 pub(super) async fn trimmed_is_a_gap(harness: &mut BoundedHarness<impl Harness>) -> Result<(), String> {
     let feed = live(harness).await?;
     feed.until_settled(&harness.publish("before", 0..10).await?).await?;
@@ -299,4 +323,6 @@ const ROOM: usize = 10_000;
 const IDLE: Duration = Duration::from_secs(6);
 /// Beside the silence that the loop allows, the time until a sign of life is due, and the loop's own pace of looking.
 const NOTICED_WITHIN: Duration = Duration::from_millis(5_250);
+/// Between messages of a feed that is busy.
+const BETWEEN: Duration = Duration::from_millis(50);
 const SOME_TIME: Duration = Duration::from_millis(1_100);

@@ -36,6 +36,7 @@ pub async fn check<H: Harness>(rule: Rule, harness: H) -> Result<Checked, RuleBr
         Rule::GoesOnAfterACut => cases::goes_on_after_a_cut(harness).await,
         Rule::UnsettledComesAgain => cases::unsettled_comes_again(harness).await,
         Rule::CaughtUpAtTheEnd => cases::caught_up_at_the_end(harness).await,
+        Rule::StaysCaughtUp => cases::stays_caught_up(harness).await,
         Rule::TrimmedIsAGap => cases::trimmed_is_a_gap(harness).await,
         Rule::AnotherLogIsAGap => cases::another_log_is_a_gap(harness).await,
         Rule::LostLogIsAGap => cases::lost_log_is_a_gap(harness).await,

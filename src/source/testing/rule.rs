@@ -23,6 +23,8 @@ pub enum Rule {
     UnsettledComesAgain,
     /// It says that it is caught up once everything came in that was there when it was opened, and not before.
     CaughtUpAtTheEnd,
+    /// It goes on saying that it is caught up, for as long as it is, also while messages come.
+    StaysCaughtUp,
     /// It says that there is a gap if the log was trimmed past the place where it would go on.
     TrimmedIsAGap,
     /// It says that there is a gap if the log is another one of the same name when it is opened anew.
@@ -38,7 +40,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::OnceAndInOrder,
         Self::DroppedCallsLoseNothing,
         Self::AfterAPosition,
@@ -46,6 +48,7 @@ impl Rule {
         Self::GoesOnAfterACut,
         Self::UnsettledComesAgain,
         Self::CaughtUpAtTheEnd,
+        Self::StaysCaughtUp,
         Self::TrimmedIsAGap,
         Self::AnotherLogIsAGap,
         Self::LostLogIsAGap,
@@ -57,7 +60,7 @@ impl Rule {
     #[must_use]
     pub const fn takes(self) -> &'static [Capability] {
         match self {
-            Self::OnceAndInOrder | Self::DroppedCallsLoseNothing | Self::EveryMessageEnds => &[],
+            Self::OnceAndInOrder | Self::DroppedCallsLoseNothing | Self::StaysCaughtUp | Self::EveryMessageEnds => &[],
             Self::AfterAPosition | Self::SinceATime => &[Capability::ReadAgain],
             Self::GoesOnAfterACut | Self::UnsettledComesAgain => &[Capability::Cut],
             // Where messages are kept, it is shown at the first opening, and otherwise after a cut.
@@ -84,6 +87,7 @@ impl fmt::Display for Rule {
             Self::CaughtUpAtTheEnd => {
                 "caught up is said once everything came in that was there at the opening, and not before"
             }
+            Self::StaysCaughtUp => "caught up is said again and again for as long as it is true, also while messages come",
             Self::TrimmedIsAGap => "a log that was trimmed past the place where reading goes on has a gap",
             Self::AnotherLogIsAGap => "another log of the same name has a gap when it is opened in the place of the first",
             Self::LostLogIsAGap => "a log that is lost while it is read has a gap",

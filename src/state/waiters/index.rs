@@ -2,12 +2,13 @@
 
 use std::cell::LazyCell;
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
+use crate::common::host_code::guarded;
+use crate::common::log;
 use crate::model::key::Key;
 use crate::state::sync::{Mutex, MutexGuard};
 use crate::state::table::Table;
@@ -143,8 +144,8 @@ impl WaiterIndex {
     fn wake(&self, wakers: Vec<Waker>) {
         for waker in wakers {
             self.woken.fetch_add(1, Ordering::Relaxed);
-            if panic::catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
-                tracing::error!("a waker panicked: what it should have woken may go on");
+            if guarded(|| waker.wake()).is_err() {
+                log::error!("a waker panicked: what it should have woken may go on");
             }
         }
     }

@@ -104,7 +104,10 @@ impl AmqpQueueReader {
                 // What another one has read by now is lost.
                 *is_known &= queue.consumer_count() <= 1;
                 is_ours(&queue)?;
-                Ok(Signal::Alive { lag: Some(queue.message_count().into()) })
+                Ok(match (self.old, queue.message_count()) {
+                    (None, 0) => Signal::CaughtUp,
+                    (_, count) => Signal::Alive { lag: Some(count.into()) },
+                })
             }
         }
     }

@@ -24,10 +24,11 @@ pub(super) struct AmqpStreamReader {
     after: Option<u64>,
     /// The offset of the next message; the first one tells it.
     next: Option<u64>,
-    /// Looks for the newest message of those that were there at the opening: reading need not wait for that.
+    /// Looks for the newest message: reading need not wait for that.
     newest: Option<Search>,
-    /// Once that is known.
-    caught_up: Option<CaughtUp>,
+    /// Whether nothing is known of what was there at the opening.
+    is_opening: bool,
+    caught_up: CaughtUp,
     /// The oldest message, if none came at the opening.
     oldest: Option<u64>,
     hole: Option<Hole>,
@@ -51,7 +52,8 @@ impl AmqpStreamReader {
         let reader = Self {
             // If none came, all were before the time that is asked for.
             newest: begins.first.map(|_| newest(Arc::clone(&stream)).boxed()),
-            caught_up: begins.first.is_none().then(CaughtUp::default),
+            is_opening: begins.first.is_some(),
+            caught_up: CaughtUp::default(),
             stream,
             messages: begins.messages,
             liveness,
@@ -71,24 +73,31 @@ impl AmqpStreamReader {
             if let Some(message) = self.beyond_hole().await? {
                 return Ok(self.read(message));
             }
-            if self.caught_up.as_mut().is_some_and(CaughtUp::is_news) {
+            if !self.is_opening && self.caught_up.is_news() {
                 return Ok(Signal::CaughtUp);
             }
             let message = select! {
                 biased;
                 newest = found(&mut self.newest) => {
                     self.newest = None;
-                    let newest = newest?.ok_or_else(|| SourceError::new("the newest message does not come"))?;
-                    let caught_up = self.caught_up.insert(CaughtUp::after([Position::at(newest.into())]));
-                    if let Some(read) = self.next.and_then(|next| next.checked_sub(1)) {
-                        caught_up.came_to(Position::at(read.into()));
+                    let newest = newest?;
+                    if newest.is_none() && self.is_opening {
+                        return Err(SourceError::new("the newest message does not come"));
                     }
+                    if let Some(next) = self.next {
+                        self.caught_up.came_to(Position::at(next.into()));
+                    }
+                    self.caught_up.ends(newest.map(|newest| Position::at(u128::from(newest) + 1)));
+                    self.is_opening = false;
                     continue;
                 }
                 message = self.messages.next() => message?,
                 answer = self.liveness.beat() => {
                     answer?;
                     self.messages.flush();
+                    if self.newest.is_none() {
+                        self.newest = Some(newest(Arc::clone(&self.stream)).boxed());
+                    }
                     return Ok(Signal::Alive { lag: None });
                 }
             };
@@ -116,15 +125,13 @@ impl AmqpStreamReader {
 
     fn read(&mut self, message: AmqpMessage) -> Signal<AmqpMessage> {
         self.next = Some(message.offset + 1);
-        if let Some(caught_up) = &mut self.caught_up {
-            caught_up.came_to(Position::at(message.offset.into()));
-        }
+        self.caught_up.came_in(Position::at(message.offset.into()));
         Signal::Message(message)
     }
 
     /// How many messages come after this one, of those that were there at the opening.
     pub(super) fn lag(&self, position: Position) -> Option<u64> {
-        self.caught_up.as_ref()?.lag(position)
+        self.caught_up.lag(position)
     }
 
     pub(super) async fn close(self) {
