@@ -222,16 +222,18 @@ fn private() -> OpenOptions {
 /// Checks who may have written the files.
 #[cfg(unix)]
 mod owner {
-    use std::fs;
+    use std::fs::{self, Permissions};
     use std::io;
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
     use std::path::Path;
     use std::process;
 
     use crate::journal::directory::private;
     use crate::journal::error::JournalError;
 
-    /// Checks that nobody else could write these files.
+    /// Checks that nobody else could write these files, but for a group that may write to the directory as well: whoever made the
+    /// directory trusts that group, which could remove all files. The group's right to write the files is taken away: Kubernetes
+    /// gives it anew to all files of a volume with an `fsGroup` whenever a pod starts.
     pub(super) fn check(directory: &Path, names: &[&str]) -> Result<(), JournalError> {
         let ours = our_user(directory)?;
         let exposed = |path: &Path, how| JournalError::Exposed {
@@ -247,6 +249,8 @@ mod owner {
         if data.mode() & 0o1002 == 0o0002 {
             return Err(exposed(directory, "everybody may write to it"));
         }
+        let is_group_trusted = data.mode() & 0o1020 == 0o0020;
+        let trusted_group = is_group_trusted.then(|| data.gid());
         for name in names {
             let path = directory.join(name);
             let data = match fs::symlink_metadata(&path) {
@@ -260,8 +264,13 @@ mod owner {
             if data.uid() != ours {
                 return Err(exposed(&path, "belongs to another user"));
             }
-            if data.mode() & 0o022 != 0 {
+            let is_trusted = trusted_group == Some(data.gid());
+            if data.mode() & if is_trusted { 0o002 } else { 0o022 } != 0 {
                 return Err(exposed(&path, "others than its owner may write it"));
+            }
+            if data.mode() & 0o020 != 0 {
+                let rights = Permissions::from_mode(data.mode() & 0o7757);
+                fs::set_permissions(&path, rights).map_err(|cause| JournalError::failed(&path, cause))?;
             }
         }
         Ok(())

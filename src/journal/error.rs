@@ -16,7 +16,8 @@ pub enum JournalError {
         /// What is wrong with it.
         cause: Box<dyn Error + Send + Sync>,
     },
-    /// Another user owns the file or may write it. What is in it cannot be believed.
+    /// Another user owns the file or may write it, or a group may that may not write to the directory. What is in it cannot be
+    /// believed.
     Exposed {
         /// Which file.
         path: PathBuf,

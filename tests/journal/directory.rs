@@ -95,6 +95,32 @@ fn that_cannot_be_made_is_named() {
     }
 }
 
+/// What Kubernetes does before each start of a pod that has an `fsGroup`. A gateway started there once, and never again.
+#[cfg(unix)]
+#[test]
+fn on_a_volume_with_a_group_it_opens_again() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = new_directory();
+    let volume = directory.path().join("volume");
+    fs::create_dir(&volume).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    let add = |path: &Path, more| fs::set_permissions(path, fs::Permissions::from_mode(mode(path) | more)).unwrap();
+    let opens: [fn(&Path) -> _; 2] = [|path| Journal::open(path), |path| Journal::open_or_start_empty(path)];
+    for open in opens {
+        for _life in 0..2 {
+            add(&volume, 0o2770);
+            for entry in fs::read_dir(&volume).unwrap() {
+                add(&entry.unwrap().path(), 0o660);
+            }
+            drop(open(&volume).unwrap());
+            for name in ["journal.redb", "sequence", "lock"] {
+                assert_eq!(mode(&volume.join(name)) & 0o022, 0, "{name}");
+            }
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn is_for_nobody_else() {
@@ -118,14 +144,20 @@ fn is_for_nobody_else() {
     };
     set(&path, 0o707);
     exposed(&path);
-    // What a volume of a container looks like.
-    set(&path, 0o2770);
-    drop(Journal::open(&path).unwrap());
+    set(&path, 0o2750);
     let database = path.join("journal.redb");
     for mode in [0o620, 0o602] {
         set(&database, mode);
         exposed(&database);
     }
+    set(&database, 0o600);
+    // In a sticky directory the group may not touch what others own.
+    set(&path, 0o3770);
+    set(&database, 0o660);
+    exposed(&database);
+    set(&path, 0o2770);
+    set(&database, 0o662);
+    exposed(&database);
     set(&database, 0o600);
     // Somebody who may write to the directory tries to make us write to another file of ours.
     let elsewhere = directory.path().join("elsewhere");
