@@ -17,6 +17,8 @@ mod ait;
 mod terminal;
 #[path = "gateway/duration.rs"]
 mod duration;
+#[path = "gateway/log.rs"]
+mod log;
 #[path = "gateway/envelope.rs"]
 mod envelope;
 #[expect(dead_code, unused_imports, reason = "gateways read")]
@@ -37,6 +39,7 @@ use clap::Parser;
 use tower_revocation::format::{canary, heartbeat};
 
 use crate::duration::duration;
+use crate::log::Log;
 use crate::queue::{Address, Publisher};
 use crate::registry::{DEFAULT_ISSUER, Registry, did_authority, issuer};
 use crate::server::{Servers, listen, told_to_end};
@@ -75,19 +78,14 @@ struct Config {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-    match run(Config::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            Terminal::Stderr.say(format_args!("registry: {failure}"));
-            ExitCode::FAILURE
-        }
-    }
+    let log = Log::to_stderr();
+    let failure = run(Config::parse()).await.err();
+    let code = match failure {
+        None => ExitCode::SUCCESS,
+        Some(_) => ExitCode::FAILURE,
+    };
+    log.end(failure.map(|failure| format!("registry: {failure}")));
+    code
 }
 
 async fn run(config: Config) -> Result<(), Failure> {

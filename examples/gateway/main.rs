@@ -21,6 +21,7 @@ mod console;
 mod duration;
 mod envelope;
 mod hop;
+mod log;
 mod measure;
 mod metrics;
 mod proxy;
@@ -58,6 +59,7 @@ use crate::base::Base;
 use crate::caller::Doors;
 use crate::config::{Config, StateDamaged};
 use crate::console::{Console, Record};
+use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 use crate::queue::{Address, Feed, Publisher};
@@ -72,14 +74,14 @@ type Failure = Box<dyn Error + Send + Sync>;
 #[tokio::main]
 async fn main() -> ExitCode {
     let config = Config::read();
-    log_to_stderr();
-    match run(config).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            Terminal::Stderr.say(format_args!("gateway: {}", with_causes(&*failure)));
-            ExitCode::FAILURE
-        }
-    }
+    let log = Log::to_stderr();
+    let failure = run(config).await.err();
+    let code = match failure {
+        None => ExitCode::SUCCESS,
+        Some(_) => ExitCode::FAILURE,
+    };
+    log.end(failure.map(|failure| format!("gateway: {}", with_causes(&*failure))));
+    code
 }
 
 /// A failure and what caused it, in one line.
@@ -267,15 +269,6 @@ async fn get_ready(sink: &EventSink) -> Result<(), Failure> {
         return Err(format!("the queue cannot be read: {why}").into());
     }
     Ok(())
-}
-
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
 }
 
 /// For one fetch from the registry, of keys or list.

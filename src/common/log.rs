@@ -17,33 +17,35 @@ macro_rules! define {
 
 define!(error as error_line, warn as warn_line, info as info_line, debug as debug_line, trace as trace_line; $);
 
+/// A subscriber that panics at each line, as `tracing-subscriber` does if neither its writer nor the standard error can be written.
+#[cfg(test)]
+pub(crate) struct UnwritableLog;
+
+#[cfg(test)]
+impl tracing::Subscriber for UnwritableLog {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {
+        panic!("failed printing to stderr");
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
 #[cfg(test)]
 mod tests {
     use crate::common::host_code::guarded;
-    use crate::common::log;
-
-    /// As `tracing-subscriber` does when neither its writer nor the standard error can be written.
-    struct FullDisk;
-
-    impl tracing::Subscriber for FullDisk {
-        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-            true
-        }
-        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-            tracing::span::Id::from_u64(1)
-        }
-        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-        fn event(&self, _: &tracing::Event<'_>) {
-            panic!("failed printing to stderr");
-        }
-        fn enter(&self, _: &tracing::span::Id) {}
-        fn exit(&self, _: &tracing::span::Id) {}
-    }
+    use crate::common::log::{self, UnwritableLog};
 
     #[test]
     fn a_line_that_cannot_be_written_ends_nothing() {
-        tracing::subscriber::with_default(FullDisk, || {
+        tracing::subscriber::with_default(UnwritableLog, || {
             let written = guarded(|| tracing::warn!("written by the host's subscriber"));
             assert_eq!(written, Err("failed printing to stderr".to_owned()));
             log::error!(fields = 1, "a line");

@@ -139,3 +139,24 @@ fn assert_stale(reply: &Reply) {
 async fn probe(gateway: &Gateway, name: &str) -> Reply {
     call(Method::GET, &format!("{}/{name}", gateway.admin), &[], "").await
 }
+
+/// Whoever reads its log may hang, and then every request used to.
+#[cfg(unix)]
+#[tokio::test]
+async fn goes_on_though_its_log_cannot_be_written() {
+    let arguments = ["--ready-needs", "feed"];
+    for gateway in [
+        Gateway::start_unheard(&arguments).await,
+        Gateway::start_without_stderr(&arguments).await,
+    ] {
+        let gateway = gateway.ready().await;
+        let (revoked, healthy) = (gateway.register().await, gateway.register().await);
+        gateway.revoke(&revoked.id, "").await;
+        // Many times what a pipe takes: some 100 bytes a line, a few lines a request.
+        for _ in 0..1_000 {
+            assert_eq!(gateway.ask(&healthy.ait).await.status, 200);
+        }
+        assert_eq!(gateway.ask(&revoked.ait).await.status, 401);
+        assert!(gateway.terminate().await.success(), "nor does its end wait for it");
+    }
+}

@@ -220,7 +220,11 @@ async fn a_full_disk_makes_events_wait_and_nobody_else() {
     ];
     // As large as its database is: not a page more.
     let blocks = std::fs::metadata(kept.path().join("journal.redb")).unwrap().len() / 512;
-    let gateway = Gateway::start_cramped(u32::try_from(blocks).unwrap(), &arguments).await;
+    // And so is its log, on the same disk: it can write no line.
+    let log = kept.path().join("log");
+    std::fs::write(&log, vec![b'.'; usize::try_from(blocks).unwrap() * 512]).unwrap();
+    let log = std::fs::File::options().append(true).open(log).unwrap();
+    let gateway = Gateway::start_cramped(u32::try_from(blocks).unwrap(), log, &arguments).await;
     gateway.until(|status| status["ready"] == true).await;
     let mut taken = 0;
     let refused = loop {

@@ -53,13 +53,41 @@ impl Gateway {
 
     /// Starts one that can make no file larger than so many blocks of 512 bytes, and hears of it as of a full disk.
     #[cfg(unix)]
-    pub(crate) async fn start_cramped(blocks: u32, arguments: &[&str]) -> Self {
+    pub(crate) async fn start_cramped(blocks: u32, log: std::fs::File, arguments: &[&str]) -> Self {
         let ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
         let mut command = command_of("sh");
         let script = format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$0" "$@""#);
         command
             .arg("-c")
             .arg(script)
+            .arg(program("gateway"))
+            .args(ports)
+            .args(arguments)
+            .stderr(log);
+        Self::spawn(command).await
+    }
+
+    /// Starts one that says a lot, to a pipe that nobody reads; that end of it lives as long as the gateway.
+    pub(crate) async fn start_unheard(arguments: &[&str]) -> Self {
+        let ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let mut command = command();
+        command
+            .env("RUST_LOG", "trace")
+            .args(ports)
+            .args(arguments)
+            .stderr(Stdio::piped());
+        Self::spawn(command).await
+    }
+
+    /// Starts one whose stderr is closed.
+    #[cfg(unix)]
+    pub(crate) async fn start_without_stderr(arguments: &[&str]) -> Self {
+        let ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let mut command = command_of("sh");
+        command
+            .env("RUST_LOG", "trace")
+            .arg("-c")
+            .arg(r#"exec "$0" "$@" 2>&-"#)
             .arg(program("gateway"))
             .args(ports)
             .args(arguments);

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use tempfile::NamedTempFile;
 
+use crate::common::log::UnwritableLog;
 use crate::domain::persistence::{Durable, NotKept};
 use crate::domain::trust_domain::TrustDomain;
 use crate::journal::backoff::DiskBackoff;
@@ -68,7 +69,9 @@ impl RunningWriter {
             domain,
         };
         let durables = items.into_iter().map(|item| running.submit(item)).collect();
-        running.writer = Some(thread::spawn(move || writer.work()));
+        // A disk that is full is full for the log as well. What cannot be written down must not end the writer.
+        let work = move || tracing::subscriber::with_default(UnwritableLog, || writer.work());
+        running.writer = Some(thread::spawn(work));
         (running, durables)
     }
 
