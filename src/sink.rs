@@ -133,20 +133,26 @@ impl EventSink {
         self.domain.confirm()
     }
 
-    /// Asks the poller to fetch the list now. Returns at once; several calls at the same time cause one fetch.
+    /// Asks the poller to fetch the list and the signing keys now. Returns at once; several calls at the same time cause one fetch.
     ///
     /// Does nothing if no poller runs.
+    ///
+    /// # Security
+    ///
+    /// A signing key that its issuer withdrew is believed until the keys are fetched anew: this is how not to wait for that.
     pub fn refresh(&self) {
+        self.domain.want_keys();
         self.domain.refresh();
     }
 
-    /// Asks the poller to fetch the list now, and waits until a fetch that began after this call has ended, with
+    /// Asks the poller to fetch the list and the signing keys now, and waits until a fetch that began after this call has ended, with
     /// success or failure: see [`status`](Self::status). Waits for ever if no poller runs.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future withdraws nothing: the fetch continues.
     pub async fn refreshed(&self) {
+        self.domain.want_keys();
         self.domain.refreshed().await;
     }
 

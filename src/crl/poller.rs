@@ -29,8 +29,8 @@ use crate::sink::EventSink;
 ///   `Retry-After` is honoured even beyond that.
 /// - **Bounds.** Each exchange has a [total timeout](DEFAULT_TIMEOUT) and a [size cap](DEFAULT_SIZE_CAP).
 /// - **Conditional requests**, if the server gives an `ETag` or a `Last-Modified`.
-/// - **Keys** are fetched before the first list, again when they are older than [`KEYS_MAX_AGE`], and once more if a list
-///   names an unknown key.
+/// - **Keys** are fetched before the first list, again when they are older than [`KEYS_MAX_AGE`] or the host asks for a fetch, and
+///   once more if a list names an unknown key.
 ///
 /// The poller verifies and indexes on threads where blocking is allowed. A failure of any kind changes nothing that is in
 /// force, and shows in [`EventSink::status`].

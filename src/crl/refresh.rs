@@ -1,6 +1,7 @@
 //! Fetching one list, and the keys that verify it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -19,7 +20,8 @@ use crate::state::view::State;
 impl<C: HttpClient, F: ListFormat> Poller<C, F> {
     /// Fetches the list, unless it is still the newest, and puts it in force.
     pub(super) async fn poll(&mut self) -> Result<Polled, FetchError> {
-        if self.keys_fetched_at.is_none_or(|at| at.elapsed() >= KEYS_MAX_AGE) {
+        let are_wanted = self.sink.domain().wants_keys.swap(false, Ordering::AcqRel);
+        if are_wanted || self.keys_fetched_at.is_none_or(|at| at.elapsed() >= KEYS_MAX_AGE) {
             let fetched = self.fetch_keys().await;
             // Old keys are better than none: only the issuer can have signed what they verify.
             if self.keys.borrow().is_empty() {

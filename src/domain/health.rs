@@ -51,6 +51,8 @@ pub(crate) struct FeedReport {
     pub(crate) source: Option<Arc<str>>,
     pub(crate) last_signal: Option<Instant>,
     pub(crate) lag: Option<u64>,
+    /// How far the copy that is read is behind, if one is, and it is.
+    pub(crate) behind: Option<Duration>,
     pub(crate) unacknowledged: usize,
     pub(crate) opened: u64,
     pub(crate) gaps: u64,
@@ -162,6 +164,7 @@ impl FeedHealth {
             last_signal_ms_ago: report.last_signal.map(|at| millis_since(at, now)),
             last_heartbeat_ms_ago: self.heartbeat_age(now).map(millis),
             lag: report.lag,
+            behind_ms: report.behind.map(millis),
             unacknowledged: report.unacknowledged,
             opened: report.opened,
             gaps: report.gaps,

@@ -1,5 +1,7 @@
 //! How a list gets in force, and how one is asked for.
 
+use std::sync::atomic::Ordering;
+
 use crate::common::log;
 use crate::domain::trust_domain::TrustDomain;
 use crate::state::accept::{AcceptedList, InstallError};
@@ -44,6 +46,11 @@ impl TrustDomain {
             "revocation list installed"
         );
         Ok(accepted)
+    }
+
+    /// Asks the poller for a fetch of the keys as well, with the next one of the list.
+    pub(crate) fn want_keys(&self) {
+        self.wants_keys.store(true, Ordering::Release);
     }
 
     /// Asks the poller for a fetch.

@@ -28,6 +28,8 @@ pub(crate) struct TrustDomain {
     pub(crate) feed: watch::Sender<FeedState>,
     /// How many times a fetch was requested, and how many of these requests were answered.
     pub(crate) requested: watch::Sender<u64>,
+    /// Whether the host asked for the keys as well.
+    pub(crate) wants_keys: AtomicBool,
     pub(crate) answered: watch::Sender<u64>,
     /// Persists what is known, if the host wants that.
     pub(crate) journal: OnceLock<Box<dyn Persist>>,
@@ -57,6 +59,7 @@ impl TrustDomain {
             counters: Counters::new(),
             feed: watch::Sender::new(FeedState::Unknown),
             requested: watch::Sender::new(0),
+            wants_keys: AtomicBool::new(false),
             answered: watch::Sender::new(0),
             journal: OnceLock::new(),
             observer: OnceLock::new(),

@@ -190,7 +190,7 @@ impl<D: Decode> Push<D> {
         if let Some(reason) = reasons.next() {
             let dead_letters = reasons.count() + 1;
             log::warn!(dead_letters, %reason, "pushed messages are dead letters");
-            self.sink.refresh();
+            self.sink.domain().refresh();
         }
     }
 }

@@ -81,6 +81,10 @@ pub enum Signal<D> {
     /// it is true, also while messages come. The loop takes a feed for [live](crate::FeedState::Live) only while the last one
     /// is younger than the [silence](super::DEFAULT_SILENCE) that it allows.
     CaughtUp,
+    /// What is read is a copy of the log, and this much behind it, or cut off from it for so long. A sign of life; the feed is at
+    /// its end only once [`CaughtUp`](Self::CaughtUp) is said again, which a source says of a copy that is at most two seconds
+    /// behind.
+    Behind(Duration),
     /// A message.
     Message(D),
 }
@@ -97,13 +101,21 @@ pub trait Delivery: Send {
     }
 
     /// Returns where in the feed it lies, for feeds that can be read again: the loop opens the feed anew after all positions
-    /// that are settled. `None` for queues: by themselves, they deliver again what was not acknowledged.
+    /// that are settled. `None` for queues: by themselves, they deliver again what was not acknowledged. `None` as well for a
+    /// message of a log that [comes again](Self::comes_again).
     fn position(&self) -> Option<Position>;
 
     /// Returns what tells its log from another log of the same name, for feeds that can be read again. The loop keeps it
     /// with the position, and gives it to the next opening: see [`Landmark`]. Defaults to `None`.
     fn landmark(&self) -> Option<Landmark> {
         None
+    }
+
+    /// Returns whether the source gives this message again, with the position that it does not have yet: a row of a table that is
+    /// there, and whose place is not final while older transactions run. It is put in force at once, and nothing else: it is
+    /// counted, acknowledged or made a dead letter when it comes again. Defaults to `false`.
+    fn comes_again(&self) -> bool {
+        false
     }
 
     /// Returns how many messages come after it, if the broker says so.

@@ -10,6 +10,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// an opening [gets them back](super::Start::landmarks) to compare them with what lies there now. Source and loop live in one
 /// process: a landmark is never stored.
 ///
+/// A log that has an identity of its own (a topic's id, a row in a table) puts it into each landmark beside a digest of the
+/// message, in as many of the [numbers](Self::new) as it takes: then both have to be the same.
+///
 /// ```
 /// use tower_revocation::Timestamp;
 /// use tower_revocation::source::{Continuity, Landmark, Position, Start};

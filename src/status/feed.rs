@@ -23,6 +23,9 @@ pub struct FeedStatus {
     pub last_heartbeat_ms_ago: Option<u64>,
     /// How many messages are still to come; `None` while the feed is down, and if the broker does not say.
     pub lag: Option<u64>,
+    /// By how many milliseconds the copy of the log that is read is behind, or for how long it has been cut off; `None` if it is not,
+    /// or if no copy is read.
+    pub behind_ms: Option<u64>,
     /// How many messages were taken in and are not settled: they wait for the journal's disk, or to be tried again.
     pub unacknowledged: usize,
     /// How often it was opened since the start.

@@ -773,6 +773,7 @@ async fn it_keeps_every_rule_that_a_queue_can_show() {
         Rule::GoesOnAfterACut,
         Rule::UnsettledComesAgain,
         Rule::CaughtUpAtTheEnd,
+        Rule::StaysCaughtUp,
         Rule::EveryMessageEnds,
         Rule::SilenceIsNoticed,
     ];

@@ -1,5 +1,6 @@
 //! The loop that reads feeds, over a log in memory that fails as brokers do, and a paused clock.
 
+use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex};
@@ -387,6 +388,42 @@ async fn a_feed_is_live_only_while_it_is_known_to_be_at_its_end() {
     says.knows_the_end(true);
     let feed = until_live(&sink).await;
     assert_eq!((feed.opened, feed.gaps), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_is_behind_is_not_live() {
+    let (_layer, sink) = fresh_pair();
+    let says = Says::default();
+    tokio::spawn(source::drive(says.clone(), plain as Plain, sink.clone()).run());
+    until_live(&sink).await;
+    says.is_behind(Some(Duration::from_secs(40)));
+    let feed = until(&sink, |feed| feed.state != FeedState::Live).await;
+    assert_eq!(
+        (feed.state, feed.behind_ms, feed.opened),
+        (FeedState::CatchingUp, Some(40_000), 1)
+    );
+    let words = "the copy of the log that is read is 40s behind, or cut off for so long";
+    assert_eq!(feed.last_error.as_deref(), Some(words));
+    says.is_behind(None);
+    assert_eq!(until_live(&sink).await.behind_ms, None);
+}
+
+/// A row that is there before its place is final, as in a table that others write at the same time.
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_is_in_force_at_once_and_counted_once() {
+    let (layer, sink) = fresh_pair();
+    let source = Early(["+agent", "nonsense", "+agent", "nonsense"].into_iter().collect());
+    let reading = source::drive(source, plain as Plain, sink.clone()).with_resync(|_| async { Ok(()) });
+    let letters = Arc::new(Mutex::new(0));
+    let told = Arc::clone(&letters);
+    tokio::spawn(reading.with_dead_letter_hook(move |_| *told.lock().unwrap() += 1).run());
+    until_entries(&sink, 1).await;
+    assert_eq!(status_of(&layer, "agent").await, 401);
+    assert_eq!(sink.status().dispositions.applied, 0, "it comes again");
+    until(&sink, |feed| feed.last_gap.is_some() && feed.unacknowledged == 0).await;
+    let dispositions = sink.status().dispositions;
+    assert_eq!((dispositions.applied, dispositions.dead_letter), (1, 1));
+    assert_eq!(*letters.lock().unwrap(), 1);
 }
 
 /// It used to end the feed for good, and nothing said so.
@@ -891,12 +928,17 @@ struct Says(Arc<Mutex<Saying>>);
 #[derive(Default)]
 struct Saying {
     does_not_know: bool,
+    behind: Option<Duration>,
     panics_in: &'static str,
 }
 
 impl Says {
     fn knows_the_end(&self, knows: bool) {
         self.0.lock().unwrap().does_not_know = !knows;
+    }
+
+    fn is_behind(&self, by: Option<Duration>) {
+        self.0.lock().unwrap().behind = by;
     }
 
     fn panics_in(&self, call: &'static str) {
@@ -927,10 +969,62 @@ impl EventSource for Says {
         if self.0.lock().unwrap().panics_in == "open" {
             return Err(SourceError::new("disconnected"));
         }
-        match self.0.lock().unwrap().does_not_know {
-            true => Ok(Signal::Alive { lag: Some(0) }),
-            false => Ok(Signal::CaughtUp),
-        }
+        let saying = self.0.lock().unwrap();
+        Ok(match (saying.behind, saying.does_not_know) {
+            (Some(by), _) => Signal::Behind(by),
+            (None, true) => Signal::Alive { lag: Some(0) },
+            (None, false) => Signal::CaughtUp,
+        })
+    }
+}
+
+/// A source of some messages, one a second, of which the first two come again.
+struct Early(VecDeque<&'static str>);
+
+struct EarlyMessage(&'static str, bool);
+
+impl EventSource for Early {
+    type Delivery = EarlyMessage;
+
+    fn name(&self) -> &str {
+        "early"
+    }
+
+    async fn open(&mut self, _start: &Start) -> Result<Continuity, SourceError> {
+        Ok(Continuity::Complete)
+    }
+
+    async fn next(&mut self) -> Result<Signal<EarlyMessage>, SourceError> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let comes_again = self.0.len() > 2;
+        Ok(match self.0.pop_front() {
+            Some(message) => Signal::Message(EarlyMessage(message, comes_again)),
+            None => Signal::CaughtUp,
+        })
+    }
+}
+
+impl Delivery for EarlyMessage {
+    fn payload(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    fn position(&self) -> Option<Position> {
+        (!self.1).then(|| Position::at(self.0.len() as u128))
+    }
+
+    fn comes_again(&self) -> bool {
+        self.1
+    }
+
+    async fn ack(&mut self) -> Result<(), SourceError> {
+        assert!(!self.1, "it comes again");
+        Ok(())
+    }
+
+    async fn dead_letter(&mut self, _letter: &DeadLetter) -> Result<(), SourceError> {
+        assert!(!self.1, "it comes again");
+        Ok(())
     }
 }
 

@@ -714,7 +714,10 @@ async fn an_unknown_key_is_looked_for_once_and_not_more_often_than_the_gap() {
     assert_eq!(server.fetches("/keys", start).len(), 1);
     // Rotated, and the new key isn't published yet.
     for _ in 0..30 {
-        sink.refreshed().await;
+        // A feed that comes back asks for the list, and not for the keys.
+        sink.set_feed(FeedState::Down);
+        sink.set_feed(FeedState::Live);
+        tokio::time::sleep(FETCH_GAP).await;
     }
     let fetches = server.fetches("/keys", start);
     assert!(fetches.len() >= 3, "{fetches:?}");
@@ -753,6 +756,21 @@ async fn keys_are_fetched_anew_by_age_and_by_request_but_not_for_every_forged_to
     let fetches = server.fetches("/keys", start);
     assert!(fetches[1] <= KEY_FETCH_GAP * 2, "asked for, not by age: {fetches:?}");
     assert!(fetches[2] - fetches[1] >= KEYS_MAX_AGE, "{fetches:?}");
+}
+
+/// A key that leaked was believed for up to 16 minutes after its issuer withdrew it, though the list was fetched by request.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_withdrawn_is_believed_no_more_once_the_host_asks_for_a_fetch() {
+    let (_layer, sink) = RevocationLayer::pair(by_header);
+    let server = Server::new("leaked,next").will_list("leaked:100:");
+    let keys = poller(&server, &sink);
+    sink.refreshed().await;
+    sink.set_feed(FeedState::Live);
+    assert!(keys.current().contains("leaked"));
+    server.0.lock().unwrap().keys = "next".to_owned();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    sink.refreshed().await;
+    assert!(!keys.current().contains("leaked"));
 }
 
 /// Whoever forges tokens while the keys hang had a say in when the list was fetched.

@@ -4,13 +4,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
+use crate::common::log;
 use crate::crl::clawdentity::body::read_body;
 use crate::crl::keys::{KeySet, PublicKey};
 use crate::crl::list::ListError;
 use crate::format::json::Json;
 
-/// Reads every key of the set; a malformed one refuses the set. Keys whose `status` is `revoked` are left out. If all of
-/// them are revoked, the set is empty, and no list can be verified.
+/// Reads every key of the set; a malformed one refuses the set. Keys whose `status` is `revoked` are left out, and so are keys that
+/// are not understood ([RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5)): of another algorithm or curve, or with a
+/// status of its own. If none is left, the set is empty, and no list can be verified.
 pub(super) fn read_keys(body: &[u8]) -> Result<KeySet, ListError> {
     let Json::Object(PublishedKeys { keys }) = read_body(body)? else {
         return Err(ListError::invalid("body", "is not a JSON object"));
@@ -45,12 +47,24 @@ fn read_key<'a>(
         Json::Text(kid) if !kid.is_empty() => kid,
         other => return Err((".kid", other.or("is not a string with something in it"))),
     };
-    match &key.alg {
-        Json::Text(alg) if alg == PublicKey::ALGORITHM => {}
-        other => return Err((".alg", other.or("is not EdDSA"))),
+    let left_out = |member, value: &str| {
+        log::warn!(
+            kid = &**kid,
+            member,
+            value,
+            "signing key is not understood, and left out"
+        );
+        Ok((&**kid, None))
+    };
+    match (&key.alg, &key.kty) {
+        (Json::Text(alg), _) if alg == PublicKey::ALGORITHM => {}
+        (Json::Text(alg), _) => return left_out("alg", alg),
+        (_, Json::Text(kty)) if kty != "OKP" => return left_out("kty", kty),
+        (other, _) => return Err((".alg", other.or("is not EdDSA"))),
     }
     match &key.crv {
         Json::Text(crv) if crv == "Ed25519" => {}
+        Json::Text(crv) => return left_out("crv", crv),
         other => return Err((".crv", other.or("is not Ed25519"))),
     }
     let x = match &key.x {
@@ -63,6 +77,7 @@ fn read_key<'a>(
     match &key.status {
         Json::Text(status) if status == "active" => Ok((kid, Some(public))),
         Json::Text(status) if status == "revoked" => Ok((kid, None)),
+        Json::Text(status) => left_out("status", status),
         other => Err((".status", other.or("is neither active nor revoked"))),
     }
 }
@@ -78,6 +93,8 @@ struct PublishedKeys<'a> {
 struct PublishedKey<'a> {
     #[serde(borrow)]
     kid: Json<'a>,
+    #[serde(borrow)]
+    kty: Json<'a>,
     #[serde(borrow)]
     alg: Json<'a>,
     #[serde(borrow)]

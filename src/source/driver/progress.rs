@@ -1,6 +1,7 @@
 //! How far reading a feed has come, and what is said of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -68,8 +69,16 @@ impl Progress {
         self.heard(lag.or(self.report.lag));
     }
 
+    /// Notes that a copy is read that is this much behind the log.
+    pub(super) fn behind(&mut self, by: Duration) {
+        self.heard(self.report.lag);
+        self.report.behind = Some(by);
+        self.publish();
+    }
+
     /// Notes that everything came in that lies before the end of the feed, which was asked for just now.
     pub(super) fn caught_up(&mut self) {
+        self.report.behind = None;
         self.heard(Some(0));
         self.at_end = Some(self.last_signal);
     }
@@ -82,7 +91,7 @@ impl Progress {
     /// Returns whether everything came in that was there just now. A feed that is alive may have lost the log's leader, and
     /// with it everything new.
     fn is_at_end(&self) -> bool {
-        self.at_end.is_some_and(|at| at.elapsed() < self.config.silence)
+        self.report.behind.is_none() && self.at_end.is_some_and(|at| at.elapsed() < self.config.silence)
     }
 
     /// Notes a sign of life. Where it does not say how many more messages there are, nobody knows.
@@ -136,7 +145,7 @@ impl Progress {
         let error = error_text(error).into_owned();
         log::warn!(source = self.report.source.as_deref(), %error, "event feed is down");
         (self.unsettled, self.bytes) = (0, 0);
-        self.report.lag = None;
+        (self.report.lag, self.report.behind) = (None, None);
         self.failed(error);
         self.say(FeedState::Down);
     }
@@ -187,16 +196,18 @@ impl Progress {
         let age = self.sink.domain().health().feed.heartbeat_age(Instant::now());
         let is_issuer_silent = |within| age.is_none_or(|age| age > within);
         let (state, problem) = if self.is_full() {
-            (FeedState::CatchingUp, Some("nothing is read: too much is not settled"))
+            let problem = "nothing is read: too much is not settled".into();
+            (FeedState::CatchingUp, Some(problem))
+        } else if let Some(behind) = self.report.behind {
+            let problem = format!("the copy of the log that is read is {behind:?} behind, or cut off for so long");
+            (FeedState::CatchingUp, Some(problem))
         } else if !self.is_caught_up() || needs_list {
             (FeedState::CatchingUp, None)
         } else if !self.is_at_end() {
-            (
-                FeedState::CatchingUp,
-                Some("the end of the log is not known, or was not reached"),
-            )
+            let problem = "the end of the log is not known, or was not reached".into();
+            (FeedState::CatchingUp, Some(problem))
         } else if self.config.heartbeat.is_some_and(is_issuer_silent) {
-            (FeedState::Down, Some("the issuer's heartbeat is late"))
+            (FeedState::Down, Some("the issuer's heartbeat is late".into()))
         } else {
             (FeedState::Live, None)
         };

@@ -31,7 +31,7 @@ pub struct ByPoller;
 
 impl Resync for ByPoller {
     async fn resync(&self, sink: &EventSink) -> Result<(), SourceError> {
-        sink.refreshed().await;
+        sink.domain().refreshed().await;
         // The next fetch starts a second later at the earliest, so this is about the one that was waited for.
         let health = sink.domain().health();
         match &health.poll.last_error {

@@ -198,6 +198,7 @@ where
                 }
                 Turn::Signal(Err(error)) => return ControlFlow::Continue(error),
                 Turn::Signal(Ok(Signal::Alive { lag })) => progress.alive(lag),
+                Turn::Signal(Ok(Signal::Behind(by))) => progress.behind(by),
                 Turn::Signal(Ok(Signal::CaughtUp)) => {
                     progress.caught_up();
                     progress.tell(resync_task.is_open());
@@ -257,6 +258,7 @@ impl Drop for Down {
         let domain = self.0.domain();
         domain.set_feed_report(FeedReport {
             lag: None,
+            behind: None,
             unacknowledged: 0,
             ..domain.feed_report()
         });

@@ -68,6 +68,13 @@ impl<D: Decode> Intake<D> {
     pub(super) async fn settle<M: Delivery>(&self, mut delivery: M, taken_in: Result<Applied, Ended>) -> Settled {
         let attempts = delivery.attempts().max(1);
         let outcome = durable(taken_in).await;
+        if delivery.comes_again() {
+            return Settled {
+                position: None,
+                bytes: delivery.payload().len(),
+                error: None,
+            };
+        }
         match self.judged(outcome, attempts, delivery.payload()) {
             Disposition::Applied | Disposition::Ignored(_) => acknowledged(&mut delivery).await,
             // Rare, and large.

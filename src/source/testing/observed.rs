@@ -54,7 +54,7 @@ impl<S: EventSource> EventSource for Noting<S> {
     async fn next(&mut self) -> Result<Signal<S::Delivery>, SourceError> {
         let signal = self.source.next().await?;
         match &signal {
-            Signal::Alive { .. } => {}
+            Signal::Alive { .. } | Signal::Behind(_) => {}
             Signal::CaughtUp => self.note(Said::CaughtUp),
             Signal::Message(delivery) => self.note(Said::Message(text(delivery))),
         }

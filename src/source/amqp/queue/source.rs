@@ -136,6 +136,7 @@ impl EventSource for AmqpQueue {
         Ok(match reader.next(&mut self.is_known).await? {
             Signal::Alive { lag } => Signal::Alive { lag },
             Signal::CaughtUp => Signal::CaughtUp,
+            Signal::Behind(by) => Signal::Behind(by),
             Signal::Message(message) => Signal::Message(AmqpQueueDelivery {
                 message,
                 lag: reader.lag(),

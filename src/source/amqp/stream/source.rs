@@ -85,6 +85,7 @@ impl EventSource for AmqpStream {
         Ok(match reader.next().await? {
             Signal::Alive { lag } => Signal::Alive { lag },
             Signal::CaughtUp => Signal::CaughtUp,
+            Signal::Behind(by) => Signal::Behind(by),
             Signal::Message(message) => {
                 let (position, landmark) = (Position::at(message.offset.into()), landmark(&message));
                 let delivery = LogDelivery::new(message.delivery.data, position)
