@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use crate::push::handshake::AllowedOrigins;
 use crate::push::secret::{PushSecrets, Secret};
 
 /// The configuration of one push service.
@@ -15,6 +16,7 @@ pub(super) struct PushConfig {
     pub(super) body_timeout: Duration,
     pub(super) batch_cap: usize,
     pub(super) hook: Option<RejectionHook>,
+    pub(super) origins: AllowedOrigins,
 }
 
 /// Called with each dead letter.
@@ -31,6 +33,7 @@ impl PushConfig {
             body_timeout: DEFAULT_BODY_TIMEOUT,
             batch_cap: DEFAULT_BATCH_CAP,
             hook: None,
+            origins: AllowedOrigins::default(),
         }
     }
 }

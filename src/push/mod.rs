@@ -27,6 +27,9 @@
 //! `{"disposition":"dead-letter","reason":"…"}`, for a batch `{"results":[…]}` in its order. Sending the same again
 //! does no harm.
 //!
+//! Some senders (Azure Event Grid) first ask by `OPTIONS` whether they may push, and push nothing before they are told so: name
+//! their [origins](Push::with_allowed_origin).
+//!
 //! # Replicas
 //!
 //! Behind a load balancer a push reaches **one** replica, and the others still accept what was revoked. Either push to
@@ -51,6 +54,7 @@ mod webhook;
 mod config;
 mod batch;
 mod answer;
+mod handshake;
 mod secret;
 
 pub use config::*;

@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
 use crate::common::bounded_body::{BELIEVED, Unread, read_bounded};
+use crate::common::host_code::guarded;
 use crate::common::log;
 use crate::domain::ingest::ended;
 use crate::domain::persistence::LONGEST_WAIT;
@@ -86,6 +87,21 @@ impl<D> Push<D> {
         self.with(|terms| terms.batch_cap = messages)
     }
 
+    /// Answers the handshake of senders that state this origin, such as `eventgrid.azure.net`; `*` stands for any. Called again, it
+    /// adds another one. By default there are none, and `OPTIONS` is answered by 405.
+    ///
+    /// The handshake is that of [CloudEvents' webhooks, section
+    /// 4](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#4-abuse-protection): `OPTIONS` with
+    /// `WebHook-Request-Origin` is answered by 200 with `WebHook-Allowed-Origin`, and any rate is allowed.
+    ///
+    /// # Security
+    ///
+    /// The handshake asks for no secret, and lets nobody push: each push needs one.
+    #[must_use]
+    pub fn with_allowed_origin(self, origin: impl Into<String>) -> Self {
+        self.with(|terms| terms.origins.allow(origin.into()))
+    }
+
     /// Sets a hook that is called with each message that can never be applied, and the reason. It must not block.
     /// Defaults to none. With or without it, the sender gets the reason as well, and a list is fetched, since the
     /// message may be a revocation.
@@ -106,6 +122,9 @@ impl<D: Decode> Push<D> {
         B: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
     {
         let terms = &*self.terms;
+        if let Some(answer) = terms.origins.answer(head) {
+            return Ok(answer);
+        }
         if head.method != Method::POST {
             return Err(Rejection::NotPosted);
         }
@@ -176,7 +195,7 @@ impl<D: Decode> Push<D> {
     fn disposed(&self, ended: Ended, message: &[u8]) -> Disposition {
         let disposition = self.sink.domain().disposed(ended, message.len());
         if let (Some(hook), Disposition::DeadLetter(reason)) = (&self.terms.hook, &disposition) {
-            hook(message, reason);
+            let _ = guarded(|| hook(message, reason));
         }
         disposition
     }

@@ -511,3 +511,46 @@ fn shows_no_secret() {
     let shown = format!("{push:?}");
     assert!(!shown.contains("token") && !shown.contains("key-material"), "{shown}");
 }
+
+/// Azure Event Grid and others ask first, and used to be told that only POST is allowed.
+#[tokio::test]
+async fn a_sender_that_asks_whether_it_may_push_is_answered() {
+    let ask = |origin: Option<&str>, method| {
+        let mut request = Request::builder().method(method).uri("/push");
+        request = request.header("webhook-request-rate", "120");
+        if let Some(origin) = origin {
+            request = request.header("webhook-request-origin", origin);
+        }
+        request.body(Body::empty()).unwrap()
+    };
+    let (_layer, _sink, push) = by_token();
+    let azure = "eventgrid.azure.net";
+    assert_eq!(
+        status(&push, ask(Some(azure), Method::OPTIONS)).await,
+        405,
+        "by default"
+    );
+    let push = push
+        .with_allowed_origin("events.example.com")
+        .with_allowed_origin(azure);
+    let response = send(&push, ask(Some("EventGrid.azure.net"), Method::OPTIONS)).await;
+    assert_eq!(response.status(), 200);
+    let headers = response.headers();
+    assert_eq!(headers["webhook-allowed-origin"], "EventGrid.azure.net");
+    assert_eq!(headers["webhook-allowed-rate"], "*");
+    assert_eq!(headers[ALLOW], "POST, OPTIONS");
+    for (origin, method) in [
+        (Some("mallory.example"), Method::OPTIONS),
+        (None, Method::OPTIONS),
+        (Some(azure), Method::GET),
+    ] {
+        assert_eq!(status(&push, ask(origin, method)).await, 405);
+    }
+    assert_eq!(
+        status(&push, ask(Some(azure), Method::POST)).await,
+        401,
+        "it opens no door"
+    );
+    let any = push.with_allowed_origin("*");
+    assert_eq!(status(&any, ask(Some("anybody.example"), Method::OPTIONS)).await, 200);
+}
