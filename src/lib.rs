@@ -50,6 +50,8 @@ pub use model::options::{Anonymous, Cut, Enforcement, GuardExtension, Running, S
 pub use model::policy::*;
 pub use model::reach::Reach;
 pub use model::refusal::{DEFAULT_RETRY_AFTER, Refusal};
+pub use model::statement::{Statement, StatementKind};
+pub use model::subject::Subject;
 pub use model::timestamp::Timestamp;
 pub use model::verdict::{Freshness, ListFreshness, Revoked, RevokedBy, Unknown, Verdict};
 pub use respond::body::ResponseBody;

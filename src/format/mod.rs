@@ -6,6 +6,8 @@ pub mod clawdentity;
 mod heartbeat;
 #[cfg(feature = "clawdentity")]
 pub(crate) mod json;
+#[cfg(feature = "cloudevents")]
+pub mod revocation;
 pub(crate) mod signal;
 pub(crate) mod object;
 

@@ -233,6 +233,12 @@ impl KeyKind {
         }
     }
 
+    /// The kind of this [name](Self::as_str).
+    #[cfg(feature = "cloudevents")]
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     const ALL: [Self; Self::COUNT] = [
         Self::Client,
         Self::Named,

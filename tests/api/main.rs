@@ -53,6 +53,7 @@ mod presented;
 mod probe;
 #[cfg(feature = "http-push")]
 mod push;
+mod revocation_events;
 mod shows;
 mod sink;
 #[cfg(feature = "source-testing")]
