@@ -54,7 +54,7 @@ use crate::model::key::Key;
 ///   that lets unreadable tokens pass.
 /// - Every occurrence of a repeated claim counts. Names are compared without regard to case and to blanks around them, as Go's
 ///   and some of Java's libraries do.
-/// - Numbers are ids as well. A claim that nobody asked for refuses nobody, whatever it holds; neither does `null`, `true`, or an
+/// - Numbers are ids as well, also as JavaScript, Go, Python, Java and Envoy write them once they have read them as doubles. A claim that nobody asked for refuses nobody, whatever it holds; neither does `null`, `true`, or an
 ///   object where an id belongs.
 /// - `iat` may be a number, a number in quotes, or a date of RFC 3339. One that is something else, or beyond every calendar, is no
 ///   date; a token without a date is refused by any cut-off. The oldest of several counts.
@@ -202,7 +202,9 @@ impl Jwt {
     /// a closure. A claim may be added several times, and so may those that are read anyway: each time adds a key.
     ///
     /// A number is read as it is written in the token and, where that differs, in plain decimals as well: of `7.0` there are the
-    /// keys of `7.0` and of `7`.
+    /// keys of `7.0` and of `7`. Verifiers that read it as a double may write another text of it: unless it stands in an array, there is a
+    /// key of each that differs (`1175928847299117063` is `1175928847299117000` in JavaScript). They cost some keys of the
+    /// [`Credential::MOST_KEYS`](crate::Credential::MOST_KEYS).
     ///
     /// `make` is called for each id that a request presents: it must be fast, and must not block.
     #[must_use]

@@ -1,9 +1,11 @@
 //! What has been found in a token so far.
 
 use crate::identify::token::claim::Claim;
+use crate::identify::token::double::with_texts_of_double;
 use crate::identify::token::lexer::{JsonValue, Lexeme, Lexer};
 use crate::identify::token::number::{number, with_decimal};
 use crate::model::credential::{Credential, Identity, TOO_MANY_KEYS};
+use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
 
 /// The keys, the date and the issuer of a token, and the first thing in it that cannot be read.
@@ -58,7 +60,13 @@ impl Findings {
                 Some(id) => self.push(claim, id),
                 None => self.note("token has a claim that is no text"),
             }),
-            JsonValue::Word(word) => self.add_word(claim, word),
+            JsonValue::Word(word) => {
+                self.add_word(claim, word);
+                // Not those in arrays: of a long one they would be more keys than a request may present.
+                if let Some(id) = number(word) {
+                    with_texts_of_double(id, |id| self.push_once(claim, id));
+                }
+            }
             JsonValue::Object => {}
             JsonValue::Array => {
                 let mut depth = 1_usize;
@@ -89,9 +97,20 @@ impl Findings {
         }
     }
 
+    fn push_once(&mut self, claim: &Claim, id: &str) {
+        let key = claim.key(id);
+        if !self.credential.keys().any(|known| *known == key) {
+            self.push_key(key);
+        }
+    }
+
     fn push(&mut self, claim: &Claim, id: &str) {
+        self.push_key(claim.key(id));
+    }
+
+    fn push_key(&mut self, key: Key) {
         if self.credential.len() < Credential::MOST_KEYS {
-            self.credential.push(claim.key(id));
+            self.credential.push(key);
         } else {
             self.note(TOO_MANY_KEYS);
         }

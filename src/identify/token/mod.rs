@@ -9,6 +9,7 @@ mod disclosure;
 mod findings;
 pub(crate) mod claim;
 mod date;
+mod double;
 mod number;
 mod lexer;
 mod text;

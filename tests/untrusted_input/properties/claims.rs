@@ -247,6 +247,15 @@ impl Expected {
                 if let Some(decimal) = decimal(text) {
                     self.keys.push(make(&decimal));
                 }
+                // Not those in arrays.
+                if depth == 0 {
+                    for text in texts_of_double(text) {
+                        let key = make(&text);
+                        if !self.keys.contains(&key) {
+                            self.keys.push(key);
+                        }
+                    }
+                }
             }
             _ => {}
         }
@@ -353,6 +362,71 @@ fn decimal(number: &str) -> Option<String> {
     (decimal.len() <= 48 && decimal != number).then_some(decimal)
 }
 
+/// What JavaScript, Go, Python, Java and Envoy make of a number that they read as a double, by other means than the crate's.
+fn texts_of_double(number: &str) -> Vec<String> {
+    let Some(double) = number.parse::<f64>().ok().filter(|double| double.is_finite()) else {
+        return Vec::new();
+    };
+    let is_integer = number.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
+    let (sign, absolute) = (if number.starts_with('-') { "-" } else { "" }, double.abs());
+    let scientific = format!("{absolute:e}");
+    let (mantissa, power) = scientific.split_once('e').expect("it has an exponent");
+    let power: i32 = power.parse().expect("it is a number");
+    let plain = format!("{absolute}");
+    let pointed = if plain.contains('.') {
+        plain.clone()
+    } else {
+        format!("{plain}.0")
+    };
+    let signed_power = |digits: usize| format!("e{}{:0digits$}", if power < 0 { '-' } else { '+' }, power.abs());
+    let mut all = Vec::new();
+    if !is_integer || number.len() > 15 {
+        let is_plain = (-6..21).contains(&power);
+        all.push(if is_plain {
+            plain.clone()
+        } else {
+            format!("{mantissa}{}", signed_power(1))
+        });
+    }
+    let is_plain = (-4..6).contains(&power);
+    all.push(if is_plain {
+        plain
+    } else {
+        format!("{mantissa}{}", signed_power(2))
+    });
+    if !is_integer {
+        let is_plain = (-4..16).contains(&power);
+        all.push(if is_plain {
+            pointed.clone()
+        } else {
+            format!("{mantissa}{}", signed_power(2))
+        });
+    }
+    if !is_integer || number.len() > 18 {
+        let point = if mantissa.contains('.') { "" } else { ".0" };
+        let is_plain = (-3..7).contains(&power);
+        all.push(if is_plain {
+            pointed
+        } else {
+            format!("{mantissa}{point}E{power}")
+        });
+    }
+    for text in &mut all {
+        text.insert_str(0, sign);
+    }
+    if !is_integer || sign == "-" || number.len() > 15 {
+        let is_whole = double >= 0.0 && double.fract() == 0.0 && double < 2_f64.powi(64);
+        all.push(if is_whole {
+            format!("{double:.0}")
+        } else {
+            format!("{double:.6}")
+        });
+    }
+    // What is longer than any id is not written out.
+    all.retain(|text| text.len() <= 48);
+    all
+}
+
 type MakeKey = fn(&str) -> Key;
 
 const CLAIMS: [(&str, MakeKey); 6] = [
@@ -392,6 +466,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             r#"{"act":{"sub":"s","iat":1,"act":{"client_id":"c"}},"tid":"t","x":[{"y":1e3}]}"#,
         ),
         ("{}", r#"{"\u006ati":"\ud83d\ude00\u0000","sid":" x "}"#),
+        (
+            "{}",
+            r#"{"sub":1175928847299117063,"sid":1.00225e15,"jti":-12345678.25,"tid":1E-7,"azp":10020123456789012345}"#,
+        ),
         (
             r#"{"kid":7,"b64":true}"#,
             r#"{"SUB":7.0," jti ":[1e2,-0,12.50e-1],"iat":"9.5","IAT":1e19,"\u017fid":null,"act":{"Sub":"a","act":"x"}}"#,
