@@ -48,4 +48,6 @@ KNOWN = [
     Known("*written-in-array*", "*", "healthy refused", NO_OBJECT),
     Known("*written-utf-16*", "*", "healthy refused", NO_OBJECT),
     Known("*written-single-quotes*", "*", "healthy refused", NO_OBJECT),
+    # Without a `typ` it parses no payload, and hands out a text.
+    Known("*written-*", "npm-jsonwebtoken", "healthy refused", NO_OBJECT, False),
 ]
