@@ -53,7 +53,7 @@ async fn read(State(revoked): State<Revoked>, request: Request) -> Result<Respon
     let config = DomainConfig::new().with_lists(ListPolicy::NotUsed);
     let (layer, sink) = RevocationLayer::pair_with(config, jwt);
     for revocation in revoked.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        let applied = sink.apply(revocation.clone()).and_then(|applied| applied.wait());
+        let applied = sink.apply(*revocation).and_then(|applied| applied.wait());
         applied.map_err(|_| StatusCode::INSUFFICIENT_STORAGE)?;
     }
     let admitted = service_fn(async |_: Request| Ok::<_, Infallible>(Response::new(Body::empty())));
