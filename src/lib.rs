@@ -28,6 +28,7 @@ pub mod respond;
 mod in_flight;
 mod domain;
 pub mod format;
+mod statements;
 pub mod identify;
 pub mod status;
 mod state;
@@ -50,8 +51,6 @@ pub use model::options::{Anonymous, Cut, Enforcement, GuardExtension, Running, S
 pub use model::policy::*;
 pub use model::reach::Reach;
 pub use model::refusal::{DEFAULT_RETRY_AFTER, Refusal};
-pub use model::statement::{Statement, StatementKind};
-pub use model::subject::Subject;
 pub use model::timestamp::Timestamp;
 pub use model::verdict::{Freshness, ListFreshness, Revoked, RevokedBy, Unknown, Verdict};
 pub use respond::body::ResponseBody;
@@ -59,6 +58,8 @@ pub use respond::body_error::{BodyError, StreamCut};
 pub use sink::EventSink;
 pub use state::accept::{ApplyError, InstallError};
 pub use state::snapshot::{RevocationList, RevocationListBuilder};
+pub use statements::statement::{Statement, StatementKind};
+pub use statements::subject::Subject;
 
 #[doc(inline)]
 pub use status::{Concern, ConcernCode, FeedState, Status};

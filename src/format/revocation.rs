@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use crate::model::decode::{Decode, DecodeError, Decoded};
 use crate::model::event::Reason;
 use crate::model::key::KeyKind;
-use crate::model::statement::{Statement, StatementKind};
-use crate::model::subject::Subject;
 use crate::model::timestamp::Timestamp;
+use crate::statements::statement::{Statement, StatementKind};
+use crate::statements::subject::Subject;
 
 /// Returns a statement as an event of [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md), in
 /// structured JSON, as every broker and webhook of ours takes it.

@@ -11,8 +11,6 @@ pub(crate) mod decode;
 pub(crate) mod refusal;
 pub(crate) mod verdict;
 pub mod canary;
-pub(crate) mod statement;
-pub(crate) mod subject;
 pub(crate) mod event;
 pub(crate) mod credential;
 pub(crate) mod key;

@@ -1,8 +1,8 @@
 //! What an issuer says.
 
 use crate::model::event::{Event, Reason, Reinstatement, Revocation};
-use crate::model::subject::Subject;
 use crate::model::timestamp::Timestamp;
+use crate::statements::subject::Subject;
 
 /// Says what an issuer revokes or reinstates, so that it can be sent to every gateway.
 ///
