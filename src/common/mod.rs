@@ -5,6 +5,7 @@ pub(crate) mod backoff;
 pub(crate) mod base64_digit;
 #[cfg(any(feature = "cloudflare", feature = "crl-poll", feature = "http-push"))]
 pub(crate) mod bounded_body;
+pub(crate) mod buffer;
 pub(crate) mod error_text;
 pub(crate) mod log;
 pub(crate) mod host_code;

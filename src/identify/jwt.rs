@@ -19,7 +19,7 @@ use crate::model::key::Key;
 ///
 /// It reads the claims `jti`, `sub`, `sid`, `client_id` and `azp`, the header's `kid`, the same claims of all actors in
 /// nested `act` claims ([RFC 8693 §4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)), and `iat`;
-/// [`Jwt::with_claim`] adds others. Allocates nothing for tokens whose parts are shorter than 2 KB.
+/// [`Jwt::with_claim`] adds others. Allocates nothing for tokens whose parts are shorter than 4 KB.
 ///
 /// ```
 /// use http::header::AUTHORIZATION;

@@ -5,32 +5,22 @@ use base64::alphabet::URL_SAFE;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use base64::{DecodeError, DecodeSliceError};
 
-/// Room for a part that is decoded on the stack.
-pub(crate) struct DecodeBuffer([u8; ON_STACK]);
+use crate::common::buffer::with_buffer;
 
-impl DecodeBuffer {
-    pub(crate) const fn new() -> Self {
-        Self([0; ON_STACK])
+/// Decodes one part, on the heap if there is no room on the stack, and hands it on.
+///
+/// With padding or without, in either alphabet of [RFC 4648](https://www.rfc-editor.org/rfc/rfc4648#section-4), whatever
+/// the bits are that belong to no byte: most libraries read all of that.
+pub(crate) fn with_decoded<T>(part: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<T, &'static str> {
+    let part = without_padding(part);
+    let most = base64::decoded_len_estimate(part.len());
+    if most > AT_MOST {
+        return Err(TOO_LONG);
     }
-
-    /// Decodes one part, on the heap if there is no room here, and hands it on.
-    ///
-    /// With padding or without, in either alphabet of [RFC 4648](https://www.rfc-editor.org/rfc/rfc4648#section-4), whatever
-    /// the bits are that belong to no byte: most libraries read all of that.
-    pub(crate) fn with_decoded<T>(&mut self, part: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<T, &'static str> {
-        let part = without_padding(part);
-        let most = base64::decoded_len_estimate(part.len());
-        if most <= ON_STACK {
-            let length = decode(part, &mut self.0).ok_or(UNDECODABLE)?;
-            Ok(read(&self.0[..length]))
-        } else if most <= AT_MOST {
-            let mut decoded = vec![0; most];
-            let length = decode(part, &mut decoded).ok_or(UNDECODABLE)?;
-            Ok(read(&decoded[..length]))
-        } else {
-            Err(TOO_LONG)
-        }
-    }
+    with_buffer(most, |buffer| {
+        let length = decode(part, buffer).ok_or(UNDECODABLE)?;
+        Ok(read(&buffer[..length]))
+    })
 }
 
 fn without_padding(mut part: &[u8]) -> &[u8] {
@@ -73,9 +63,6 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, NO_PAD.with_decode
 /// Whole groups of four characters, so that each chunk can be decoded alone.
 const CHUNK: usize = 256;
 
-/// The largest part that is decoded on the stack, in bytes.
-const ON_STACK: usize = 2048;
-
 /// The largest part that is read at all, in bytes.
 pub(crate) const AT_MOST: usize = 64 * 1024;
 
@@ -87,7 +74,7 @@ mod tests {
     use super::*;
 
     fn decoded(part: &str) -> Option<Vec<u8>> {
-        DecodeBuffer::new().with_decoded(part.as_bytes(), <[u8]>::to_vec).ok()
+        with_decoded(part.as_bytes(), <[u8]>::to_vec).ok()
     }
 
     #[test]

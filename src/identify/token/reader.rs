@@ -3,7 +3,7 @@
 use crate::identify::token::claim::Claim;
 use crate::identify::token::claims::{ClaimsReader, Next, ShownBy, members};
 use crate::identify::token::disclosure::Disclosure;
-use crate::identify::token::encoding::{AT_MOST, DecodeBuffer, TOO_LONG};
+use crate::identify::token::encoding::{AT_MOST, TOO_LONG, with_decoded};
 use crate::identify::token::find::find;
 use crate::identify::token::findings::{Findings, NOT_JSON};
 use crate::identify::token::lexer::{JsonValue, Lexer};
@@ -71,8 +71,7 @@ impl TokenReader {
                 "token does not have three parts"
             });
         }
-        let mut buffer = DecodeBuffer::new();
-        let header = buffer.with_decoded(header, |header| self.read_header(header, found));
+        let header = with_decoded(header, |header| self.read_header(header, found));
         let form = header.unwrap_or_else(|problem| {
             found.note(problem);
             PayloadForm::Plain
@@ -83,12 +82,12 @@ impl TokenReader {
         if matches!(form, PayloadForm::NotEncoded) {
             found.note("token has a payload that is not encoded");
         }
-        let read = buffer.with_decoded(payload, |payload| self.read_payload(payload, form, level, found));
+        let read = with_decoded(payload, |payload| self.read_payload(payload, form, level, found));
         if let Err(problem) = read {
             found.note(problem);
         }
         if let Some(disclosures) = disclosures {
-            self.read_disclosures(disclosures, &mut buffer, found);
+            self.read_disclosures(disclosures, found);
         }
     }
 
@@ -142,7 +141,7 @@ impl TokenReader {
 
     /// Reads what the holder of an SD-JWT shows ([RFC 9901 §4](https://www.rfc-editor.org/rfc/rfc9901#section-4)). Which object a
     /// claim belongs to is not looked up: a claim of any of them counts as one of the token's.
-    fn read_disclosures(&self, disclosures: &[u8], buffer: &mut DecodeBuffer, found: &mut Findings) {
+    fn read_disclosures(&self, disclosures: &[u8], found: &mut Findings) {
         if disclosures.len() > AT_MOST {
             return found.note(TOO_LONG);
         }
@@ -160,7 +159,7 @@ impl TokenReader {
                 .filter(|it| !it.is_empty())
         };
         for disclosure in each() {
-            let read = buffer.with_decoded(disclosure, |json| match Disclosure::read(json) {
+            let read = with_decoded(disclosure, |json| match Disclosure::read(json) {
                 Some(Disclosure::Claim(name, mut lexer)) => {
                     if matches!(claims.member(name, &mut lexer, 0, found), Next::MembersOfValue) {
                         members(&mut lexer, |name, lexer, depth| {
@@ -179,7 +178,7 @@ impl TokenReader {
             return;
         }
         for disclosure in each() {
-            let _ = buffer.with_decoded(disclosure, |json| {
+            let _ = with_decoded(disclosure, |json| {
                 if let Some(Disclosure::Element(lexer)) = Disclosure::read(json) {
                     claims.element(lexer, found);
                 }

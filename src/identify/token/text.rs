@@ -2,6 +2,8 @@
 
 use std::str;
 
+use crate::common::buffer::with_buffer;
+
 /// What stands between the quotes of a JSON string, its escapes not yet decoded.
 #[derive(Clone, Copy)]
 pub(crate) struct JsonText<'j> {
@@ -20,24 +22,18 @@ impl<'j> JsonText<'j> {
             return read(str::from_utf8(self.raw).ok());
         }
         // No escape is shorter than what it stands for.
-        let mut on_stack = [0; ON_STACK];
-        let mut on_heap;
-        let buffer = if self.raw.len() <= ON_STACK {
-            &mut on_stack[..]
-        } else {
-            on_heap = vec![0; self.raw.len()];
-            &mut on_heap[..]
-        };
-        let mut length = 0;
-        for char in self.chars() {
-            let Ok(char) = char else { return read(None) };
-            let Some(room) = buffer.get_mut(length..length + char.len_utf8()) else {
-                return read(None);
-            };
-            char.encode_utf8(room);
-            length += char.len_utf8();
-        }
-        read(str::from_utf8(&buffer[..length]).ok())
+        with_buffer(self.raw.len(), |buffer| {
+            let mut length = 0;
+            for char in self.chars() {
+                let Ok(char) = char else { return read(None) };
+                let Some(room) = buffer.get_mut(length..length + char.len_utf8()) else {
+                    return read(None);
+                };
+                char.encode_utf8(room);
+                length += char.len_utf8();
+            }
+            read(str::from_utf8(&buffer[..length]).ok())
+        })
     }
 
     const fn chars(self) -> Chars<'j> {
@@ -175,9 +171,6 @@ fn unit(text: &[u8]) -> Option<u32> {
         .iter()
         .try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)?))
 }
-
-/// The longest text with escapes that is decoded on the stack, in bytes.
-const ON_STACK: usize = 256;
 
 #[cfg(test)]
 mod tests {
