@@ -3,6 +3,8 @@
 use std::fmt;
 use std::mem;
 
+use hashbrown::HashTable;
+
 use crate::model::key::Key;
 use crate::model::timestamp::Timestamp;
 
@@ -127,13 +129,29 @@ impl Credential {
     /// The same for what a sender may choose: it takes each key once, and no more than [`MOST_KEYS`](Self::MOST_KEYS) in all.
     /// Returns whether all of them are there.
     fn unite(&mut self, other: &Self) -> bool {
+        let place = |key: &Key| key.fingerprint().place();
+        // A sender has room for dozens of tokens with hundreds of keys each: to compare each with each takes too long.
+        let mut index = (other.len() > FEW_KEYS).then(|| {
+            let mut index = HashTable::with_capacity(Self::MOST_KEYS);
+            for key in self.keys() {
+                index.insert_unique(place(key), *key, place);
+            }
+            index
+        });
         let mut more = other.keys().peekable();
         while let Some(key) = more.peek() {
-            if !self.keys().any(|known| known == *key) {
+            let is_known = match &index {
+                Some(index) => index.find(place(key), |known| known == *key).is_some(),
+                None => self.keys().any(|known| known == *key),
+            };
+            if !is_known {
                 if self.len() >= Self::MOST_KEYS {
                     break;
                 }
                 self.push(**key);
+                if let Some(index) = &mut index {
+                    index.insert_unique(place(key), **key, place);
+                }
             }
             more.next();
         }
@@ -195,7 +213,8 @@ pub enum Identity {
 
 impl Identity {
     /// Adds what else the same request presents. The strictest counts: the keys of both, the older of the two times (and an unknown
-    /// one if either is unknown, as [`Credential::merge`] has it), and that either is unreadable, with what was wrong first.
+    /// one if either is unknown, as [`Credential::merge`] has it), and that either is unreadable, with what was wrong first, or that
+    /// there are too many keys.
     ///
     /// A key that both present is there once. Beyond [`Credential::MOST_KEYS`] the result is [`Partial`](Self::Partial), with as many.
     ///
@@ -225,14 +244,18 @@ impl Identity {
         match self {
             Self::Presented(mine) | Self::Partial(mine, _) => {
                 let is_whole = theirs.is_none_or(|theirs| mine.unite(&theirs));
-                let problem = problem.or_else(|| (!is_whole).then_some(TOO_MANY_KEYS));
-                if let (Self::Presented(mine), Some(problem)) = (&mut *self, problem) {
-                    *self = Self::Partial(mem::take(mine), problem);
+                let problem = if is_whole { problem } else { Some(TOO_MANY_KEYS) };
+                match (&mut *self, problem) {
+                    (Self::Presented(mine), Some(problem)) => *self = Self::Partial(mem::take(mine), problem),
+                    // Whatever else is wrong, no layer lets this pass.
+                    (Self::Partial(_, first), Some(TOO_MANY_KEYS)) => *first = TOO_MANY_KEYS,
+                    _ => {}
                 }
             }
             Self::Unreadable(first) => {
                 if let Some(theirs) = theirs {
-                    *self = Self::Partial(theirs, first);
+                    let worst = problem.filter(|problem| *problem == TOO_MANY_KEYS);
+                    *self = Self::Partial(theirs, worst.unwrap_or(first));
                 }
             }
             Self::Anonymous => {}
@@ -296,6 +319,9 @@ impl fmt::Debug for Credential {
             .finish()
     }
 }
+
+/// Up to so many keys are compared to those that are known one by one, which takes no allocation.
+const FEW_KEYS: usize = 8;
 
 /// What is wrong with a request that presents more than [`Credential::MOST_KEYS`].
 pub(crate) const TOO_MANY_KEYS: &str = "request presents more than 256 keys";
@@ -392,5 +418,59 @@ mod tests {
         );
         found.merge(keys(0, 257));
         assert!(matches!(&found, Identity::Partial(credential, TOO_MANY_KEYS) if credential.len() == 256));
+    }
+
+    /// It was lost where something else was wrong before, and a layer that lets unreadable credentials pass let the rest of the keys pass.
+    #[test]
+    fn that_there_are_too_many_keys_is_said_whatever_else_is_wrong() {
+        let keys = |from: usize, to: usize| {
+            let mut credential = Credential::new();
+            credential.extend((from..to).map(|id| Key::token(&id.to_string())));
+            credential
+        };
+        let too_many = || {
+            [
+                vec![Identity::Presented(keys(0, 256)), Identity::Presented(keys(1, 257))],
+                vec![Identity::Partial(keys(0, 256), TOO_MANY_KEYS)],
+            ]
+        };
+        for other in [Identity::Unreadable("x"), Identity::Partial(keys(0, 1), "x")] {
+            for identities in too_many() {
+                for at in 0..=identities.len() {
+                    let mut all = identities.clone();
+                    all.insert(at, other.clone());
+                    let mut found = Identity::Anonymous;
+                    all.into_iter().for_each(|one| found.merge(one));
+                    assert!(
+                        matches!(&found, Identity::Partial(_, TOO_MANY_KEYS)),
+                        "{other:?} at {at}: {found:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Few keys are compared one by one, and many by an index: in both ways each is there once, in the order in which they came.
+    #[test]
+    fn a_key_that_is_presented_again_is_there_once() {
+        for keys in [2, FEW_KEYS, FEW_KEYS + 1, 100] {
+            let key = |id: usize| Key::token(&id.to_string());
+            let again = |from: usize| {
+                let mut credential = Credential::new();
+                credential.extend((from..from + keys).flat_map(|id| [key(id), key(id), key(from)]));
+                Identity::Presented(credential)
+            };
+            let mut found = Identity::Presented(Credential::new());
+            for from in [0, 0, keys / 2, keys] {
+                found.merge(again(from));
+            }
+            let Identity::Presented(credential) = found else {
+                panic!("there are not too many");
+            };
+            assert!(
+                credential.keys().eq(&(0..2 * keys).map(key).collect::<Vec<_>>()),
+                "{keys}"
+            );
+        }
     }
 }

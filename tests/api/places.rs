@@ -493,6 +493,24 @@ async fn many_tokens_in_one_request_present_no_more_keys_than_one_may() {
     assert_eq!(credential.keys().count(), Credential::MOST_KEYS);
     // Also under `Unreadable::Pass`: what was not looked at may be revoked.
     assert_eq!(statuses(&jwt, || request(&[many(100, 257)])).await, (401, 401));
+    // Whatever else is wrong: it was not said behind something unreadable, and a revoked token behind all of them passed.
+    for unreadable in ["x", "e30.e30.x x", "e30.e30.e30.e30"] {
+        let tokens = [unreadable.to_owned(), many(100, 256), token("bad")];
+        for at in 0..2 {
+            let mut tokens = tokens.clone();
+            tokens.swap(0, at);
+            assert_eq!(statuses(&jwt, || request(&tokens)).await, (401, 401), "{unreadable}");
+        }
+    }
+    let ids: Vec<_> = (0..256).map(|id| id.to_string()).collect();
+    for unreadable in ["\\ud800", ""] {
+        let claims = format!(r#"{{"sid":"{unreadable}","sub":{ids:?},"jti":"bad"}}"#);
+        let within_one = format!("e30.{}.x", URL_SAFE_NO_PAD.encode(claims));
+        assert_eq!(
+            statuses(&jwt, || authorized(&format!("Bearer {within_one}"))).await,
+            (401, 401)
+        );
+    }
     assert_eq!(
         statuses(&jwt, || request(&[token("bad"), many(100, 400)])).await,
         REVOKED

@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 
 use allocation_counter::measure;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response};
 use tokio_test::block_on;
@@ -59,6 +61,14 @@ fn huge() -> Vec<String> {
     ]
 }
 
+/// Tokens with as many keys as one may have, the same in each: to compare each with each takes long. And with places where it may begin.
+fn full() -> [String; 2] {
+    let ids: Vec<_> = (0..256).map(|id| id.to_string()).collect();
+    let claims = format!(r#"{{"sub":[{}]}}"#, ids.join(","));
+    let token = format!("e30.{}.x ", URL_SAFE_NO_PAD.encode(claims));
+    ["", "eyJeyJeyJ"].map(|begin| format!("Claw {}", format!("{begin}{token}").repeat(MEGABYTE / 1_500)))
+}
+
 #[test]
 fn a_revoked_token_is_found_beside_a_megabyte_of_anything() {
     let (layer, sink) = pair();
@@ -75,6 +85,11 @@ fn a_revoked_token_is_found_beside_a_megabyte_of_anything() {
         }
     }
     assert_eq!(sink.status().verdicts.revoked, 1 + 3 * huge().len() as u64);
+    for full in full() {
+        for value in [format!("{full},{mallory}"), format!("{mallory},{full}")] {
+            assert_eq!(status(&lenient, &value), 401, "{}…", &full[..20]);
+        }
+    }
 }
 
 /// The same in a cookie and in a query, which cannot be longer than 64 KiB.
@@ -120,7 +135,7 @@ fn a_revoked_token_is_found_beside_many_cookies_and_parameters() {
 /// A part beyond 64 KiB is not decoded, and what is decoded on the heap is let go of at once.
 #[test]
 fn a_megabyte_takes_no_more_memory_than_a_part_may_have() {
-    for value in huge() {
+    for value in huge().into_iter().chain(full()) {
         let mut request = Request::new(String::new());
         let shown = value[..20].to_owned();
         request

@@ -112,7 +112,8 @@ impl Findings {
         if self.credential.len() < Credential::MOST_KEYS {
             self.credential.push(key);
         } else {
-            self.note(TOO_MANY_KEYS);
+            // Whatever else is wrong, no layer lets this pass.
+            self.problem = Some(TOO_MANY_KEYS);
         }
     }
 
