@@ -63,6 +63,7 @@ use crate::model::key::Key;
 ///   chooses what is disclosed, and *may withhold a claim altogether*: issue tokens in which the claims that you revoke by are
 ///   always disclosed, or have authentication demand them. A disclosed `iat` can make a token older, and gives none to a token
 ///   without one.
+/// - Actors are read at any depth. A token with more than 64, each within the one before, counts as unreadable beside its keys.
 /// - A token that cannot be read is [`Identity::Unreadable`], which the layer refuses by default: encrypted, compressed, in JSON.
 ///   If some of it can be read, it is [`Identity::Partial`]. If the layer lets these pass, it still checks what was read, and the
 ///   other tokens of the request.
@@ -240,13 +241,17 @@ impl Jwt {
 
     /// Adds a claim within others, such as the thumbprint of the key that a token is bound to
     /// ([RFC 9449 §6.1](https://www.rfc-editor.org/rfc/rfc9449#section-6.1)): the names of the objects around it, from the
-    /// outermost one, and its own. Each is a whole name: a dot in it stands for itself. In an array, each object counts. The rest is
-    /// as with [`with_claim`](Self::with_claim). An empty path names nothing, and one within `act` does not either: of an actor the same
-    /// claims are read as of the token.
+    /// outermost one, and its own. Each is a whole name: a dot in it stands for itself. In an array, and in arrays within it, each
+    /// object counts. The rest is as with [`with_claim`](Self::with_claim). An empty path names nothing, and one within `act` does not
+    /// either: of an actor the same claims are read as of the token.
     ///
     /// # Security
     ///
-    /// What an SD-JWT discloses within such an object is not read.
+    /// What an SD-JWT discloses may stand at any level of a path: in a token with `cnf`, a disclosed `jkt` is `cnf.jkt`. Only a digest
+    /// says which object a disclosed member belongs to, and digests are not looked up. So a disclosed member that is named like one of
+    /// the path counts as that one, in an array the objects that are disclosed count as well, and so does what is in them, disclosed
+    /// too or not. A member of the same name in another object can therefore be a key too much, which refuses only if it is revoked. The
+    /// holder may withhold what can be disclosed: see [`jwt`].
     ///
     /// ```
     /// use http::header::AUTHORIZATION;

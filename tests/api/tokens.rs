@@ -1,6 +1,8 @@
 //! What a token says, as real libraries write it and real verifiers read it: what any of them reads as a key is presented, and
 //! what nobody asked for refuses nobody. SECURITY.md has a table of these forms.
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use http::Request;
@@ -378,15 +380,26 @@ fn one_claim_can_be_several_keys() {
     assert_eq!(credential.issued_at(), Some(Timestamp::from_unix_secs(7)));
 }
 
+/// Their keys count at any depth. But nobody delegates that often, and a token that says so is not taken for one that can be read.
 #[test]
 fn actors_are_read_at_any_depth() {
-    let levels = 1_500;
-    let claims = format!(
-        r#"{}{{"sub":"first"}}{}"#,
-        r#"{"a":[1],"act":"#.repeat(levels),
-        r#","jti":null}"#.repeat(levels)
-    );
-    assert_presents(&token(claims), [Key::subject("first")]);
+    let nested = |levels: usize| {
+        format!(
+            r#"{}{{"sub":"first"}}{}"#,
+            r#"{"a":[1],"act":"#.repeat(levels),
+            r#","jti":null}"#.repeat(levels)
+        )
+    };
+    for levels in [1, 64] {
+        assert_presents(&token(nested(levels)), [Key::subject("first")]);
+        let shown = with_disclosures("{}", &[&format!(r#"["salt","act",{}]"#, nested(levels - 1))]);
+        assert_presents(&shown, [Key::subject("first")]);
+    }
+    for levels in [65, 1_500] {
+        assert!(partial(&token(nested(levels))).keys().eq(&[Key::subject("first")]));
+        let shown = with_disclosures("{}", &[&format!(r#"["salt","act",{}]"#, nested(levels - 1))]);
+        assert!(partial(&shown).keys().eq(&[Key::subject("first")]));
+    }
     assert_presents(
         &token(r#"{"act":{"sub":"a","act":{}},"jti":"J"}"#),
         [Key::subject("a"), Key::token("J")],
@@ -539,6 +552,109 @@ fn disclosed_elements_of_arrays_are_read() {
         &with_disclosures(r#"{"aud":[{"...":"e"}],"jti":"J"}"#, &[r#"["salt","b"]"#]),
         [Key::token("J")],
     );
+}
+
+/// Tokens of a library, shown by it to a verifier. See `tests/vectors/sd-jwt/make.mjs`.
+#[test]
+fn disclosed_members_of_a_path_are_read() {
+    let jwt = Jwt::new()
+        .with_claim_at(["cnf", "jkt"], |id| Key::named("bound-key", id))
+        .with_claim_at(["ext", "deep", "sid"], Key::session)
+        .with_claim_at(["ext", "groups"], Key::tenant)
+        .with_claim_at(["devices", "id"], |id| Key::named("device", id));
+    let vectors: serde_json::Value = serde_json::from_str(include_str!("../vectors/sd-jwt/index.json")).unwrap();
+    let cases = vectors["cases"].as_array().unwrap();
+    assert!(cases.len() >= 15, "{}", cases.len());
+    for case in cases {
+        let found = jwt.read_token(case["token"].as_str().unwrap());
+        let Identity::Presented(credential) = found else {
+            panic!("{case}: {found:?}");
+        };
+        let key = |key: &serde_json::Value| match (key[0].as_str().unwrap(), key[1].as_str().unwrap()) {
+            ("session", id) => Key::session(id),
+            ("subject", id) => Key::subject(id),
+            ("tenant", id) => Key::tenant(id),
+            (named, id) => Key::named(named, id),
+        };
+        let expected: HashSet<_> = case["keys"].as_array().unwrap().iter().map(key).collect();
+        assert_eq!(credential.keys().copied().collect::<HashSet<_>>(), expected, "{case}");
+    }
+}
+
+/// The digests are not looked up, so that whatever may stand in a path counts.
+#[test]
+fn disclosed_members_of_a_path_are_read_in_any_order_and_shape() {
+    let jwt = Jwt::new().with_claim_at(["a", "b", "c"], Key::session);
+    let shown = |disclosures: &[&str]| match jwt.read_token(with_disclosures(r#"{"_sd":["d"]}"#, disclosures)) {
+        Identity::Presented(credential) => Ok(credential.keys().copied().collect::<HashSet<_>>()),
+        Identity::Partial(credential, _) => Err(credential.keys().copied().collect::<HashSet<_>>()),
+        other => panic!("{other:?}"),
+    };
+    let keys = |ids: &[&str]| ids.iter().map(|id| Key::session(id)).collect::<HashSet<_>>();
+    for (disclosures, ids) in [
+        (&[r#"["s","a",{"b":{"c":"1"}}]"#][..], &["1"][..]),
+        (&[r#"["s","b",{"c":"1"}]"#], &["1"]),
+        (&[r#"["s","B ",{"C":["1",2]}]"#], &["1", "2"]),
+        (&[r#"["s","c","1"]"#], &["1"]),
+        (&[r#"["s","c",["1",{"...":"d"}]]"#, r#"["s","2"]"#], &["1", "2"]),
+        (&[r#"["s","2"]"#, r#"["s","c",["1",{"...":"d"}]]"#], &["1", "2"]),
+        (
+            &[
+                r#"["s","c","1"]"#,
+                r#"["s","c","2"]"#,
+                r#"["s","a",{"b":{"_sd":["d"]}}]"#,
+            ],
+            &["1", "2"],
+        ),
+        // Elements of arrays, and what is in them.
+        (&[r#"["s",{"b":[{"c":"1"}]}]"#], &["1"]),
+        (&[r#"["s",{"c":"1"}]"#], &["1"]),
+        (&[r#"["s",[{"c":"1"},[{"b":{"c":"2"}}]]]"#], &["1", "2"]),
+        (&[r#"["s","a",[[{"b":[[{"c":"1"}]]}],{"...":"d"}]]"#], &["1"]),
+        (&[r#"["s",{"b":{"c":[{"...":"d"}]}}]"#, r#"["s","1"]"#], &["1"]),
+        // An actor's.
+        (&[r#"["s","act",{"a":{"b":{"c":"1"}}}]"#], &["1"]),
+        // Of no path.
+        (
+            &[
+                r#"["s","x",{"c":"1"}]"#,
+                r#"["s","1"]"#,
+                r#"["s",["1"]]"#,
+                r#"["s","a","1"]"#,
+            ],
+            &[],
+        ),
+        (&[r#"["s","a",{"c":"1"}]"#, r#"["s",{"a":{"b":{"c":"1"}}}]"#], &[]),
+    ] {
+        assert_eq!(shown(disclosures), Ok(keys(ids)), "{disclosures:?}");
+    }
+    for (disclosures, ids) in [
+        (&[r#"["s","c","\ud800"]"#][..], &[][..]),
+        (&[r#"["s","b",{"x":1 "c":"1"}]"#], &["1"]),
+        (&[r#"["s",{"x","c":"1"}]"#], &["1"]),
+        (&[r#"["s","c","1"]"#, r#"["s","c"#], &["1"]),
+    ] {
+        assert_eq!(shown(disclosures), Err(keys(ids)), "{disclosures:?}");
+    }
+    // The same in a token without disclosures.
+    let found = jwt.read_token(token(r#"{"a":[[{"b":[[{"c":"1"}]]}]]}"#));
+    assert!(
+        matches!(&found, Identity::Presented(credential) if credential.keys().eq(&[Key::session("1")])),
+        "{found:?}"
+    );
+}
+
+/// A claim of an actor is read as the token's is, at any depth: by a path it would be read again at each.
+#[test]
+fn a_path_within_an_actor_names_nothing() {
+    for act in ["act", "ACT", " act"] {
+        let jwt = Jwt::new().with_claim_at([act, "x"], Key::session);
+        let found = jwt.read_token(token(r#"{"act":{"x":"1","sub":"s"}}"#));
+        assert!(
+            matches!(&found, Identity::Presented(credential) if credential.keys().eq(&[Key::subject("s")])),
+            "{act}"
+        );
+    }
 }
 
 #[test]

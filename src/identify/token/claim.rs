@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::identify::token::text::{MemberName, is_plain};
+use crate::identify::token::text::{JsonText, MemberName, is_plain};
 use crate::model::key::Key;
 
 /// A member's name, the names of the objects that it stands in, and the kind of key that its value names.
@@ -54,7 +54,8 @@ impl Claim {
     ) -> Option<Self> {
         let mut within: Vec<_> = path.into_iter().map(SoughtName::new).collect();
         let name = within.pop()?;
-        if within.first().is_some_and(|outermost| outermost.text == "act") {
+        let act = MemberName::new(JsonText::new(b"act", false));
+        if within.first().is_some_and(|outermost| outermost.is(act)) {
             return None;
         }
         Some(Self {
@@ -62,6 +63,11 @@ impl Claim {
             within,
             make: Arc::new(make),
         })
+    }
+
+    /// How many objects of its own path it stands in.
+    pub(crate) const fn depth(&self) -> usize {
+        self.within.len()
     }
 
     /// Whether it is named so, and stands in this many objects of its own path.

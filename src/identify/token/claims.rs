@@ -22,7 +22,7 @@ pub(crate) enum ShownBy {
     Issuer,
 }
 
-impl ClaimsReader<'_> {
+impl<'r> ClaimsReader<'r> {
     /// Reads a JSON object with all that is in it. `false` if it is none.
     pub(crate) fn read(self, json: &[u8], found: &mut Findings) -> bool {
         let mut lexer = Lexer::new(json);
@@ -51,11 +51,7 @@ impl ClaimsReader<'_> {
             return Next::Member;
         };
         for (place, claim) in self.claims.iter().enumerate() {
-            if claim.is_named(name, 0) {
-                found.add_ids(claim, place, value, *lexer);
-            } else if claim.is_within(name, 0) {
-                Within { claim, place, depth: 1 }.read(value, *lexer, found);
-            }
+            Within { claim, place, depth: 0 }.member(name, value, *lexer, found);
         }
         // An actor's date is not the token's, and its issuer is another.
         if depth == 0 {
@@ -71,14 +67,51 @@ impl ClaimsReader<'_> {
             }
         }
         if matches!(value, JsonValue::Object) && name.is("act", true) {
+            // Its keys count all the same.
+            if depth == MOST_ACTORS {
+                found.note("token has more than 64 actors");
+            }
             return Next::MembersOfValue;
         }
         lexer.leave(value);
         Next::Member
     }
 
-    /// Reads an element of an array that is shown apart, of whatever claim it may be.
-    pub(crate) fn element(self, mut lexer: Lexer<'_>, found: &mut Findings) {
+    /// Reads a claim that is shown apart. Its digest alone says which object it belongs to, so that it counts wherever its name may
+    /// stand: as the token's own, and in each object of a path.
+    pub(crate) fn disclosed(self, name: MemberName<'_>, mut lexer: Lexer<'_>, found: &mut Findings) {
+        let mut behind = lexer;
+        if let Some(value) = behind.value() {
+            for within in self.within() {
+                within.member(name, value, behind, found);
+            }
+        }
+        let is_actor = matches!(self.member(name, &mut lexer, 0, found), Next::MembersOfValue);
+        if is_actor
+            && !members(&mut lexer, |name, lexer, depth| {
+                self.member(name, lexer, depth + 1, found)
+            })
+        {
+            found.note(NOT_JSON);
+        }
+    }
+
+    /// Reads the objects in an element of an array that is shown apart, as those of any path.
+    pub(crate) fn disclosed_objects(self, mut lexer: Lexer<'_>, found: &mut Findings) {
+        let Some(value) = lexer.value() else { return };
+        for within in self.within() {
+            within.read(value, lexer, found);
+        }
+    }
+
+    /// Each object of each path, but for the token itself.
+    fn within(self) -> impl Iterator<Item = Within<'r>> {
+        let claims = self.claims.iter().enumerate();
+        claims.flat_map(|(place, claim)| (1..=claim.depth()).map(move |depth| Within { claim, place, depth }))
+    }
+
+    /// Reads the ids in an element of an array that is shown apart, of whatever claim it may be.
+    pub(crate) fn disclosed_ids(self, mut lexer: Lexer<'_>, found: &mut Findings) {
         let Some(value) = lexer.value() else { return };
         let hidden = found.hidden;
         for (place, claim) in self.claims.iter().enumerate() {
@@ -98,38 +131,51 @@ struct Within<'c> {
 }
 
 impl Within<'_> {
+    /// Reads a member of the object that was entered last, if the path goes on with it. `lexer` stands behind the beginning of its value.
+    #[inline]
+    fn member(self, name: MemberName<'_>, value: JsonValue<'_>, lexer: Lexer<'_>, found: &mut Findings) {
+        if self.claim.is_named(name, self.depth) {
+            found.add_ids(self.claim, self.place, value, lexer);
+        } else if self.claim.is_within(name, self.depth) {
+            let depth = self.depth + 1;
+            Self { depth, ..self }.read(value, lexer, found);
+        }
+    }
+
     /// Looks for it in an object, or in each object of an array, whose beginning was read. It goes no deeper than the path is long,
     /// which is the host's.
     fn read(self, value: JsonValue<'_>, mut lexer: Lexer<'_>, found: &mut Findings) {
         match value {
             JsonValue::Object => {
-                members(&mut lexer, |name, lexer, _| {
+                let is_sound = members(&mut lexer, |name, lexer, _| {
                     let Some(value) = lexer.value() else {
                         found.note(NOT_JSON);
                         return Next::Member;
                     };
-                    if self.claim.is_named(name, self.depth) {
-                        found.add_ids(self.claim, self.place, value, *lexer);
-                    } else if self.claim.is_within(name, self.depth) {
-                        let depth = self.depth + 1;
-                        Self { depth, ..self }.read(value, *lexer, found);
-                    }
+                    self.member(name, value, *lexer, found);
                     lexer.leave(value);
                     Next::Member
                 });
-            }
-            JsonValue::Array => loop {
-                match lexer.next() {
-                    Some(Lexeme::Open(b'{')) => {
-                        self.read(JsonValue::Object, lexer, found);
-                        lexer.leave(JsonValue::Object);
-                    }
-                    Some(Lexeme::Open(_)) => lexer.leave(JsonValue::Array),
-                    Some(Lexeme::Close(_)) | None => return,
-                    Some(_) => {}
+                if !is_sound {
+                    found.note(NOT_JSON);
                 }
-            },
-            _ => {}
+            }
+            JsonValue::Array => {
+                let mut depth = 1_usize;
+                while depth > 0 {
+                    match lexer.next() {
+                        Some(Lexeme::Open(b'{')) => {
+                            self.read(JsonValue::Object, lexer, found);
+                            lexer.leave(JsonValue::Object);
+                        }
+                        Some(Lexeme::Open(_)) => depth += 1,
+                        Some(Lexeme::Close(_)) => depth -= 1,
+                        Some(_) => {}
+                        None => return,
+                    }
+                }
+            }
+            JsonValue::Text(_) | JsonValue::Word(_) => {}
         }
     }
 }
@@ -185,3 +231,6 @@ pub(crate) fn members<'j>(
         }
     }
 }
+
+/// How many actors a token may name, each within the one before.
+const MOST_ACTORS: usize = 64;

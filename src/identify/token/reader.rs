@@ -140,7 +140,7 @@ impl TokenReader {
     }
 
     /// Reads what the holder of an SD-JWT shows ([RFC 9901 §4](https://www.rfc-editor.org/rfc/rfc9901#section-4)). Which object a
-    /// claim belongs to is not looked up: a claim of any of them counts as one of the token's.
+    /// claim belongs to is not looked up: a claim of any of them counts as one of the token's, and of any object of a path.
     fn read_disclosures(&self, disclosures: &[u8], found: &mut Findings) {
         if disclosures.len() > AT_MOST {
             return found.note(TOO_LONG);
@@ -160,14 +160,8 @@ impl TokenReader {
         };
         for disclosure in each() {
             let read = with_decoded(disclosure, |json| match Disclosure::read(json) {
-                Some(Disclosure::Claim(name, mut lexer)) => {
-                    if matches!(claims.member(name, &mut lexer, 0, found), Next::MembersOfValue) {
-                        members(&mut lexer, |name, lexer, depth| {
-                            claims.member(name, lexer, depth + 1, found)
-                        });
-                    }
-                }
-                Some(Disclosure::Element(_)) => {}
+                Some(Disclosure::Claim(name, lexer)) => claims.disclosed(name, lexer, found),
+                Some(Disclosure::Element(lexer)) => claims.disclosed_objects(lexer, found),
                 None => found.note(UNREADABLE_DISCLOSURE),
             });
             if read.is_err() {
@@ -180,7 +174,7 @@ impl TokenReader {
         for disclosure in each() {
             let _ = with_decoded(disclosure, |json| {
                 if let Some(Disclosure::Element(lexer)) = Disclosure::read(json) {
-                    claims.element(lexer, found);
+                    claims.disclosed_ids(lexer, found);
                 }
             });
         }
