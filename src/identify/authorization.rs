@@ -1,5 +1,7 @@
 //! The tokens in the value of a header, such as `Authorization`, as the most generous of verifiers would find them.
 
+use std::iter;
+
 use crate::identify::token_run::TokenRun;
 use crate::model::credential::Identity;
 
@@ -16,13 +18,11 @@ pub(crate) struct Authorization<'s, S> {
 impl<S: AsRef<str>> Authorization<'_, S> {
     /// Reads one value, each token in it by `token`, and adds what they present. Linear in time, and allocates nothing.
     pub(crate) fn read(&self, value: &[u8], token: &impl Fn(&[u8]) -> Identity, found: &mut Identity) {
-        let is_bare = self.is_scheme(b"");
+        let is_bare = is_one_of(self.schemes, b"");
         let mut behind = Behind::Nothing;
-        let mut rest = value;
-        while !rest.is_empty() {
-            let (word, more) = rest.split_at(word_length(rest));
+        for (word, is_before_comma) in words(value) {
             if !word.is_empty() {
-                if self.is_scheme(word) {
+                if is_one_of(self.schemes, word) {
                     behind = Behind::Scheme;
                 } else if is_bare || behind != Behind::Nothing {
                     meant(word, token, found);
@@ -32,19 +32,13 @@ impl<S: AsRef<str>> Authorization<'_, S> {
                 }
             }
             // Another scheme may follow. But an empty item of a list separates nothing: RFC 9110 §5.6.1.2.
-            if more.first() == Some(&b',') && behind == Behind::Word {
+            if is_before_comma && behind == Behind::Word {
                 behind = Behind::Nothing;
             }
-            rest = more.get(1..).unwrap_or_default();
         }
         if behind == Behind::Scheme {
             found.merge(Identity::Unreadable("there is no token behind the scheme"));
         }
-    }
-
-    fn is_scheme(&self, word: &[u8]) -> bool {
-        let mut schemes = self.schemes.iter();
-        schemes.any(|scheme| word.eq_ignore_ascii_case(scheme.as_ref().as_bytes()))
     }
 }
 
@@ -56,21 +50,41 @@ enum Behind {
     Word,
 }
 
-/// Reads a word that is meant to be a token. If it is none, there may be tokens in it all the same: they count as well.
-fn meant(word: &[u8], token: &impl Fn(&[u8]) -> Identity, found: &mut Identity) {
+/// Whether a word is one of these schemes, in any case.
+pub(crate) fn is_one_of<S: AsRef<str>>(schemes: &[S], word: &[u8]) -> bool {
+    let mut schemes = schemes.iter();
+    schemes.any(|scheme| word.eq_ignore_ascii_case(scheme.as_ref().as_bytes()))
+}
+
+/// Reads a word that is meant to be a token. If it is none as it stands, there may be tokens in it all the same, such as in quotes: they
+/// count as well.
+pub(crate) fn meant(word: &[u8], token: &impl Fn(&[u8]) -> Identity, found: &mut Identity) {
     let read = token(word);
-    let is_none = matches!(read, Identity::Unreadable(_));
+    let is_whole = matches!(read, Identity::Anonymous | Identity::Presented(_));
     found.merge(read);
-    if is_none {
+    if !is_whole {
         anywhere(word, token, found);
     }
 }
 
 /// Reads the tokens in a word that may be anything.
-fn anywhere(word: &[u8], token: &impl Fn(&[u8]) -> Identity, found: &mut Identity) {
+pub(crate) fn anywhere(word: &[u8], token: &impl Fn(&[u8]) -> Identity, found: &mut Identity) {
     for run in TokenRun::all(word) {
         found.merge(run.read(token));
     }
+}
+
+/// The words of a value, some of them empty, and whether there is a comma behind each.
+pub(crate) fn words(value: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
+    let mut rest = value;
+    iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (word, more) = rest.split_at(word_length(rest));
+        rest = more.get(1..).unwrap_or_default();
+        Some((word, more.first() == Some(&b',')))
+    })
 }
 
 /// How long the word is that a text begins with.

@@ -48,7 +48,7 @@ use crate::model::key::Key;
 /// - **What follows the scheme is meant to be a token.** The scheme counts wherever it stands in the value as a word, in any case
 ///   ([RFC 9110 §11.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.1)). Any run of spaces, tabs or non-ASCII bytes
 ///   separates words. If a word behind it, up to the next comma, is not a token, or there is none, the request is
-///   [`Identity::Unreadable`], and never anonymous.
+///   [`Identity::Unreadable`], and never anonymous. If there is a token in that word, such as in quotes, its keys count all the same.
 /// - Every value of the header is read. The request presents the keys of all tokens, and counts as issued when the oldest
 ///   was ([`Identity::merge`]). Beyond [`Credential::MOST_KEYS`](crate::Credential::MOST_KEYS) it is refused, also by a layer
 ///   that lets unreadable tokens pass.
@@ -157,7 +157,9 @@ impl Jwt {
     /// Adds a cookie whose value is the token, perhaps behind `Bearer`. Its name's case counts.
     ///
     /// Every value of that name counts, in every `Cookie` header, in quotes or not, with escapes undone (percent-encoding,
-    /// backslashes). An empty value is no credential. Another that is no token is [`Identity::Unreadable`].
+    /// backslashes). An empty value is no credential. Another that is no token is [`Identity::Unreadable`]. Some servers take a name also
+    /// behind a comma or a blank, where for others it is a part of another cookie's value: there a token is read, and what has no
+    /// token's form is passed over.
     /// Allocates only for a value over 4 KB with escapes.
     #[must_use]
     pub fn with_cookie(mut self, name: impl Into<String>) -> Self {
@@ -185,11 +187,13 @@ impl Jwt {
     /// one of them: `new WebSocket(url, ["bearer", token])` is `Sec-WebSocket-Protocol: bearer, <token>`
     /// ([RFC 6455 §11.3.4](https://www.rfc-editor.org/rfc/rfc6455#section-11.3.4)).
     ///
-    /// A token counts wherever it stands in the list. What follows `bearer` is meant to be one.
+    /// A token counts wherever it stands in the list, on however many lines the list comes. Other protocols may stand beside it, in
+    /// any order. A list with `bearer`, in any case, in which nothing is a token is [`Identity::Unreadable`]. So is a list with
+    /// something that begins as a token and cannot be read.
     ///
-    /// # Security
-    ///
-    /// A token that is encoded once more is not read, as in Kubernetes' protocol `base64url.bearer.authorization.k8s.io.…`.
+    /// The protocol of Kubernetes is read as well, in which the token is encoded once more:
+    /// `base64url.bearer.authorization.k8s.io.<base64url of the token>`. What stands there is meant to be a token. Allocates only if it is
+    /// over 4 KB.
     #[must_use]
     pub fn with_websocket_protocol(mut self) -> Self {
         let schemes = vec!["bearer".to_owned()];

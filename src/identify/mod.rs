@@ -13,6 +13,7 @@ mod token_place;
 mod cookies;
 mod parameters;
 mod unescaped;
+mod protocols;
 mod authorization;
 mod token_run;
 mod extract;

@@ -1,11 +1,12 @@
 //! A place in a request where tokens are.
 
-use http::header::COOKIE;
+use http::header::{COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderName, Uri};
 
 use crate::identify::authorization::Authorization;
-use crate::identify::cookies;
+use crate::identify::cookies::{self, CookiePlace};
 use crate::identify::parameters;
+use crate::identify::protocols::Protocols;
 use crate::identify::unescaped::Unescaped;
 use crate::model::credential::Identity;
 
@@ -40,8 +41,16 @@ impl TokenPlace {
         match self {
             Self::Cookie(name) => {
                 for header in headers.get_all(COOKIE) {
-                    cookies::values(header.as_bytes(), name).for_each(|value| unescape(value, token, found));
+                    for (value, place) in cookies::values(header.as_bytes(), name) {
+                        match place {
+                            CookiePlace::OfItsOwn => unescape(value, MEANT, token, found),
+                            CookiePlace::InAnother => unescape(value, &[], token, found),
+                        }
+                    }
                 }
+            }
+            Self::Header(name, markers) if name == SEC_WEBSOCKET_PROTOCOL => {
+                Protocols { markers }.read(&headers.get_all(name), token, found);
             }
             Self::Header(name, schemes) => {
                 for value in headers.get_all(name) {
@@ -50,14 +59,15 @@ impl TokenPlace {
             }
             Self::Query(name) => {
                 let query = uri.query().unwrap_or_default();
-                parameters::values(query, name).for_each(|value| unescape(value, token, found));
+                parameters::values(query, name).for_each(|value| unescape(value, MEANT, token, found));
             }
         }
     }
 }
 
-/// Reads a value that is a token, perhaps behind a scheme.
-fn unescape(value: Unescaped<'_>, token: &impl Fn(&[u8]) -> Identity, found: &mut Identity) {
-    let schemes = &["", "Bearer"];
+fn unescape(value: Unescaped<'_>, schemes: &[&str], token: &impl Fn(&[u8]) -> Identity, found: &mut Identity) {
     value.with(|value| Authorization { schemes }.read(value, token, found));
 }
+
+/// The schemes of a value that is meant to be a token, perhaps behind one.
+const MEANT: &[&str] = &["", "Bearer"];

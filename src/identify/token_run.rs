@@ -1,6 +1,7 @@
 //! Where a token begins and ends in a text that others read generously.
 
 use crate::common::base64_digit::base64_digit;
+use crate::common::buffer::with_buffer;
 use crate::model::credential::Identity;
 
 /// A run of characters in the form of a token: three parts with a dot between (or five, which is an encrypted one), and
@@ -59,18 +60,26 @@ impl<'t> TokenRun<'t> {
     }
 
     fn read_first(&self, token: &impl Fn(&[u8]) -> Identity) -> Identity {
-        let mut problem = Identity::Anonymous;
+        let (mut found, mut problem) = (Identity::Anonymous, Identity::Anonymous);
         let mut tried = 0;
         for start in 0..self.first {
             if !begins_as_object(&self.bytes[start..self.first]) {
                 continue;
             }
             if tried == MOST_STARTS {
-                return Identity::Unreadable("there are too many places where the token may begin");
+                found.merge(Identity::Unreadable(
+                    "there are too many places where the token may begin",
+                ));
+                return found;
             }
             tried += 1;
             let is_meant = start == 0 || !is_word(self.bytes[start - 1]);
-            match token(&self.bytes[start..]) {
+            let read = if matches!(found, Identity::Anonymous) {
+                token(&self.bytes[start..])
+            } else {
+                header_alone(&self.bytes[start..self.first], token)
+            };
+            match read {
                 Identity::Unreadable(why) => {
                     if is_meant {
                         problem = Identity::Unreadable(why);
@@ -78,11 +87,34 @@ impl<'t> TokenRun<'t> {
                 }
                 // By chance a word may also have a piece of JSON in it.
                 Identity::Partial(credential, _) if !is_meant && credential.len() == 0 => {}
+                Identity::Partial(mut credential, why) => {
+                    // The header states no time, and takes none away.
+                    if let Some(known) = found.credential() {
+                        credential.set_issued_at(known.issued_at());
+                    }
+                    found.merge(Identity::Partial(credential, why));
+                }
                 read => return read,
             }
         }
-        problem
+        match found {
+            Identity::Anonymous => problem,
+            found => found,
+        }
     }
+}
+
+/// Reads the header of a token whose other parts were read: if it begins further on, it is another header, of another key.
+#[cold]
+fn header_alone(header: &[u8], token: &impl Fn(&[u8]) -> Identity) -> Identity {
+    if header.len() > LONGEST_HEADER {
+        return Identity::Unreadable("token header is longer than 32 KiB");
+    }
+    with_buffer(header.len() + 2, |text| {
+        text[..header.len()].copy_from_slice(header);
+        text[header.len()..].fill(b'.');
+        token(text)
+    })
 }
 
 /// Where the first token of a run begins and ends, and how long its first part is. Others may stand in front of it and behind it, with
@@ -161,6 +193,9 @@ fn sextet(byte: u8) -> Option<u32> {
 
 /// How many characters of a part are looked at: twelve bytes.
 const LOOKED_AT: usize = 16;
+
+/// The longest header that is looked at apart, in bytes.
+const LONGEST_HEADER: usize = 32 * 1024;
 
 /// How often a run is read, so that reading it takes linear time.
 const MOST_STARTS: usize = 8;

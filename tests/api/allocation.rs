@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, Response};
@@ -130,6 +130,13 @@ fn admitting_by_a_token_in_any_place_allocates_nothing() {
             .header(AUTHORIZATION, format!("Digest realm=\"a.b.c\", DPoP {token}"))
             .header(COOKIE, format!("a=b; sid=\"{token}\""))
             .header(SEC_WEBSOCKET_PROTOCOL, format!("chat, bearer, {token}"))
+            .header(
+                SEC_WEBSOCKET_PROTOCOL,
+                format!(
+                    "base64url.bearer.authorization.k8s.io.{}",
+                    STANDARD_NO_PAD.encode(token)
+                ),
+            )
             .body(String::new())
             .unwrap()
     };

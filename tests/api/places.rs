@@ -112,11 +112,45 @@ async fn a_token_is_read_wherever_it_stands_in_its_header() {
         "Bearer $ x",
         "Bearer x $",
         "Bearer \"$\"",
+        "Bearer '$'",
+        "Bearer \"$",
+        "Bearer ($)",
+        "Bearer =$",
+        "Bearer \"x$\"",
+        "Bearer eyJ$",
+        "eyJ$",
         "Bearer x, Bearer $",
         "$, Bearer x",
         "Bearer x$",
     ] {
         assert_read(&bearer(), form, UNREADABLE, authorized).await;
+    }
+}
+
+/// Of a token behind other characters the payload alone was read, and a revoked key that it was signed with passed.
+#[tokio::test]
+async fn all_keys_of_a_token_behind_other_characters_count() {
+    let token_of = |kid: &str| {
+        let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
+        format!("{}.{}.c2ln", part(json!({ "kid": kid })), part(json!({"jti": "j"})))
+    };
+    let config = DomainConfig::new().with_lists(ListPolicy::NotUsed);
+    let (layer, sink) = RevocationLayer::pair_with(config, bearer().with_cookie("sid"));
+    sink.apply(Revocation::block(Key::signing_key("bad")))
+        .unwrap()
+        .wait()
+        .unwrap();
+    let layer = layer.with_unreadable(Unreadable::Pass);
+    for form in [
+        "$", "\"$\"", "'$'", "\"$", "($)", "=$", "x$", ".$", "\"x$\"", "eyJ$", "eyJeyJ$", "*$*", "x,$",
+    ] {
+        for (kid, answer) in [("bad", 401), ("good", 200)] {
+            let filled = form.replace('$', &token_of(kid));
+            let in_header = authorized(&format!("Bearer {filled}"));
+            assert_eq!(send(&layer, in_header).await.status(), answer, "{form} {kid}");
+            let in_cookie = with(&COOKIE, &[&format!("sid={}", filled.replace(',', "%2C"))]);
+            assert_eq!(send(&layer, in_cookie).await.status(), answer, "{form} {kid}");
+        }
     }
 }
 
@@ -244,6 +278,24 @@ async fn tokens_in_cookies_are_read() {
         assert_eq!(statuses(&jwt, || cookies(&form)).await, UNREADABLE, "{form}");
     }
     assert_read(&jwt, "sid=x; sid=$", UNREADABLE, cookies).await;
+    // A part of another cookie's value, for most servers: what has a token's form counts, and the rest may be anything.
+    for form in [
+        "a=1,sid=x",
+        "a=1 sid=x",
+        "a=b c,d sid=x",
+        "a=\"1 sid=deleted\"",
+        ",sid=x",
+        "a=1,sid=x y.z.w",
+    ] {
+        assert!(matches!(jwt.identify(&cookies(form)), Identity::Anonymous), "{form}");
+        let beside = format!("{form}; sid=$");
+        assert_read(&jwt, &beside, PASSES, cookies).await;
+        let within = format!("{form}\"$\"");
+        assert_read(&jwt, &within, PASSES, cookies).await;
+    }
+    for form in ["a=1,sid=e30.x.y", "a=1 sid=e30.e30.x.y.z"] {
+        assert_eq!(statuses(&jwt, || cookies(form)).await, UNREADABLE, "{form}");
+    }
     let escaped = |id: &str, dot: &str| format!("sid=\"{}\"", token(id).replace('.', dot));
     for dot in ["%2E", "%2e", "\\056", "\\."] {
         assert_eq!(statuses(&jwt, || cookies(&escaped("bad", dot))).await, REVOKED, "{dot}");
@@ -306,13 +358,90 @@ async fn tokens_that_open_a_websocket_are_read() {
             "$",
             "chat, $",
             "bearer|$",
+            "$|bearer",
             "chat|Bearer, $",
+            "bearer, chat, $",
+            "bearer, v1.chat.example, $",
+            "$, bearer",
+            "$, chat, bearer",
+            "bearer, chat|v2.chat|$",
+            "bearer, x$, $",
         ] {
-            let healthy = if form == "bearer|$" { UNREADABLE } else { PASSES };
+            let healthy = if form == "bearer, x$, $" { UNREADABLE } else { PASSES };
             assert_read(&jwt, form, healthy, protocols).await;
         }
-        assert_eq!(statuses(&jwt, || protocols("chat, v1.chat.example")).await, PASSES);
-        assert_eq!(statuses(&jwt, || protocols("bearer, rubbish")).await, UNREADABLE);
+        for form in ["chat, v1.chat.example", "chat|a.e30.b", ", ", "chat bearers"] {
+            assert!(matches!(jwt.identify(&protocols(form)), Identity::Anonymous), "{form}");
+        }
+        for form in [
+            "bearer",
+            "bearer, rubbish",
+            "rubbish, bearer",
+            "bearer|chat",
+            "chat, v1.chat.example|bearer",
+            "bearer, e30.e30.e30.e30.e30, chat",
+            "bearer, a.e30.b",
+        ] {
+            assert_eq!(statuses(&jwt, || protocols(form)).await, UNREADABLE, "{form}");
+        }
+        // What cannot be read hides nothing: neither its own keys nor another token.
+        for form in ["bearer, e*$", "bearer, \"$\"", "e*$, bearer, $", "bearer, e30.x.y, $"] {
+            assert_read(&jwt, form, UNREADABLE, protocols).await;
+        }
+    }
+    // Another issuer's token was read as well.
+    let ours = Jwt::new().with_websocket_protocol().with_issuer("ours");
+    let of = |iss: &str| token_of(&json!({"iss": iss, "jti": "j"}));
+    let list = |token: &str| protocols(&format!("chat, bearer, {token}"));
+    assert!(matches!(ours.identify(&list(&of("theirs"))), Identity::Anonymous));
+    assert!(matches!(ours.identify(&list(&of("ours"))), Identity::Presented(_)));
+}
+
+/// As the API server of Kubernetes takes it from pages: encoded once more, beside the protocol that is spoken.
+#[tokio::test]
+async fn tokens_of_kubernetes_that_open_a_websocket_are_read() {
+    const PREFIX: &str = "base64url.bearer.authorization.k8s.io.";
+    let jwt = bearer().with_websocket_protocol();
+    let list = |form: &str, text: &str| {
+        let protocol = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(text));
+        with(
+            &SEC_WEBSOCKET_PROTOCOL,
+            &form.replace('$', &protocol).split('|').collect::<Vec<_>>(),
+        )
+    };
+    for form in [
+        "$, base64.channel.k8s.io",
+        "v4.channel.k8s.io|$",
+        "$",
+        "bearer, $",
+        "$, bearer",
+    ] {
+        for (text, healthy) in [
+            ("$".to_owned(), PASSES),
+            (" $\n".to_owned(), PASSES),
+            ("\"$\"".to_owned(), UNREADABLE),
+            ("x $".to_owned(), UNREADABLE),
+        ] {
+            let request = |id: &str| list(form, &text.replace('$', &token(id)));
+            assert_eq!(statuses(&jwt, || request("bad")).await, REVOKED, "{form} {text}");
+            assert_eq!(statuses(&jwt, || request("good")).await, healthy, "{form} {text}");
+        }
+        for text in ["", "opaque", "e30.e30.x.y.z"] {
+            assert_eq!(statuses(&jwt, || list(form, text)).await, UNREADABLE, "{form} {text}");
+        }
+    }
+    let protocols = |value: &str| with(&SEC_WEBSOCKET_PROTOCOL, &[value]);
+    // Not encoded, or not in this alphabet.
+    assert_read(&jwt, &format!("{PREFIX}$"), UNREADABLE, protocols).await;
+    assert_eq!(statuses(&jwt, || protocols(&format!("{PREFIX}***"))).await, UNREADABLE);
+    for other in [
+        "base64url.bearer.authorization.k8s.io",
+        "base64.channel.k8s.io, v5.channel.k8s.io",
+    ] {
+        assert!(
+            matches!(jwt.identify(&protocols(other)), Identity::Anonymous),
+            "{other}"
+        );
     }
 }
 

@@ -13,5 +13,5 @@ mod double;
 mod number;
 mod lexer;
 mod text;
-mod encoding;
+pub(crate) mod encoding;
 mod find;
