@@ -14,6 +14,7 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod common;
 mod in_flight;
 mod model;
 mod models;

@@ -57,6 +57,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod bugs;
+mod common;
 mod domain;
 mod exhaustive;
 mod journal;
