@@ -21,12 +21,22 @@ pub(crate) struct Replica {
 impl Replica {
     /// Starts to read, with a fresh and empty list.
     pub(crate) fn start(source: impl EventSource + 'static, name: &str) -> Self {
+        Self::start_since(source, name, Timestamp::now(), MARGIN)
+    }
+
+    /// Starts to read, with an empty list of some time. Messages are read from that time less the margin on.
+    pub(crate) fn start_since(
+        source: impl EventSource + 'static,
+        name: &str,
+        issued: Timestamp,
+        margin: Duration,
+    ) -> Self {
         let (_, sink) = RevocationLayer::pair(|_: &()| Credential::new());
-        sink.install(RevocationList::builder(Timestamp::now()).build()).unwrap();
+        sink.install(RevocationList::builder(issued).build()).unwrap();
         let decode = plain as fn(&[u8]) -> Result<Decoded, DecodeError>;
         let feed = source::drive(source, decode, sink.clone())
             .with_replica(name)
-            .with_margin(MARGIN)
+            .with_margin(margin)
             .with_resync(|_| async { Ok(()) });
         Self {
             reading: tokio::spawn(feed.run()),

@@ -14,6 +14,8 @@ mod tansu;
 
 #[allow(unused_imports, reason = "not all tests start programs of their own")]
 pub(crate) use child::Child;
+#[allow(unused_imports, reason = "not all tests have directories of their own")]
+pub(crate) use directory::new_directory;
 pub(crate) use nats::NatsServer;
 #[allow(unused_imports, reason = "not all tests choose ports")]
 pub(crate) use port::free_port;
