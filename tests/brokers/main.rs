@@ -9,6 +9,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod adapters;
+#[path = "../support/authority.rs"]
+mod authority;
 mod broker;
 mod fleet;
 mod harness;
@@ -18,6 +20,9 @@ mod limit;
 mod link;
 mod permissions;
 mod readiness;
+#[path = "../support/redis_node.rs"]
+mod redis_node;
+mod redis_stream;
 mod replica;
 #[path = "../support/server/mod.rs"]
 mod server;

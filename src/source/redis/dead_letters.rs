@@ -9,26 +9,33 @@ use tokio::sync::Mutex;
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
 use crate::source::log::{LogDeadLetters, Storing};
-use crate::source::redis::connection::connect;
+use crate::source::redis::connection::{Connector, Node, connect, words};
 
 /// A stream of dead letters, on a connection of its own: the other one waits for messages most of the time.
 pub(super) struct RedisDeadLetters {
-    client: Client,
+    connector: Connector,
     key: String,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    place: Mutex<Place>,
+}
+
+/// Where the stream of dead letters is: in a cluster it may be elsewhere than the one that is read.
+struct Place {
+    /// If it is not where the host's client is for.
+    node: Option<Node>,
+    connection: Option<(Client, MultiplexedConnection)>,
 }
 
 impl RedisDeadLetters {
-    pub(super) fn new(client: Client, key: String) -> Self {
+    pub(super) fn new(connector: Connector, node: Option<Node>, key: String) -> Self {
+        let place = Place { node, connection: None };
         Self {
-            client,
+            connector,
             key,
-            connection: Mutex::new(None),
+            place: Mutex::new(place),
         }
     }
 
-    async fn add(&self, letter: &DeadLetter) -> RedisResult<()> {
-        let mut connection = self.connected().await?;
+    async fn add(&self, connection: &mut MultiplexedConnection, letter: &DeadLetter) -> RedisResult<()> {
         cmd("EVAL")
             .arg(ADD_ONCE)
             .arg(2)
@@ -37,20 +44,38 @@ impl RedisDeadLetters {
             .arg(&letter.payload[..])
             .arg(letter.to_json())
             .arg(REMEMBERED.as_secs())
-            .query_async(&mut connection)
+            .query_async(connection)
             .await
     }
 
     /// The connection stays until it breaks; servers may close those that are idle.
-    async fn connected(&self) -> RedisResult<MultiplexedConnection> {
-        let mut connection = self.connection.lock().await;
-        match &*connection {
-            Some(connection) => Ok(connection.clone()),
-            None => {
-                let new = connect(&self.client, TIMEOUT).await?;
-                Ok(connection.insert(new).clone())
+    async fn connected(&self) -> RedisResult<(Client, MultiplexedConnection)> {
+        let mut place = self.place.lock().await;
+        if let Some(connection) = &place.connection {
+            return Ok(connection.clone());
+        }
+        let client = self.connector.client().await?;
+        let client = match &place.node {
+            Some(node) => node.client_like(&client)?,
+            None => client,
+        };
+        let connection = connect(&client, TIMEOUT).await?;
+        Ok(place.connection.insert((client, connection)).clone())
+    }
+
+    async fn store_at_its_place(&self, letter: &DeadLetter) -> RedisResult<()> {
+        let (client, mut connection) = self.connected().await?;
+        let stored = self.add(&mut connection, letter).await;
+        if let Err(error) = &stored {
+            let moved = Node::moved(error, &client);
+            let is_demoted = error.code() == Some("READONLY");
+            if moved.is_some() || is_demoted || error.is_io_error() || error.is_unrecoverable_error() {
+                let mut place = self.place.lock().await;
+                place.connection = None;
+                place.node = moved.or(place.node.take());
             }
         }
+        stored
     }
 
     /// The key that says that the letter is stored. In braces, so that a cluster has it where the stream is.
@@ -67,12 +92,14 @@ impl LogDeadLetters for RedisDeadLetters {
     /// Stores a letter, unless another replica did.
     fn store<'s>(&'s self, letter: &'s DeadLetter) -> Storing<'s> {
         Box::pin(async {
-            let stored = self.add(letter).await;
-            let is_broken = |error: &RedisError| error.is_io_error() || error.is_unrecoverable_error();
-            if stored.as_ref().is_err_and(is_broken) {
-                *self.connection.lock().await = None;
+            let mut stored = self.store_at_its_place(letter).await;
+            // It is known now where it is.
+            if stored.as_ref().is_err_and(|error| error.code() == Some("MOVED")) {
+                stored = self.store_at_its_place(letter).await;
             }
-            stored.map_err(|error| SourceError::new(format!("cannot add to the stream {}", self.key)).because(error))
+            stored.map_err(|error: RedisError| {
+                SourceError::new(format!("cannot add to the stream {}", self.key)).because(words(&error))
+            })
         })
     }
 }

@@ -1,17 +1,27 @@
 //! Entries of a stream.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use redis::Value;
 
 use crate::model::timestamp::Timestamp;
+use crate::source::landmark;
 
 /// An entry as far as it matters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct StreamEntry {
     pub(super) id: Id,
+    pub(super) digest: u64,
     /// Empty if it lacks the field.
     pub(super) payload: Vec<u8>,
+}
+
+/// By what an entry is recognized: its number, and a digest of all that it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) id: Id,
+    pub(super) digest: u64,
 }
 
 /// The number of an entry: the server's milliseconds in the upper half, and a count within them in the lower. They grow.
@@ -48,11 +58,28 @@ impl fmt::Display for Id {
     }
 }
 
-/// The number of an entry as the server describes it, `[id, [field, value, …]]`.
-pub(super) fn id(entry: &Value) -> Option<Id> {
-    match entry {
-        Value::Array(parts) => Id::read(parts.first()?),
-        _ => None,
+/// By what to recognize an entry as the server describes it, `[id, [field, value, …]]`.
+pub(super) fn mark(entry: &Value) -> Option<Mark> {
+    let Value::Array(parts) = entry else {
+        return None;
+    };
+    let (id, Value::Array(fields)) = (Id::read(parts.first()?)?, parts.get(1)?) else {
+        return None;
+    };
+    let digest = landmark::hash(Fields(fields));
+    Some(Mark { id, digest })
+}
+
+/// Names and values, as they are hashed.
+struct Fields<'a>(&'a [Value]);
+
+impl Hash for Fields<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for field in self.0 {
+            if let Value::BulkString(text) = field {
+                text.hash(state);
+            }
+        }
     }
 }
 
@@ -77,7 +104,7 @@ pub(super) fn entries(answer: Value, field: &[u8]) -> Option<Vec<StreamEntry>> {
 }
 
 fn entry(entry: Value, field: &[u8]) -> Option<StreamEntry> {
-    let id = id(&entry)?;
+    let Mark { id, digest } = mark(&entry)?;
     let Value::Array(mut parts) = entry else {
         return None;
     };
@@ -92,7 +119,7 @@ fn entry(entry: Value, field: &[u8]) -> Option<StreamEntry> {
             break;
         }
     }
-    Some(StreamEntry { id, payload })
+    Some(StreamEntry { id, digest, payload })
 }
 
 #[cfg(test)]
@@ -115,19 +142,15 @@ mod tests {
             list([one, other])
         };
         let expected = vec![
-            StreamEntry {
-                id: Id(1 << 64),
-                payload: b"yes".into(),
-            },
-            StreamEntry {
-                id: Id(u128::from(u64::MAX) << 64 | 7),
-                payload: Vec::new(),
-            },
+            (Id(1 << 64), b"yes".to_vec()),
+            (Id(u128::from(u64::MAX) << 64 | 7), Vec::new()),
         ];
-        let older = list([list([text("key"), found()])]);
-        assert_eq!(entries(older, b"d").as_ref(), Some(&expected));
-        let newer = Value::Map(vec![(text("key"), found())]);
-        assert_eq!(entries(newer, b"d").as_ref(), Some(&expected));
+        let read = |answer| {
+            let entries = entries(answer, b"d").unwrap().into_iter();
+            entries.map(|entry| (entry.id, entry.payload)).collect::<Vec<_>>()
+        };
+        assert_eq!(read(list([list([text("key"), found()])])), expected);
+        assert_eq!(read(Value::Map(vec![(text("key"), found())])), expected);
         assert_eq!(entries(Value::Nil, b"d"), Some(Vec::new()));
     }
 
@@ -142,6 +165,25 @@ mod tests {
         ] {
             assert_eq!(entries(answer, b"d"), None);
         }
+    }
+
+    #[test]
+    fn another_entry_is_told_by_all_that_it_holds() {
+        let of = |fields: &[&str]| {
+            let fields = fields.iter().map(|field| text(field)).collect();
+            mark(&list([text("1-0"), Value::Array(fields)])).unwrap()
+        };
+        let known = of(&["d", "alice", "by", "bob"]);
+        assert_eq!(of(&["d", "alice", "by", "bob"]), known);
+        for other in [
+            of(&["d", "alice", "by", "carol"]),
+            of(&["d", "alice"]),
+            of(&["d", "alicebybob"]),
+        ] {
+            assert_eq!(other.id, known.id);
+            assert_ne!(other.digest, known.digest);
+        }
+        assert_eq!(mark(&Value::Nil), None);
     }
 
     #[test]
