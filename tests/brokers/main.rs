@@ -19,6 +19,7 @@ mod limit;
 #[path = "../support/link.rs"]
 mod link;
 mod permissions;
+mod rabbit;
 mod readiness;
 #[path = "../support/redis_node.rs"]
 mod redis_node;
