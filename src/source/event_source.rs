@@ -118,6 +118,12 @@ pub trait Delivery: Send {
         false
     }
 
+    /// Returns why its payload is no message, if something is there that cannot be read: it is damaged, or written in a way that
+    /// the adapter does not know. It becomes a dead letter with these words, and no decoder sees it. Defaults to `None`.
+    fn defect(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns how many messages come after it, if the broker says so.
     fn lag(&self) -> Option<u64> {
         None

@@ -14,6 +14,7 @@ mod authority;
 mod broker;
 mod fleet;
 mod harness;
+mod kafka_nodes;
 #[path = "../support/limit.rs"]
 mod limit;
 #[path = "../support/link.rs"]
@@ -140,6 +141,7 @@ over!(redis, crate::adapters::RedisBroker, dead letters: 1);
 over!(amqp_stream, crate::adapters::AmqpStream, dead letters: 2);
 over!(amqp_queue, crate::adapters::AmqpQueue, dead letters: 2);
 over!(kafka, crate::adapters::KafkaBroker, dead letters: 1);
+over!(tansu, crate::adapters::TansuBroker, dead letters: 1);
 over_durable!(nats_durable, crate::adapters::Nats);
 over_durable!(redis_durable, crate::adapters::RedisBroker);
 over_durable!(amqp_stream_durable, crate::adapters::AmqpStream);
@@ -153,18 +155,24 @@ keeps_all!(
     goes_on_after_a_cut: GoesOnAfterACut,
     unsettled_comes_again: UnsettledComesAgain,
 );
-// Not all of a log's: the one server of that protocol that is to be had keeps its log in memory, leads clients around a link, and
-// trims nothing.
+// Not all of a log's: these servers lead clients around a link. What Kafka does with a log that was trimmed or is another one has
+// tests of its own.
 keeps_all!(
     kafka_keeps,
     crate::adapters::KafkaBroker,
     after_a_position: AfterAPosition,
     since_a_time: SinceATime,
 );
+keeps_all!(
+    tansu_keeps,
+    crate::adapters::TansuBroker,
+    after_a_position: AfterAPosition,
+    since_a_time: SinceATime,
+);
 
 /// Two replicas beside two loops of the client. Logs alone can be read again.
 mod bursts {
-    use crate::adapters::{AmqpStream, KafkaBroker, Nats, RedisBroker};
+    use crate::adapters::{AmqpStream, KafkaBroker, Nats, RedisBroker, TansuBroker};
     use crate::limit::in_time;
     use crate::suite::a_burst_is_read_about_as_fast_as_the_client_can;
 
@@ -186,6 +194,11 @@ mod bursts {
     #[tokio::test(flavor = "multi_thread")]
     async fn kafka() {
         in_time(a_burst_is_read_about_as_fast_as_the_client_can::<KafkaBroker>()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn tansu() {
+        in_time(a_burst_is_read_about_as_fast_as_the_client_can::<TansuBroker>()).await;
     }
 }
 

@@ -9,7 +9,7 @@ use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandl
 use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::Record;
 use tower_revocation::Timestamp;
-use tower_revocation::source::kafka::KafkaSource;
+use tower_revocation::source::kafka::{KafkaConfig, KafkaSource};
 
 use crate::Failure;
 
@@ -59,16 +59,9 @@ async fn declare(client: &Client, topic: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The feed of one gateway. Waits until the server is there.
-pub(crate) async fn source(server: &str, topic: &str, dead_letters: Option<&str>) -> KafkaSource {
-    let client = loop {
-        match connect(server).await {
-            Ok(client) => break client,
-            Err(error) => tracing::warn!(%error, "no connection to Kafka yet"),
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    };
-    let source = KafkaSource::new(client, topic);
+/// The feed of one gateway.
+pub(crate) fn source(server: &str, topic: &str, dead_letters: Option<&str>) -> KafkaSource {
+    let source = KafkaSource::new(KafkaConfig::new([server]), topic);
     match dead_letters {
         Some(topic) => source.with_dead_letters(topic),
         None => source,

@@ -53,7 +53,7 @@ impl Reader {
             }
             #[cfg(feature = "kafka")]
             Address::Kafka { server, topic } => {
-                let source = super::kafka::source(server, topic, dead_letters).await;
+                let source = super::kafka::source(server, topic, dead_letters);
                 self.drive(source, sink, events, told_to_end).await;
             }
             #[cfg(feature = "nats")]

@@ -55,13 +55,19 @@ pub(super) struct Settled {
 impl<D: Decode> Intake<D> {
     /// Puts in force what the messages say, together.
     pub(super) fn take_in_all(&self, deliveries: &[impl Delivery]) -> Vec<Result<Applied, Ended>> {
+        if deliveries.iter().any(|delivery| delivery.defect().is_some()) {
+            return deliveries.iter().map(|delivery| self.take_in(delivery)).collect();
+        }
         let messages = deliveries.iter().map(Delivery::payload);
         self.sink.domain().take_in_all(&self.decode, messages)
     }
 
     /// Puts in force what the message says.
     fn take_in(&self, delivery: &impl Delivery) -> Result<Applied, Ended> {
-        self.sink.domain().take_in(&self.decode, delivery.payload())
+        match delivery.defect() {
+            None => self.sink.domain().take_in(&self.decode, delivery.payload()),
+            Some(why) => Err(Ended::dead_letter("unreadable", why.to_owned().into())),
+        }
     }
 
     /// Waits until what was taken in is durable, and tells the broker what became of the message; as often as it takes.

@@ -1,53 +1,71 @@
 //! Whether a partition still has what was read of it, and all that came since.
 
-use rskafka::record::RecordAndOffset;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::event_source::Continuity;
-use crate::source::kafka::partition::Partition;
+use crate::source::kafka::partition::{Extent, Partition};
+use crate::source::kafka::wire::{ErrorCode, KafkaRecord, KafkaUuid, RecordBatch};
 use crate::source::landmark::{Landmark, hash};
 use crate::source::position::Start;
 
-/// Two records that were read of a partition. A log that was made anew, or lost its end, and has grown since has other records
-/// in their places; nothing else tells, as the client keeps the leader's epoch to itself.
+/// Two records that were read of a partition, and of which topic. A log that was made anew, or lost its end, and has grown since
+/// has other records in their places.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct KnownRecords {
     newest: Option<RecordPrint>,
     /// The one that was the newest when it was last looked whether they are there. While nobody looked, the newest may be
     /// another log's already.
     seen_again: Option<RecordPrint>,
+    /// A hash of the topic's identifier.
+    topic: u64,
 }
 
 /// A record's offset, and a hash of the rest.
-type RecordPrint = (i64, u64);
+pub(super) type RecordPrint = (i64, u64);
 
 impl KnownRecords {
-    /// Notes that a record was read. Returns by what to recognize the log from there on.
-    pub(super) fn read(&mut self, record: &RecordAndOffset) -> Landmark {
-        let newest = fingerprint(record);
+    /// Notes that a record of a topic was read. Returns by what to recognize the log from there on.
+    pub(super) fn read(&mut self, newest: RecordPrint, topic: KafkaUuid) -> Landmark {
         self.newest = Some(newest);
+        self.topic = hash(topic);
         let (offset, seen_again) = *self.seen_again.get_or_insert(newest);
-        Landmark::new([newest.1, u64::try_from(offset).unwrap_or_default(), seen_again, 0])
+        Landmark::new([
+            newest.1,
+            u64::try_from(offset).unwrap_or_default(),
+            seen_again,
+            self.topic,
+        ])
     }
 
     /// Returns those that a landmark tells of.
     fn of((offset, landmark): (u128, Landmark)) -> Self {
-        let [newest, other, seen_again, _] = landmark.numbers();
+        let [newest, other, seen_again, topic] = landmark.numbers();
         let at = |offset| i64::try_from(offset).unwrap_or(i64::MAX);
         Self {
             newest: Some((i64::try_from(offset).unwrap_or(i64::MAX), newest)),
             seen_again: Some((at(other), seen_again)),
+            topic,
         }
     }
 
     /// Looks whether they are where they were; one that the log's beginning has come past is not missed.
-    async fn are_there(&mut self, partition: &Partition, earliest: i64, end: i64) -> Result<bool, SourceError> {
+    async fn are_there(&mut self, partition: &mut Partition, extent: Extent) -> Result<bool, SourceError> {
+        if self.topic != hash(partition.topic_id) {
+            return Ok(false);
+        }
         for known @ (offset, _) in [self.seen_again, self.newest].into_iter().flatten() {
-            if offset < earliest {
+            if offset < extent.earliest {
                 continue;
             }
-            if offset >= end || partition.record(offset).await?.as_ref().map(fingerprint) != Some(known) {
+            let there = match offset < extent.end {
+                true => partition.batch(offset).await?,
+                false => None,
+            };
+            if there.and_then(|batch| print_at(offset, &batch)) != Some(known) {
                 return Ok(false);
             }
         }
@@ -61,81 +79,143 @@ pub(super) struct Beginning {
     pub(super) next: i64,
     pub(super) known: KnownRecords,
     pub(super) continuity: Continuity,
+    pub(super) extent: Extent,
 }
 
 impl Beginning {
-    /// Finds it, in a partition that has records from the earliest to its end.
-    pub(super) async fn find(
-        partition: &Partition,
-        number: u32,
-        start: &Start,
-        earliest: i64,
-        end: i64,
-    ) -> Result<Self, SourceError> {
-        let first = first(partition, start.time(), earliest, end);
-        let Some(after) = start.after(number) else {
-            return first.await;
-        };
-        let next = i64::try_from(after).map_or(i64::MAX, |after| after.saturating_add(1));
+    /// Finds it.
+    pub(super) async fn find(partition: &mut Partition, start: &Start) -> Result<Self, SourceError> {
+        let number = partition.number;
+        // First, so that whatever comes meanwhile is behind it.
+        let mut extent = partition.extent().await?;
+        let mut loss = None;
         let mut known = KnownRecords::default();
-        let mut loss = lost(partition, next, &mut known, earliest, end).await?;
-        for landmark in start.landmarks(number) {
-            known = KnownRecords::of(landmark);
+        if let Some(after) = start.after(number) {
+            let next = i64::try_from(after).map_or(i64::MAX, |after| after.saturating_add(1));
+            let deadline = Instant::now() + BELIEVED_AFTER;
+            // Just elected, a leader may not know yet how far everybody has come. But it has what they have, and refuses to read
+            // from beyond that.
+            while extent.end < next && Instant::now() < deadline && !partition.refuses(next).await? {
+                sleep(POLL).await;
+                extent = partition.extent().await?;
+            }
+            loss = extent.lost(next);
+            for landmark in start.landmarks(number) {
+                known = KnownRecords::of(landmark);
+                if loss.is_none() && !known.are_there(partition, extent).await? {
+                    loss = Some(ANOTHER);
+                }
+            }
             if loss.is_none() {
-                loss = lost(partition, next, &mut known, earliest, end).await?;
+                return Ok(Self {
+                    next,
+                    known,
+                    continuity: Continuity::Complete,
+                    extent,
+                });
             }
         }
+        let first = Self::first(partition, start.time(), extent).await?;
         Ok(match loss {
-            None => Self {
-                next,
-                known,
-                continuity: Continuity::Complete,
-            },
+            None => first,
             Some(reason) => Self {
                 continuity: Continuity::Gap(format!("partition {number} {reason}")),
-                ..first.await?
+                ..first
             },
+        })
+    }
+
+    /// Where reading begins the first time, and whether everything since then is there.
+    async fn first(partition: &mut Partition, time: Timestamp, extent: Extent) -> Result<Self, SourceError> {
+        let since = partition.first_since(time).await?;
+        // Everything that is still to come is wanted, also if its time is older. A record that is held back is not found by its
+        // time, and comes once it is given free.
+        let next = since.unwrap_or(extent.stable).min(extent.stable).max(extent.earliest);
+        let has_older = next > extent.earliest;
+        let is_from_the_beginning = time == Timestamp::default() && extent.earliest == 0;
+        Ok(Self {
+            next,
+            known: KnownRecords::default(),
+            continuity: match has_older || is_from_the_beginning {
+                true => Continuity::Complete,
+                false => Continuity::Gap("the topic does not reach back far enough".to_owned()),
+            },
+            extent,
         })
     }
 }
 
-/// Where reading begins the first time, and whether everything since then is there.
-async fn first(partition: &Partition, time: Timestamp, earliest: i64, end: i64) -> Result<Beginning, SourceError> {
-    let since = partition.at(time).await?;
-    // Everything that is still to come is wanted, also if its time is older.
-    let next = since.unwrap_or(end).min(end).max(earliest);
-    let has_older = next > earliest;
-    let is_from_the_beginning = time == Timestamp::default() && earliest == 0;
-    Ok(Beginning {
-        next,
-        known: KnownRecords::default(),
-        continuity: match has_older || is_from_the_beginning {
-            true => Continuity::Complete,
-            false => Continuity::Gap("the topic does not reach back far enough".to_owned()),
-        },
-    })
+impl Extent {
+    /// Why reading cannot go on from there without a gap.
+    pub(super) const fn lost(&self, next: i64) -> Option<&'static str> {
+        match next {
+            _ if next < self.earliest => Some("was trimmed"),
+            _ if next > self.end => Some(SET_BACK),
+            _ => None,
+        }
+    }
 }
 
-/// Why reading cannot go on from there without a gap.
-pub(super) async fn lost(
-    partition: &Partition,
+/// Whether a log is still the one that was read.
+pub(super) enum LogCheck {
+    Same,
+    /// It is not, or records were dropped before they were read.
+    Lost(&'static str),
+    /// Nobody can say now: the leader is about to change.
+    Later,
+}
+
+/// Looks whether reading can go on from there without a gap, in a partition of which these records are known.
+pub(super) async fn check(
+    partition: &mut Partition,
     next: i64,
     known: &mut KnownRecords,
-    earliest: i64,
-    end: i64,
-) -> Result<Option<&'static str>, SourceError> {
-    if next < earliest {
-        return Ok(Some("was trimmed"));
+) -> Result<LogCheck, SourceError> {
+    let there = partition.peek(next).await?;
+    match there.code {
+        code if code.is_about_leader() => return Ok(LogCheck::Later),
+        ErrorCode::OFFSET_OUT_OF_RANGE => {
+            let extent = partition.extent().await?;
+            return Ok(LogCheck::Lost(extent.lost(next).unwrap_or(SET_BACK)));
+        }
+        code => code
+            .ok()
+            .map_err(|code| partition.failed("cannot read").because(code))?,
     }
-    if next > end {
-        return Ok(Some("was wiped or set back"));
+    let extent = Extent {
+        earliest: there.log_start.max(0),
+        stable: there.last_stable,
+        // What lies before has to be there, also if a leader that was just elected does not know yet that it may give it.
+        end: next,
+    };
+    match extent.lost(next) {
+        Some(reason) => Ok(LogCheck::Lost(reason)),
+        None if known.newest.is_none() || known.are_there(partition, extent).await? => Ok(LogCheck::Same),
+        None => Ok(LogCheck::Lost(ANOTHER)),
     }
-    let are_there = known.are_there(partition, earliest, end).await?;
-    Ok((!are_there).then_some("is another one than was read"))
 }
 
-fn fingerprint(read: &RecordAndOffset) -> RecordPrint {
-    let record = &read.record;
-    let time = record.timestamp.timestamp_millis();
-    (read.offset, hash((&record.key, &record.value, &record.headers, time)))
+pub(super) fn print_of(record: &KafkaRecord) -> RecordPrint {
+    let print = hash((&record.key, &record.value, &record.headers, record.time));
+    (record.offset, print)
 }
+
+/// A batch that cannot be read counts as one record, at its end.
+pub(super) fn print_of_unreadable(batch: &RecordBatch) -> RecordPrint {
+    (batch.last, hash(&batch.raw))
+}
+
+fn print_at(offset: i64, batch: &RecordBatch) -> Option<RecordPrint> {
+    match batch.records() {
+        Ok(records) => records.iter().find(|record| record.offset == offset).map(print_of),
+        Err(_) => Some(print_of_unreadable(batch)),
+    }
+}
+
+const SET_BACK: &str = "was wiped or set back";
+const ANOTHER: &str = "is another one than was read";
+
+/// How long an end may lie before what was read until it is believed.
+pub(super) const BELIEVED_AFTER: Duration = Duration::from_secs(5);
+
+const POLL: Duration = Duration::from_millis(250);

@@ -1,71 +1,80 @@
 //! Where messages are put aside.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use rskafka::chrono::DateTime;
-use rskafka::client::Client;
-use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
-use rskafka::record::Record;
 use tokio::sync::Mutex;
 
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
-use crate::source::kafka::connection::{PATIENCE, within};
+use crate::source::kafka::broker::Broker;
+use crate::source::kafka::cluster::Cluster;
+use crate::source::kafka::wire::{NewRecord, Produce};
 use crate::source::log::{LogDeadLetters, Storing};
 
 /// A topic of dead letters.
 pub(super) struct KafkaDeadLetters {
-    client: Arc<Client>,
-    topic: String,
-    partition: Mutex<Option<Arc<PartitionClient>>>,
+    cluster: Cluster,
+    /// The leader of its first partition, as long as it takes letters.
+    leader: Mutex<Option<Broker>>,
 }
 
 impl KafkaDeadLetters {
-    pub(super) fn new(client: Arc<Client>, topic: String) -> Self {
+    pub(super) fn new(cluster: Cluster) -> Self {
         Self {
-            client,
-            topic,
-            partition: Mutex::new(None),
+            cluster,
+            leader: Mutex::new(None),
         }
     }
 
     async fn publish(&self, letter: &DeadLetter) -> Result<(), SourceError> {
-        let failed = || SourceError::new(format!("cannot publish to the topic {}", self.topic));
-        let partition = self.connected().await.map_err(|cause| failed().because(cause))?;
-        let millis = i64::try_from(letter.at.as_unix_millis()).unwrap_or_default();
-        let record = Record {
-            key: letter.key().map(String::into_bytes),
-            value: Some(letter.payload.to_vec()),
-            headers: BTreeMap::from([("json".to_owned(), letter.to_json().into_bytes())]),
-            timestamp: DateTime::from_timestamp_millis(millis).unwrap_or_default(),
+        let (key, json) = (letter.key(), letter.to_json());
+        let record = NewRecord {
+            time: i64::try_from(letter.at.as_unix_millis()).unwrap_or_default(),
+            key: key.as_deref().map(str::as_bytes),
+            value: &letter.payload,
+            header: ("json", json.as_bytes()),
         };
-        let produced = within(PATIENCE, partition.produce(vec![record], Compression::NoCompression)).await;
-        if let Err(cause) = produced {
-            *self.partition.lock().await = None;
-            return Err(failed().because(cause));
-        }
+        let batch = record.to_batch();
+        let request = Produce {
+            topic: &self.cluster.topic,
+            partition: FIRST,
+            batch,
+            timeout_ms: TIMEOUT_MS,
+        };
+        let mut kept = self.leader.lock().await;
+        // If this is dropped, nobody knows what is still to come over the connection.
+        let mut leader = match kept.take() {
+            Some(leader) => leader,
+            None => self.connect().await?,
+        };
+        let produced = leader.call(&request).await?;
+        // What is stored is stored, however long the broker wants to be left alone afterwards.
+        leader.throttle(produced.throttled_ms);
+        produced
+            .code
+            .ok()
+            .map_err(|code| SourceError::new("the letter is refused").because(code))?;
+        *kept = Some(leader);
         Ok(())
     }
 
-    async fn connected(&self) -> Result<Arc<PartitionClient>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut partition = self.partition.lock().await;
-        match &*partition {
-            Some(partition) => Ok(Arc::clone(partition)),
-            None => {
-                let connected = self
-                    .client
-                    .partition_client(&self.topic, 0, UnknownTopicHandling::Error);
-                let new = Arc::new(within(PATIENCE, connected).await?);
-                Ok(Arc::clone(partition.insert(new)))
-            }
-        }
+    async fn connect(&self) -> Result<Broker, SourceError> {
+        let view = self.cluster.look_up().await?;
+        let leader = view.partition(FIRST).map_or(-1, |partition| partition.leader);
+        self.cluster.connect(leader).await
     }
 }
 
 impl LogDeadLetters for KafkaDeadLetters {
     /// Stores a letter, under a key that is the same for all replicas.
     fn store<'s>(&'s self, letter: &'s DeadLetter) -> Storing<'s> {
-        Box::pin(self.publish(letter))
+        Box::pin(async move {
+            let failed = || SourceError::new(format!("cannot publish to the topic {}", self.cluster.topic));
+            self.publish(letter).await.map_err(|cause| failed().because(cause))
+        })
     }
 }
+
+/// The partition of the topic to which letters go.
+const FIRST: u32 = 0;
+
+/// How long the leader may wait for its followers.
+const TIMEOUT_MS: i32 = 1_500;

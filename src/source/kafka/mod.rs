@@ -4,46 +4,66 @@
 //! and remembers by itself how far it came.
 //!
 //! ```no_run
-//! # use std::time::Duration;
-//! # use rskafka::client::{ClientBuilder, error::Error};
-//! # use tower_revocation::source::{self, kafka::KafkaSource};
+//! use tower_revocation::source::kafka::{KafkaConfig, KafkaSource, Sasl, SaslMechanism, rustls};
+//! use tower_revocation::source::{self, EventSource};
 //! # use tower_revocation::{Decode, EventSink};
-//! # async fn example(decode: impl Decode + Send + Sync + 'static, sink: EventSink) -> Result<(), Error> {
-//! let client = ClientBuilder::new(vec!["127.0.0.1:9092".to_owned()]).build().await?;
-//! let topic = KafkaSource::new(client, "revocations").with_dead_letters("revocations-dead");
+//!
+//! # fn example(tls: rustls::ClientConfig, password: String, decode: impl Decode + Send + Sync + 'static, sink: EventSink) {
+//! let cluster = KafkaConfig::new(["kafka-1:9093", "kafka-2:9093", "kafka-3:9093"])
+//!     .with_tls(tls)
+//!     .with_sasl(Sasl::password(SaslMechanism::ScramSha512, "gateway", password));
+//! let topic = KafkaSource::new(cluster, "revocations").with_dead_letters("revocations-dead");
 //! tokio::spawn(source::drive(topic, decode, sink).run());
-//! # Ok(())
 //! # }
 //! ```
 //!
 //! What the topic should be like:
 //!
 //! - **One partition.** Between partitions there is no order, and each costs a connection. Partitions that are added are
-//!   found within a minute.
-//! - **`message.timestamp.type=LogAppendTime`**: the time of messages is by default what their publisher says.
+//!   found within seconds.
+//! - **`message.timestamp.type=LogAppendTime`**: the time of messages is by default what their publisher says, and retention
+//!   goes by that. A message that says it is a year old is gone a moment after it was published.
 //! - **Retention by time**, for longer than the lists need: what is still there from before a time is the proof that nothing
-//!   after that time was dropped. A topic that is brand new counts as a gap once, and lists make up for that. No compaction.
+//!   after that time was dropped. A topic that is brand new counts as a gap once, and lists make up for that.
+//! - **No compaction** (`cleanup.policy=delete`): it keeps the last message of a key, and a message that is missing may have
+//!   revoked somebody. Each one that is missing is noticed, and is a gap.
 //!
-//! TLS, credentials and compression are the client's own: turn on the `rskafka` crate's features for them, `compression-*`
-//! too if publishers compress. Messages of transactions are read whether or not these are aborted.
-//!
-//! # Stability
-//!
-//! The client is the [`rskafka`] crate's, and is given out again here. A release of that crate that breaks its own users counts
-//! as a minor release of this one.
+//! Compressed messages are read, by whichever of the four ways of Kafka. Of transactions, those that are committed are read,
+//! once they are. While anybody's transaction is open, the broker holds back everything behind its first message; then the
+//! feed is not live, and its lag says how much is held back. Have no transactional publisher on this topic that does not need it.
 //!
 //! # Security
 //!
 //! Have the issuer publish with `acks=all`, and leave `unclean.leader.election.enable` off: a message that was confirmed, read
 //! by nobody and lost in a failover is not noticed. That messages which were read are no longer there is noticed, and is a gap:
-//! when the topic is opened anew, and every 10 seconds.
+//! with the next answer of the leader (Kafka 2.7 and later), when the topic is opened anew, and every 10 seconds.
+//!
+//! A leader is believed while most of its in-sync replicas name it, asked every second. One that is cut off from them is left as
+//! soon as another one is named, and otherwise the feed is not live.
+//!
+//! # Stability
+//!
+//! What TLS takes is the [`rustls`] crate's, and is given out again here. A release of that crate that breaks its own users
+//! counts as a minor release of this one.
 
 mod source;
 mod reader;
+mod leader;
+mod leadership;
 mod continuity;
 mod partition;
 mod dead_letters;
-mod connection;
+mod cluster;
+mod broker;
+mod config;
+mod sasl;
+mod scram;
+mod committed;
+mod partition_end;
+mod fetch_size;
+mod wire;
 
-pub use rskafka;
+pub use config::KafkaConfig;
+pub use sasl::{Sasl, SaslCredentials, SaslMechanism};
 pub use source::KafkaSource;
+pub use tokio_rustls::rustls;

@@ -1,103 +1,204 @@
-//! A partition of a topic.
+//! A partition of a topic, at its leader.
 
-use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rskafka::chrono::{DateTime, Utc};
-use rskafka::client::Client;
-use rskafka::client::partition::{OffsetAt, PartitionClient, UnknownTopicHandling};
-use rskafka::record::RecordAndOffset;
+use tokio::time::{Instant, timeout};
 
 use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
-use crate::source::kafka::connection::{PATIENCE, within};
+use crate::source::kafka::broker::{Broker, CONNECT_PATIENCE};
+use crate::source::kafka::cluster::Cluster;
+use crate::source::kafka::wire::{
+    EARLIEST, ErrorCode, Fetch, Fetched, FetchedPartition, KafkaUuid, LAST_STABLE, ListOffsets, PATIENCE,
+    PartitionMetadata, Received, RecordBatch, Sent,
+};
 
-/// A partition of a topic, whose leader answers in time or not at all.
-#[derive(Debug)]
+/// A partition of a topic, and a connection to its leader.
 pub(super) struct Partition {
-    client: PartitionClient,
+    pub(super) cluster: Cluster,
+    pub(super) topic_id: KafkaUuid,
+    pub(super) number: u32,
+    pub(super) leader: i32,
+    pub(super) epoch: i32,
+    broker: Broker,
+}
+
+/// From where on a partition is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadFrom {
+    pub(super) offset: i64,
+    /// The epoch of the record before that; negative if it is not known.
+    pub(super) last_epoch: i32,
+}
+
+/// What the leader says of a partition's records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    /// Where the oldest one is.
+    pub(super) earliest: i64,
+    /// Where what is held back begins, or the next one if nothing is.
+    pub(super) stable: i64,
+    /// Where the next one will be.
+    pub(super) end: i64,
 }
 
 impl Partition {
-    pub(super) async fn of(client: &Client, topic: &str, number: u32) -> Result<Self, SourceError> {
-        let failed = || SourceError::new(format!("cannot reach partition {number} of the topic {topic}"));
-        let number = i32::try_from(number).map_err(|cause| failed().because(cause))?;
-        // A topic that is not there is told at once.
-        let connected = client.partition_client(topic, number, UnknownTopicHandling::Error);
-        match within(PATIENCE, connected).await {
-            Ok(client) => Ok(Self { client }),
-            Err(cause) => Err(failed().because(cause)),
+    /// Connects to the leader that is named there.
+    pub(super) async fn at(
+        cluster: &Cluster,
+        topic_id: KafkaUuid,
+        named: &PartitionMetadata,
+    ) -> Result<Self, SourceError> {
+        let number = named.number;
+        let failed = || {
+            SourceError::new(format!(
+                "cannot reach partition {number} of the topic {}",
+                cluster.topic
+            ))
+        };
+        if named.leader < 0 {
+            return Err(failed().because(match named.code.ok() {
+                Ok(()) => SourceError::new("it has no leader"),
+                Err(code) => SourceError::new("it has no leader").because(code),
+            }));
+        }
+        let connected = timeout(CONNECT_PATIENCE, cluster.connect(named.leader)).await;
+        let connected = connected
+            .map_err(|_late| failed().because(format!("its leader does not answer within {CONNECT_PATIENCE:?}")))?;
+        Ok(Self {
+            broker: connected.map_err(|cause| failed().because(cause))?,
+            cluster: cluster.clone(),
+            topic_id,
+            number,
+            leader: named.leader,
+            epoch: named.epoch,
+        })
+    }
+
+    /// Asks where it begins and where it ends.
+    pub(super) async fn extent(&mut self) -> Result<Extent, SourceError> {
+        // What comes after this one is behind the end that is found.
+        let stable = self.offset(LAST_STABLE).await?;
+        let earliest = self.offset(EARLIEST).await?;
+        // For some servers that is within the newest batch; what comes with records is right everywhere.
+        let fetched = self.peek(stable).await?;
+        fetched
+            .code
+            .ok()
+            .map_err(|code| self.failed("cannot read").because(code))?;
+        Ok(Extent {
+            earliest: earliest.max(fetched.log_start),
+            stable,
+            end: fetched.high_watermark.max(stable),
+        })
+    }
+
+    /// Where the first record of this time or later is that is committed; `None` if there is none.
+    pub(super) async fn first_since(&mut self, time: Timestamp) -> Result<Option<i64>, SourceError> {
+        let time = i64::try_from(time.as_unix_millis()).unwrap_or(i64::MAX);
+        Ok(Some(self.offset(time).await?).filter(|offset| *offset >= 0))
+    }
+
+    /// The batch in which an offset lies, if it is still there.
+    pub(super) async fn batch(&mut self, offset: i64) -> Result<Option<RecordBatch>, SourceError> {
+        let fetched = self.peek(offset).await?;
+        fetched
+            .code
+            .ok()
+            .map_err(|code| self.failed("cannot read").because(code))?;
+        let mut batches = RecordBatch::all(fetched.records);
+        Ok(batches.find(|batch| batch.last >= offset))
+    }
+
+    /// Whether the leader refuses to read from an offset, since its log does not reach there.
+    pub(super) async fn refuses(&mut self, offset: i64) -> Result<bool, SourceError> {
+        Ok(self.peek(offset).await?.code == ErrorCode::OFFSET_OUT_OF_RANGE)
+    }
+
+    /// What the leader says of an offset.
+    pub(super) async fn peek(&mut self, offset: i64) -> Result<FetchedPartition, SourceError> {
+        self.fetch(ReadFrom { offset, last_epoch: -1 }, SOME, SHORTLY).await
+    }
+
+    async fn offset(&mut self, time: i64) -> Result<i64, SourceError> {
+        let request = ListOffsets {
+            topic: &self.cluster.topic,
+            partition: self.number,
+            epoch: self.epoch,
+            time,
+        };
+        let asked = self.broker.call(&request).await;
+        let refused = |cause| failed(&self.cluster, self.number, "cannot ask for offsets of").because(cause);
+        let (code, offset) = asked.map_err(refused)?;
+        code.ok()
+            .map_err(|code| self.failed("cannot ask for offsets of").because(code))?;
+        Ok(offset)
+    }
+
+    /// Some records, and where the partition ends.
+    async fn fetch(&mut self, from: ReadFrom, bytes: i32, wait: Duration) -> Result<FetchedPartition, SourceError> {
+        let sent = self.send_fetch(from, bytes, wait).await?;
+        loop {
+            match self.receive(sent, Instant::now() + wait + PATIENCE).await? {
+                Received::Answer(Fetched {
+                    partition: Some(fetched),
+                    ..
+                }) => return Ok(fetched),
+                Received::Answer(Fetched { throttled_ms, .. }) => {
+                    self.throttle(throttled_ms);
+                    return Err(self
+                        .failed("cannot read")
+                        .because(format!("a quota of the broker holds it up for {throttled_ms} ms")));
+                }
+                Received::Part => {}
+                Received::Nothing => {
+                    return Err(self
+                        .failed("cannot read")
+                        .because(format!("no answer within {PATIENCE:?}")));
+                }
+            }
         }
     }
 
-    /// Where the oldest record is.
-    pub(super) async fn earliest(&self) -> Result<i64, SourceError> {
-        self.offset(OffsetAt::Earliest).await
+    /// Asks for some records, and where the partition ends. The broker waits for the first one.
+    pub(super) async fn send_fetch(&mut self, from: ReadFrom, bytes: i32, wait: Duration) -> Result<Sent, SourceError> {
+        let request = Fetch {
+            topic: &self.cluster.topic,
+            topic_id: self.topic_id,
+            partition: self.number,
+            epoch: self.epoch,
+            from: from.offset,
+            last_epoch: from.last_epoch,
+            max_bytes: bytes,
+            max_wait_ms: i32::try_from(wait.as_millis()).unwrap_or(i32::MAX),
+        };
+        let sent = self.broker.send(&request).await;
+        sent.map_err(|cause| failed(&self.cluster, self.number, "cannot read").because(cause))
     }
 
-    /// Where the next record will be.
-    pub(super) async fn end(&self) -> Result<i64, SourceError> {
-        let latest = self.offset(OffsetAt::Latest).await?;
-        // For some servers that is within the newest batch; what comes with records is right everywhere.
-        let (_, end) = self.fetch(latest, 0..SOME, SHORTLY).await?;
-        Ok(end.max(latest))
+    /// Waits for what was asked for, until then at most.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing of the answer.
+    pub(super) async fn receive(&mut self, sent: Sent, until: Instant) -> Result<Received<Fetched>, SourceError> {
+        let received = self.broker.receive::<Fetch<'_>>(sent, until).await;
+        received.map_err(|cause| failed(&self.cluster, self.number, "cannot read").because(cause))
     }
 
-    /// Where the first record of this time or later is; `None` if there is none.
-    pub(super) async fn at(&self, time: Timestamp) -> Result<Option<i64>, SourceError> {
-        let millis = i64::try_from(time.as_unix_millis()).ok();
-        let time = millis.and_then(DateTime::from_timestamp_millis);
-        let offset = self
-            .offset(OffsetAt::Timestamp(time.unwrap_or(DateTime::<Utc>::MAX_UTC)))
-            .await?;
-        Ok(Some(offset).filter(|offset| *offset >= 0))
-    }
-
-    async fn offset(&self, at: OffsetAt) -> Result<i64, SourceError> {
-        let asked = within(PATIENCE, self.client.get_offset(at)).await;
-        asked.map_err(|cause| self.failed("cannot ask for offsets of").because(cause))
-    }
-
-    /// The record at an offset, or the next one after it. It has to be there.
-    pub(super) async fn record(&self, offset: i64) -> Result<Option<RecordAndOffset>, SourceError> {
-        let (records, _) = self.fetch(offset, 1..SOME, SHORTLY).await?;
-        Ok(records.into_iter().next())
-    }
-
-    /// So many bytes of records from an offset on, and the high watermark: where the next one will be. The broker waits for
-    /// them.
-    pub(super) async fn fetch(
-        &self,
-        from: i64,
-        bytes: Range<i32>,
-        wait: Duration,
-    ) -> Result<(Vec<RecordAndOffset>, i64), SourceError> {
-        let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
-        let asked = self.client.fetch_records(from, bytes, millis);
-        let fetched = within(wait.saturating_add(PATIENCE), asked).await;
-        fetched.map_err(|cause| self.failed("cannot read").because(cause))
+    /// Notes that the leader reads nothing more of this connection for so many milliseconds.
+    pub(super) fn throttle(&mut self, millis: i32) {
+        self.broker.throttle(millis);
     }
 
     /// What failed, and where.
     pub(super) fn failed(&self, attempt: &str) -> SourceError {
-        let (topic, number) = (self.client.topic(), self.client.partition());
-        SourceError::new(format!("{attempt} partition {number} of the topic {topic}"))
+        failed(&self.cluster, self.number, attempt)
     }
 }
 
-/// The numbers of a topic's partitions, in order.
-pub(super) async fn partitions(client: &Arc<Client>, topic: &str) -> Result<Vec<u32>, SourceError> {
-    let failed = || SourceError::new(format!("cannot look up the topic {topic}"));
-    let topics = within(PATIENCE, client.list_topics()).await;
-    let topics = topics.map_err(|cause| failed().because(cause))?;
-    let found = topics.into_iter().find(|found| found.name == topic);
-    let found = found.ok_or_else(|| failed().because("there is no such topic"))?;
-    Ok(found
-        .partitions
-        .into_iter()
-        .filter_map(|number| u32::try_from(number).ok())
-        .collect())
+fn failed(cluster: &Cluster, number: u32, attempt: &str) -> SourceError {
+    SourceError::new(format!("{attempt} partition {number} of the topic {}", cluster.topic))
 }
 
 /// Brokers send the first batch whole, however long it is.

@@ -3,123 +3,223 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rskafka::client::Client;
+use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use crate::source::error::SourceError;
 use crate::source::event_source::Continuity;
-use crate::source::kafka::continuity::{Beginning, KnownRecords, lost};
-use crate::source::kafka::partition::Partition;
+use crate::source::kafka::committed::CommittedBatches;
+use crate::source::kafka::continuity::{
+    BELIEVED_AFTER, Beginning, KnownRecords, LogCheck, RecordPrint, check, print_of, print_of_unreadable,
+};
+use crate::source::kafka::leader::LeaderReader;
+use crate::source::kafka::leadership::Leadership;
+use crate::source::kafka::partition::{Partition, ReadFrom};
+use crate::source::kafka::partition_end::PartitionEnd;
+use crate::source::kafka::wire::{ErrorCode, FetchedPartition, RecordBatch};
 use crate::source::log::{Batch, LogDeadLetters, LogDelivery, ReadBatches};
 use crate::source::position::{Position, Start};
 
 /// A partition that is being read.
 pub(super) struct PartitionReader {
-    number: u32,
-    partition: Partition,
-    next: i64,
+    leader: LeaderReader,
+    leadership: Leadership,
+    from: ReadFrom,
     known: KnownRecords,
-    checked: Instant,
-    max_wait: Duration,
+    /// When the log was looked at; not yet, since the leader was found.
+    checked: Option<Instant>,
+    end: PartitionEnd,
+    /// Where the partition ended when it was opened.
+    end_at_opening: i64,
+    /// Up to where a list makes up for records that are missing.
+    covered: i64,
     dead_letters: Option<Arc<dyn LogDeadLetters>>,
 }
 
-/// A partition that was opened: its reader, whether it has everything, and from where to where it is to be read.
-pub(super) type OpenedPartition = (PartitionReader, Continuity, [Position; 2]);
+/// A partition that was opened, and whether it has everything.
+pub(super) type OpenedPartition = (PartitionReader, Continuity);
 
 impl PartitionReader {
+    /// Finds where reading begins. `covered` says up to where a list made up for records that are missing.
     pub(super) async fn open(
-        client: &Client,
-        topic: &str,
-        number: u32,
+        mut partition: Partition,
+        leadership: Leadership,
         start: &Start,
         max_wait: Duration,
+        covered: i64,
         dead_letters: Option<Arc<dyn LogDeadLetters>>,
     ) -> Result<OpenedPartition, SourceError> {
-        let partition = Partition::of(client, topic, number).await?;
-        // First, so that whatever comes meanwhile is behind it.
-        let end = partition.end().await?;
-        let earliest = partition.earliest().await?;
-        let begins = Beginning::find(&partition, number, start, earliest, end).await?;
+        let begins = Beginning::find(&mut partition, start).await?;
         let reader = Self {
-            number,
-            partition,
-            next: begins.next,
+            leader: LeaderReader::new(partition, leadership.clone(), max_wait),
+            leadership,
+            from: ReadFrom {
+                offset: begins.next,
+                last_epoch: -1,
+            },
             known: begins.known,
-            checked: Instant::now(),
-            max_wait,
+            checked: Some(Instant::now()),
+            end: PartitionEnd::new(begins.extent.end),
+            end_at_opening: begins.extent.end,
+            covered,
             dead_letters,
         };
-        let extent = [begins.next, end].map(|offset| reader.position(offset));
-        Ok((reader, begins.continuity, extent))
+        Ok((reader, begins.continuity))
+    }
+
+    pub(super) const fn number(&self) -> u32 {
+        self.leader.partition.number
+    }
+
+    /// Where reading goes on.
+    pub(super) fn place(&self) -> Position {
+        self.position(self.from.offset)
+    }
+
+    /// Notes that a list makes up for whatever is missing of what is there now. Returns up to where that is.
+    pub(super) fn cover(&mut self) -> i64 {
+        self.covered = self.end_at_opening;
+        self.covered
     }
 
     fn position(&self, offset: i64) -> Position {
         Position {
-            partition: self.number,
+            partition: self.number(),
             offset: u128::try_from(offset).unwrap_or_default(),
         }
     }
 
     /// Checks that nothing was dropped before it was read, and that the log is still the same.
     async fn check(&mut self) -> Result<(), SourceError> {
-        let end = self.partition.end().await?;
-        let earliest = self.partition.earliest().await?;
-        match lost(&self.partition, self.next, &mut self.known, earliest, end).await? {
-            Some(reason) => Err(self.failed().because(reason).as_loss()),
-            None => {
-                self.checked = Instant::now();
-                Ok(())
+        match check(&mut self.leader.partition, self.from.offset, &mut self.known).await? {
+            LogCheck::Lost(reason) => return Err(self.loss(reason)),
+            LogCheck::Same => self.checked = Some(Instant::now()),
+            LogCheck::Later => {}
+        }
+        Ok(())
+    }
+
+    /// Takes in what the leader has, as it was asked at that time.
+    async fn take_in(&mut self, answer: FetchedPartition, asked: Instant) -> Result<Batch, SourceError> {
+        match answer.code {
+            ErrorCode::NONE => {}
+            ErrorCode::OFFSET_OUT_OF_RANGE => {
+                self.check().await?;
+                return Err(self.failed().because(answer.code));
             }
+            code => {
+                self.leader.is_refused(code).await?;
+                return Ok(self.nothing_new());
+            }
+        }
+        self.leader.is_settled();
+        if let Some(offset) = answer.diverges_at {
+            return Err(self.loss(&format!("is another log from offset {offset} on than was read")));
+        }
+        let before = self.from.offset;
+        if before < answer.log_start {
+            return Err(self.loss("was trimmed"));
+        }
+        let deliveries = self.deliveries(&answer)?;
+        self.end.told(answer.high_watermark, asked, self.from.offset);
+        if self.end.behind_for() > BELIEVED_AFTER {
+            return Err(self.loss("ends before what was read"));
+        }
+        if before == self.from.offset {
+            // Some servers answer at once, and all of them may while a transaction is open.
+            sleep_until(asked + self.leader.max_wait).await;
+        }
+        Ok(Batch {
+            deliveries,
+            ..self.nothing_new()
+        })
+    }
+
+    /// What is known if nothing came.
+    fn nothing_new(&self) -> Batch {
+        let end = self.end.to_reach().filter(|_| self.is_confirmed());
+        Batch {
+            partition: self.number(),
+            deliveries: Vec::new(),
+            read_to: u128::try_from(self.from.offset).ok(),
+            end: end.and_then(|end| u128::try_from(end).ok()),
+            lag: Some(self.end.lag(self.from.offset)),
         }
     }
 
+    fn is_confirmed(&self) -> bool {
+        self.leadership.is_confirmed(&self.leader.partition)
+    }
+
+    /// The records that came and count, from the offset on that is read next.
+    fn deliveries(&mut self, answer: &FetchedPartition) -> Result<Vec<LogDelivery>, SourceError> {
+        let first = self.from.offset;
+        let mut committed = CommittedBatches::new(answer.aborted.clone());
+        let mut deliveries = Vec::new();
+        for batch in RecordBatch::all(answer.records.clone()) {
+            if batch.last < self.from.offset {
+                continue;
+            }
+            let is_missing = batch.base > self.from.offset || batch.has_holes();
+            if is_missing && batch.last >= self.covered {
+                return Err(self.loss("lost records, by compaction or otherwise"));
+            }
+            self.from = ReadFrom {
+                // One that is damaged may say anything of where it ends.
+                offset: (batch.last + 1).min(answer.high_watermark.max(self.from.offset + 1)),
+                last_epoch: batch.epoch,
+            };
+            let Some(batch) = committed.sift(batch) else { continue };
+            match batch.records() {
+                Ok(records) => {
+                    let wanted = records.into_iter().filter(|record| record.offset >= first);
+                    deliveries.extend(wanted.map(|record| {
+                        let print = print_of(&record);
+                        self.delivery(record.value.unwrap_or_default(), print, answer.high_watermark)
+                    }));
+                }
+                Err(why) => {
+                    let print = print_of_unreadable(&batch);
+                    let delivery = self.delivery(batch.raw, print, answer.high_watermark);
+                    deliveries.push(delivery.with_defect(&why));
+                }
+            }
+        }
+        Ok(deliveries)
+    }
+
+    fn delivery(&mut self, payload: Bytes, print: RecordPrint, end: i64) -> LogDelivery {
+        let landmark = self.known.read(print, self.leader.partition.topic_id);
+        LogDelivery::new(payload, self.position(print.0))
+            .with_landmark(landmark)
+            .with_lag(u64::try_from(end - print.0 - 1).ok())
+            .with_dead_letters(self.dead_letters.clone())
+    }
+
+    fn loss(&self, reason: &str) -> SourceError {
+        self.failed().because(reason).as_loss()
+    }
+
     fn failed(&self) -> SourceError {
-        self.partition.failed("cannot go on reading")
+        self.leader.partition.failed("cannot go on reading")
     }
 }
 
 impl ReadBatches for PartitionReader {
     async fn read(&mut self) -> Result<Batch, SourceError> {
-        let asked = Instant::now();
-        let (records, end) = self.partition.fetch(self.next, 1..BYTES, self.max_wait).await?;
-        // Not every server refuses to read from behind the end.
-        if end < self.next {
-            return Err(self.failed().because("the log ends before what was read"));
+        let answer = self.leader.answer(self.from).await?;
+        if self.leader.has_moved() {
+            self.checked = None;
         }
-        let is_jump = records.first().is_some_and(|first| first.offset > self.next);
-        if is_jump || self.checked.elapsed() >= CHECK {
+        if self.checked.is_none_or(|at| at.elapsed() >= CHECK) && self.leader.is_idle() {
             self.check().await?;
         }
-        // What lies before the end and does not come is no record.
-        let read_to = records
-            .is_empty()
-            .then_some(end)
-            .and_then(|end| u128::try_from(end).ok());
-        match records.last() {
-            Some(last) => self.next = last.offset + 1,
-            // Some servers answer at once, and all of them do while a transaction is open or if its end is all there is.
-            None => sleep_until(asked + self.max_wait).await,
+        match answer {
+            Some((answer, asked)) => self.take_in(answer, asked).await,
+            None => Ok(self.nothing_new()),
         }
-        let deliveries = records.into_iter().map(|read| {
-            let (landmark, position) = (self.known.read(&read), self.position(read.offset));
-            LogDelivery::new(read.record.value.unwrap_or_default(), position)
-                .with_landmark(landmark)
-                .with_lag(u64::try_from(end - read.offset - 1).ok())
-                .with_dead_letters(self.dead_letters.clone())
-        });
-        Ok(Batch {
-            deliveries: deliveries.collect(),
-            partition: self.number,
-            read_to,
-            end: u128::try_from(end).ok(),
-            lag: None,
-        })
     }
 }
-
-/// How much is asked for at once.
-const BYTES: i32 = 1024 * 1024;
 
 /// How often it is checked that the log is still the same.
 const CHECK: Duration = Duration::from_secs(10);

@@ -1,48 +1,57 @@
 //! A topic as one replica reads it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use rskafka::client::Client;
-use tokio::time::sleep;
 
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, EventSource, Signal};
+use crate::source::kafka::cluster::{Cluster, TopicView};
+use crate::source::kafka::config::KafkaConfig;
 use crate::source::kafka::dead_letters::KafkaDeadLetters;
-use crate::source::kafka::partition::partitions;
-use crate::source::kafka::reader::PartitionReader;
+use crate::source::kafka::leadership::Leadership;
+use crate::source::kafka::partition::Partition;
+use crate::source::kafka::reader::{OpenedPartition, PartitionReader};
+use crate::source::kafka::wire::KafkaUuid;
 use crate::source::log::{CaughtUp, LogDeadLetters, LogDelivery, ReadAhead};
-use crate::source::position::Start;
+use crate::source::position::{Position, Start};
 
 /// A topic of Kafka as one replica reads it. See the [module](super) for what the topic should be like.
 pub struct KafkaSource {
-    client: Arc<Client>,
-    topic: String,
+    cluster: Cluster,
     name: String,
     max_wait: Duration,
     dead_letters: Option<Arc<dyn LogDeadLetters>>,
-    /// The partitions as they were when they were last looked up.
-    partitions: Vec<u32>,
+    known: KnownTopic,
+    /// Whether records were lost, of which the next opening has to tell.
+    is_lost: bool,
     reading: Option<ReadAhead>,
 }
 
+/// What is known of the topic from one opening to the next.
+#[derive(Default)]
+struct KnownTopic {
+    id: KafkaUuid,
+    leadership: Leadership,
+    /// Up to where a list made up for records that are missing, by partitions.
+    covered: BTreeMap<u32, i64>,
+}
+
 impl KafkaSource {
-    /// Returns a source of the topic of that name, all its partitions.
-    ///
-    /// The client may be shared. Whatever it does for longer than a few seconds is given up and begun anew, so that its
-    /// own deadlines do not matter.
+    /// Returns a source of the topic of that name, all its partitions. Nothing connects before it is opened.
     #[must_use]
-    pub fn new(client: impl Into<Arc<Client>>, topic: impl Into<String>) -> Self {
+    pub fn new(config: KafkaConfig, topic: impl Into<String>) -> Self {
         let topic = topic.into();
         Self {
-            client: client.into(),
             name: format!("kafka:{topic}"),
-            topic,
+            cluster: Cluster::new(config, topic),
             max_wait: Self::DEFAULT_MAX_WAIT,
             dead_letters: None,
-            partitions: Vec::new(),
+            known: KnownTopic::default(),
+            is_lost: false,
             reading: None,
         }
     }
@@ -53,7 +62,8 @@ impl KafkaSource {
     /// `cleanup.policy=compact` keeps one of them. What is known beside the payload is in the header `json`.
     #[must_use]
     pub fn with_dead_letters(mut self, topic: impl Into<String>) -> Self {
-        self.dead_letters = Some(Arc::new(KafkaDeadLetters::new(Arc::clone(&self.client), topic.into())));
+        let cluster = Cluster::new(self.cluster.config.clone(), topic.into());
+        self.dead_letters = Some(Arc::new(KafkaDeadLetters::new(cluster)));
         self
     }
 
@@ -71,15 +81,39 @@ impl KafkaSource {
     /// How long a broker waits for a message: half a second.
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_millis(500);
 
-    /// Looks the partitions up. If that fails, those of the last time will do: the client asks on a connection that it never
-    /// gives up, however dead, but makes new ones to partitions.
-    async fn look_up(&mut self) -> Result<(), SourceError> {
-        match partitions(&self.client, &self.topic).await {
-            Ok(found) => self.partitions = found,
-            Err(error) if self.partitions.is_empty() => return Err(error),
-            Err(_) => {}
+    /// Keeps what is known of the topic, unless it is another one by now. Where topics have no identifiers, it may be.
+    fn learn(&mut self, view: &TopicView) {
+        let is_same = self.known.id == view.id && view.id != KafkaUuid::default();
+        if !is_same {
+            self.known.leadership = Leadership::default();
         }
-        Ok(())
+        if self.known.id != view.id {
+            self.known.covered.clear();
+            self.known.id = view.id;
+        }
+        self.known.leadership.learn(view);
+    }
+
+    async fn open_partition(&self, number: u32, start: &Start) -> Result<OpenedPartition, SourceError> {
+        let KnownTopic {
+            id,
+            leadership,
+            covered,
+        } = &self.known;
+        let named = leadership.newest(number);
+        let named = named.ok_or_else(|| SourceError::new(format!("nobody knows of partition {number}")))?;
+        let partition = Partition::at(&self.cluster, *id, &named).await?;
+        let covered = covered.get(&number).copied().unwrap_or_default();
+        let dead_letters = self.dead_letters.clone();
+        PartitionReader::open(
+            partition,
+            leadership.clone(),
+            start,
+            self.max_wait,
+            covered,
+            dead_letters,
+        )
+        .await
     }
 }
 
@@ -92,33 +126,37 @@ impl EventSource for KafkaSource {
 
     async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
         self.reading = None;
-        self.look_up().await?;
-        let opening = self.partitions.iter().map(|&number| {
-            let dead_letters = self.dead_letters.clone();
-            PartitionReader::open(&self.client, &self.topic, number, start, self.max_wait, dead_letters)
-        });
-        let mut continuity = Continuity::Complete;
-        let (mut readers, mut places, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-        for (reader, of_partition, [place, end]) in try_join_all(opening).await? {
-            readers.push(reader);
-            places.push(place);
-            ends.push(end);
-            if continuity == Continuity::Complete {
-                continuity = of_partition;
-            }
+        let view = self.cluster.look_up().await?;
+        self.learn(&view);
+        let numbers = view.numbers();
+        let opened = try_join_all(numbers.iter().map(|number| self.open_partition(*number, start))).await?;
+        let (mut readers, continuities): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
+        let is_gap = |continuity: &Continuity| *continuity != Continuity::Complete;
+        let continuity = continuities.into_iter().find(is_gap).unwrap_or(Continuity::Complete);
+        if std::mem::take(&mut self.is_lost) || is_gap(&continuity) {
+            // The list that is fetched now says whatever records said that are missing by now.
+            let covered = readers.iter_mut().map(|reader| (reader.number(), reader.cover()));
+            self.known.covered = covered.collect();
         }
-        let watch = watch(Arc::clone(&self.client), self.topic.clone(), self.partitions.clone());
-        let mut caught_up = CaughtUp::from(places);
-        caught_up.ends(ends);
+        let places: Vec<_> = readers.iter().map(PartitionReader::place).collect();
+        let mut caught_up = CaughtUp::from(places.clone());
+        // None is known before more than one broker says who leads.
+        caught_up.ends(places.into_iter().map(|place| Position {
+            offset: u128::MAX,
+            ..place
+        }));
+        let watch = self.known.leadership.clone().watch(self.cluster.clone(), view);
         self.reading = Some(ReadAhead::begin(readers, watch, caught_up));
         Ok(continuity)
     }
 
     async fn next(&mut self) -> Result<Signal<LogDelivery>, SourceError> {
-        match &mut self.reading {
-            Some(reading) => reading.next().await,
-            None => Err(SourceError::new("the topic is not open")),
-        }
+        let Some(reading) = &mut self.reading else {
+            return Err(SourceError::new("the topic is not open"));
+        };
+        let next = reading.next().await;
+        self.is_lost |= next.as_ref().is_err_and(SourceError::is_loss);
+        next
     }
 
     async fn close(&mut self) {
@@ -130,20 +168,8 @@ impl fmt::Debug for KafkaSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSource")
             .field("name", &self.name)
+            .field("config", &self.cluster.config)
             .field("max_wait", &self.max_wait)
             .finish_non_exhaustive()
     }
 }
-
-/// Waits until the topic has other partitions. That the broker is away is for the readers to notice.
-async fn watch(client: Arc<Client>, topic: String, known: Vec<u32>) -> SourceError {
-    loop {
-        sleep(WATCH).await;
-        if partitions(&client, &topic).await.is_ok_and(|found| found != known) {
-            return SourceError::new(format!("the topic {topic} has other partitions than before"));
-        }
-    }
-}
-
-/// How often it is looked whether there are more partitions.
-const WATCH: Duration = Duration::from_secs(60);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::common::error_text::error_text;
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
 use crate::source::event_source::Delivery;
@@ -21,6 +22,7 @@ pub struct LogDelivery {
     position: Position,
     landmark: Option<Landmark>,
     lag: Option<u64>,
+    defect: Option<Box<str>>,
     dead_letters: Option<Arc<dyn LogDeadLetters>>,
 }
 
@@ -42,6 +44,7 @@ impl LogDelivery {
             position,
             landmark: None,
             lag: None,
+            defect: None,
             dead_letters: None,
         }
     }
@@ -57,6 +60,13 @@ impl LogDelivery {
     #[must_use]
     pub const fn with_lag(mut self, lag: Option<u64>) -> Self {
         self.lag = lag;
+        self
+    }
+
+    /// Adds why what is there [is no message](Delivery::defect).
+    #[must_use]
+    pub fn with_defect(mut self, why: &SourceError) -> Self {
+        self.defect = Some(error_text(why).into());
         self
     }
 
@@ -84,6 +94,10 @@ impl Delivery for LogDelivery {
 
     fn landmark(&self) -> Option<Landmark> {
         self.landmark
+    }
+
+    fn defect(&self) -> Option<&str> {
+        self.defect.as_deref()
     }
 
     fn lag(&self) -> Option<u64> {

@@ -1,4 +1,4 @@
-//! A topic of Tansu, which speaks the protocol of Kafka.
+//! A topic of Apache Kafka, or of Tansu, which speaks its protocol.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,28 +10,53 @@ use rskafka::client::partition::{Compression, OffsetAt, PartitionClient, Unknown
 use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::{Record, RecordAndOffset};
 use tokio::time::{Instant, sleep};
-use tower_revocation::source::kafka::KafkaSource;
+use tower_revocation::source::kafka::{KafkaConfig, KafkaSource};
 use tower_revocation::source::testing::Capability;
 
 use crate::broker::Broker;
-use crate::server::TansuServer;
+use crate::server::{Kafka, Program, Running, Tansu};
 
-/// A topic with one partition, on a server of its own. It keeps everything in memory: killed, it has lost all.
-pub(crate) struct KafkaBroker {
-    server: TansuServer,
+/// A topic with one partition, on a server of its own.
+pub(crate) struct KafkaTopic<P> {
+    server: Running<P>,
 }
 
-impl Broker for KafkaBroker {
+pub(crate) type KafkaBroker = KafkaTopic<Kafka>;
+/// It keeps everything in memory: killed, it has lost all.
+pub(crate) type TansuBroker = KafkaTopic<Tansu>;
+
+/// A server that speaks the protocol.
+pub(crate) trait SpeaksKafka: Program + Send + Sync {
+    /// What it cannot do. It leads clients around a link.
+    const LACKS: &[Capability];
+    const IS_LOST_WHEN_KILLED: bool;
+    /// How long it may wait for a message before it answers.
+    const MAX_WAIT: Duration;
+}
+
+impl SpeaksKafka for Kafka {
+    const LACKS: &[Capability] = &[Capability::Cut];
+    const IS_LOST_WHEN_KILLED: bool = false;
+    const MAX_WAIT: Duration = KafkaSource::DEFAULT_MAX_WAIT;
+}
+
+impl SpeaksKafka for Tansu {
+    const LACKS: &[Capability] = &[Capability::Cut, Capability::Trim];
+    const IS_LOST_WHEN_KILLED: bool = true;
+    /// It does not answer before that, whatever is published meanwhile.
+    const MAX_WAIT: Duration = Duration::from_millis(20);
+}
+
+impl<P: SpeaksKafka> Broker for KafkaTopic<P> {
     type Source = KafkaSource;
 
-    const NAME: &str = "kafka";
+    const NAME: &str = P::NAME;
 
-    /// It leads clients around a link.
-    const LACKS: &[Capability] = &[Capability::Cut, Capability::Trim];
+    const LACKS: &[Capability] = P::LACKS;
 
     async fn start() -> Self {
         let broker = Self {
-            server: TansuServer::start().await,
+            server: Running::start().await,
         };
         broker.create().await;
         broker
@@ -43,9 +68,8 @@ impl Broker for KafkaBroker {
 
     /// Brokers say where they are, so that a link to this one is soon left.
     async fn source(&self, port: u16, _replica: &str) -> KafkaSource {
-        let source = KafkaSource::new(connect(port).await.unwrap(), TOPIC);
-        // This server does not answer before that, whatever is published meanwhile.
-        source.with_max_wait(Duration::from_millis(20)).with_dead_letters(DEAD)
+        let source = KafkaSource::new(KafkaConfig::new([format!("127.0.0.1:{port}")]), TOPIC);
+        source.with_max_wait(P::MAX_WAIT).with_dead_letters(DEAD)
     }
 
     async fn publish(&self, messages: Vec<Vec<u8>>) {
@@ -73,10 +97,11 @@ impl Broker for KafkaBroker {
         self.server.kill().await;
     }
 
-    /// The topics are there again, and empty.
     async fn restart(&mut self) {
         self.server.restart().await;
-        self.create().await;
+        if P::IS_LOST_WHEN_KILLED {
+            self.create().await;
+        }
     }
 
     fn freeze(&mut self) {
@@ -88,11 +113,14 @@ impl Broker for KafkaBroker {
     }
 
     async fn wipe(&mut self) {
-        self.restart().await;
+        self.server.wipe().await;
+        self.create().await;
     }
 
-    async fn trim(&mut self, _rest: usize) {
-        panic!("this server closes the connection when it is asked to delete records");
+    async fn trim(&mut self, rest: usize) {
+        let partition = self.partition(TOPIC).await.unwrap();
+        let end = partition.get_offset(OffsetAt::Latest).await.unwrap();
+        partition.delete_records(end - rest as i64, 5_000).await.unwrap();
     }
 
     async fn read_bare(&self, count: usize) {
@@ -110,9 +138,9 @@ impl Broker for KafkaBroker {
     }
 }
 
-impl KafkaBroker {
+impl<P: SpeaksKafka> KafkaTopic<P> {
     async fn create(&self) {
-        let client = connect(self.port()).await.unwrap();
+        let client = connect(self.server.port()).await.unwrap();
         let controller = client.controller_client().unwrap();
         for topic in [TOPIC, DEAD] {
             controller.create_topic(topic, 1, 1, 5_000).await.unwrap();
@@ -120,7 +148,7 @@ impl KafkaBroker {
     }
 
     async fn partition(&self, topic: &str) -> Result<PartitionClient> {
-        let client = connect(self.port()).await?;
+        let client = connect(self.server.port()).await?;
         client.partition_client(topic, 0, UnknownTopicHandling::Error).await
     }
 

@@ -9,6 +9,6 @@ mod redis;
 
 pub(crate) use amqp_queue::AmqpQueue;
 pub(crate) use amqp_stream::AmqpStream;
-pub(crate) use kafka::KafkaBroker;
+pub(crate) use kafka::{KafkaBroker, TansuBroker};
 pub(crate) use nats::Nats;
 pub(crate) use redis::RedisBroker;

@@ -5,6 +5,7 @@
 mod running;
 mod child;
 mod directory;
+mod kafka;
 mod nats;
 mod port;
 mod program;
@@ -16,13 +17,17 @@ mod tansu;
 pub(crate) use child::Child;
 #[allow(unused_imports, reason = "not all tests have directories of their own")]
 pub(crate) use directory::new_directory;
+#[allow(unused_imports, reason = "not all tests start one")]
+pub(crate) use kafka::{Kafka, KafkaServer, kafka_jars};
 pub(crate) use nats::NatsServer;
 #[allow(unused_imports, reason = "not all tests choose ports")]
 pub(crate) use port::free_port;
+#[allow(unused_imports, reason = "not all tests are for all of them")]
 pub(crate) use program::Program;
 #[allow(unused_imports, reason = "not all tests start programs of their own")]
 pub(crate) use program::installed;
 pub(crate) use rabbit::RabbitServer;
 pub(crate) use redis::RedisServer;
 pub(crate) use running::Running;
-pub(crate) use tansu::TansuServer;
+#[allow(unused_imports, reason = "not all tests name it")]
+pub(crate) use tansu::{Tansu, TansuServer};

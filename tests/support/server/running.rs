@@ -28,21 +28,38 @@ impl<P: Program> Running<P> {
         let mut attempts = 1;
         loop {
             let directory = new_directory(P::NAME);
-            let port = free_port();
             let program = P::prepare(directory.path());
-            let child = launch(&program, directory.path(), port);
-            let mut broker = Self {
-                child,
-                program,
-                directory,
-                port,
-            };
-            match broker.wait_until_ready().await {
-                Ok(()) => return broker,
+            match Self::begin(program, directory, free_port()).await {
+                Ok(broker) => return broker,
                 // A free port may be taken before the broker binds it: try another.
-                Err(Exited) if attempts < ATTEMPTS => attempts += 1,
-                Err(Exited) => panic!("{} ended before it was ready:\n{}", P::NAME, broker.last_lines()),
+                Err(_) if attempts < ATTEMPTS => attempts += 1,
+                Err(lines) => panic!("{} ended before it was ready:\n{lines}", P::NAME),
             }
+        }
+    }
+
+    /// Starts one that was prepared, on that port and with no data, and waits until it is ready.
+    ///
+    /// # Panics
+    /// If it ends before.
+    #[allow(dead_code, reason = "not all tests prepare brokers of their own")]
+    pub(crate) async fn start_on(port: u16, program: P) -> Self {
+        let begun = Self::begin(program, new_directory(P::NAME), port).await;
+        begun.unwrap_or_else(|lines| panic!("{} ended before it was ready:\n{lines}", P::NAME))
+    }
+
+    /// What it wrote last, if it ends before it is ready.
+    async fn begin(program: P, directory: TempDir, port: u16) -> Result<Self, String> {
+        let child = launch(&program, directory.path(), port);
+        let mut broker = Self {
+            child,
+            program,
+            directory,
+            port,
+        };
+        match broker.wait_until_ready().await {
+            Ok(()) => Ok(broker),
+            Err(Exited) => Err(broker.last_lines()),
         }
     }
 
@@ -75,6 +92,20 @@ impl<P: Program> Running<P> {
         self.child.kill();
         fs::remove_dir_all(data(self.directory.path())).expect("the data of a dead broker can be removed");
         self.restart().await;
+    }
+
+    /// Changes a file of its data, whether or not it runs.
+    #[allow(dead_code, reason = "not all tests damage data")]
+    pub(crate) fn edit(&self, file: &str, edit: impl FnOnce(&mut [u8])) {
+        let file = data(self.directory.path()).join(file);
+        let mut bytes = fs::read(&file).expect("the file is there");
+        edit(&mut bytes);
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .open(file)
+            .expect("the file can be written");
+        // In place: the broker has it open.
+        std::io::Write::write_all(&mut file, &bytes).expect("the file can be written");
     }
 
     /// Stops it where it is (`SIGSTOP`): its connections stay open, and nothing answers.

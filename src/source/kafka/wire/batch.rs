@@ -1,0 +1,193 @@
+//! Batches of records.
+
+use std::iter;
+
+use bytes::Bytes;
+
+use crate::source::error::SourceError;
+use crate::source::kafka::wire::bytes_reader::BytesReader;
+use crate::source::kafka::wire::compression::decompressed;
+
+/// Some records that were published together, in a row of offsets that is theirs.
+#[derive(Debug)]
+pub(crate) struct RecordBatch {
+    /// The offset of its first record.
+    pub(crate) base: i64,
+    /// The offset of its last record. Compaction may have taken records away, the first and the last too.
+    pub(crate) last: i64,
+    /// That of the leader who took it; negative if the broker does not say.
+    pub(crate) epoch: i32,
+    pub(crate) producer: i64,
+    pub(crate) is_transactional: bool,
+    /// Whether it is no batch of a publisher: it says how a transaction ended.
+    pub(crate) is_control: bool,
+    body: BatchBody,
+    /// All of it, as it came.
+    pub(crate) raw: Bytes,
+}
+
+/// What is in a batch, undecoded.
+#[derive(Debug)]
+enum BatchBody {
+    Records {
+        attributes: i16,
+        first_time: i64,
+        count: i32,
+        bytes: Bytes,
+    },
+    /// Says why.
+    Unreadable(String),
+}
+
+/// A record.
+#[derive(Debug)]
+pub(crate) struct KafkaRecord {
+    pub(crate) offset: i64,
+    /// In milliseconds; as the publisher says, or as the broker does.
+    pub(crate) time: i64,
+    pub(crate) key: Option<Bytes>,
+    pub(crate) value: Option<Bytes>,
+    /// Its headers, undecoded.
+    pub(crate) headers: Bytes,
+}
+
+impl RecordBatch {
+    /// Returns the batches that came. The last one may have been cut off.
+    pub(crate) fn all(mut bytes: Bytes) -> impl Iterator<Item = Self> {
+        iter::from_fn(move || {
+            let mut reader = BytesReader::new(bytes.clone(), false);
+            let base = reader.i64().ok()?;
+            let length = usize::try_from(reader.i32().ok()?).ok()?;
+            let raw = BytesReader::new(bytes.clone(), false).take(LENGTH_END + length).ok()?;
+            let body = reader.take(length).ok()?;
+            bytes = bytes.slice(raw.len()..);
+            Some(Self::read(base, body, raw))
+        })
+    }
+
+    fn read(base: i64, body: Bytes, raw: Bytes) -> Self {
+        Self::try_read(base, body, raw.clone()).unwrap_or_else(|unreadable| Self {
+            base,
+            last: base,
+            epoch: -1,
+            producer: -1,
+            is_transactional: false,
+            is_control: false,
+            body: BatchBody::Unreadable(unreadable.to_string()),
+            raw,
+        })
+    }
+
+    fn try_read(base: i64, body: Bytes, raw: Bytes) -> Result<Self, SourceError> {
+        let mut reader = BytesReader::new(body, false);
+        let epoch = reader.i32()?;
+        let format = reader.i8()?;
+        if format != FORMAT {
+            return Err(SourceError::new(format!("records of the format {format} are not read")));
+        }
+        let checksum = reader.u32()?;
+        let is_intact = crc32c::crc32c(&raw[CHECKSUM_END..]) == checksum;
+        let attributes = reader.i16()?;
+        let last = base.saturating_add(reader.i32()?.max(0).into());
+        let (first_time, _last_time) = (reader.i64()?, reader.i64()?);
+        let producer = reader.i64()?;
+        let (_producer_epoch, _sequence) = (reader.i16()?, reader.i32()?);
+        let count = reader.i32()?;
+        let bytes = reader.rest();
+        Ok(Self {
+            base,
+            last,
+            epoch,
+            producer,
+            is_transactional: attributes & TRANSACTIONAL != 0,
+            is_control: attributes & CONTROL != 0,
+            body: match is_intact {
+                true => BatchBody::Records {
+                    attributes,
+                    first_time,
+                    count,
+                    bytes,
+                },
+                false => BatchBody::Unreadable("its checksum is wrong".to_owned()),
+            },
+            raw,
+        })
+    }
+
+    /// Returns whether records are missing between its first and its last offset.
+    pub(crate) fn has_holes(&self) -> bool {
+        match &self.body {
+            BatchBody::Records { count, .. } => i64::from(*count) != self.last - self.base + 1,
+            BatchBody::Unreadable(_) => false,
+        }
+    }
+
+    /// Returns its records.
+    ///
+    /// # Errors
+    ///
+    /// Says why they cannot be read. Then none of them is given: which of them is damaged is not known.
+    pub(crate) fn records(&self) -> Result<Vec<KafkaRecord>, SourceError> {
+        let (attributes, first_time, count, bytes) = match &self.body {
+            BatchBody::Unreadable(why) => return Err(SourceError::new(why.clone())),
+            BatchBody::Records {
+                attributes,
+                first_time,
+                count,
+                bytes,
+            } => (attributes, *first_time, *count, bytes.clone()),
+        };
+        let mut reader = BytesReader::new(decompressed(attributes & CODEC, bytes)?, false);
+        let mut records = Vec::new();
+        for _ in 0..count {
+            let record = reader.varint_bytes()?.ok_or_else(misplaced)?;
+            let record = read_record(self.base, first_time, record)?;
+            let is_in_order = records
+                .last()
+                .is_none_or(|last: &KafkaRecord| last.offset < record.offset);
+            if !is_in_order || !(self.base..=self.last).contains(&record.offset) {
+                return Err(misplaced());
+            }
+            records.push(record);
+        }
+        match reader.is_empty() {
+            true => Ok(records),
+            false => Err(misplaced()),
+        }
+    }
+
+    /// Returns whether it says that a transaction was aborted.
+    pub(crate) fn is_abort(&self) -> bool {
+        let key = self.records().ok().and_then(|records| records.into_iter().next()?.key);
+        key.is_some_and(|key| key.get(2..4) == Some(ABORT))
+    }
+}
+
+fn read_record(base: i64, first_time: i64, record: Bytes) -> Result<KafkaRecord, SourceError> {
+    let mut reader = BytesReader::new(record, false);
+    let _attributes = reader.i8()?;
+    let (time, offset) = (reader.varint()?, reader.varint()?);
+    Ok(KafkaRecord {
+        offset: base.checked_add(offset).ok_or_else(misplaced)?,
+        time: first_time.wrapping_add(time),
+        key: reader.varint_bytes()?,
+        value: reader.varint_bytes()?,
+        headers: reader.rest(),
+    })
+}
+
+fn misplaced() -> SourceError {
+    SourceError::new("its records are not where they should be")
+}
+
+/// Where the length of a batch ends, and its checksum, behind which what it is made of begins.
+const LENGTH_END: usize = 12;
+const CHECKSUM_END: usize = 21;
+
+/// That of all records since Kafka 0.11.
+pub(crate) const FORMAT: i8 = 2;
+
+const CODEC: i16 = 0b111;
+const TRANSACTIONAL: i16 = 1 << 4;
+const CONTROL: i16 = 1 << 5;
+const ABORT: &[u8] = &[0, 0];

@@ -1,0 +1,30 @@
+//! The protocol of Kafka, as far as a reader of one topic needs it.
+//!
+//! Sources: the protocol's own guide (<https://kafka.apache.org/protocol>) and the record batch's format
+//! (<https://kafka.apache.org/documentation/#recordbatch>).
+
+mod connection;
+mod fetch;
+mod produce;
+mod list_offsets;
+mod metadata;
+mod handshake;
+mod request;
+mod error_code;
+mod new_batch;
+mod batch;
+mod compression;
+mod bytes_writer;
+mod bytes_reader;
+
+pub(crate) use batch::{KafkaRecord, RecordBatch};
+pub(crate) use bytes_reader::KafkaUuid;
+pub(crate) use connection::{BrokerConnection, ByteStream, PATIENCE, Received, Sent};
+pub(crate) use error_code::ErrorCode;
+pub(crate) use fetch::{AbortedTransaction, Fetch, Fetched, FetchedPartition};
+pub(crate) use handshake::{SaslAnswer, SaslAuthenticate, SaslHandshake};
+pub(crate) use list_offsets::{EARLIEST, LAST_STABLE, ListOffsets};
+pub(crate) use metadata::{BrokerAddress, Metadata, MetadataAnswer, PartitionMetadata};
+pub(crate) use new_batch::NewRecord;
+pub(crate) use produce::Produce;
+pub(crate) use request::KafkaRequest;

@@ -1,0 +1,103 @@
+//! A batch to be published.
+
+use bytes::Bytes;
+
+use crate::source::kafka::wire::batch::FORMAT;
+use crate::source::kafka::wire::bytes_writer::BytesWriter;
+
+/// A record to be published, alone in its batch.
+#[derive(Debug)]
+pub(crate) struct NewRecord<'r> {
+    /// Milliseconds since the epoch.
+    pub(crate) time: i64,
+    pub(crate) key: Option<&'r [u8]>,
+    pub(crate) value: &'r [u8],
+    pub(crate) header: (&'r str, &'r [u8]),
+}
+
+impl NewRecord<'_> {
+    /// Returns the batch.
+    pub(crate) fn to_batch(&self) -> Bytes {
+        let (name, text) = self.header;
+        let mut record = BytesWriter::default();
+        // No attributes; the batch's own time and offset.
+        record.i8(0).varint(0).varint(0);
+        record.varint_bytes(self.key).varint_bytes(Some(self.value));
+        record
+            .varint(1)
+            .varint_bytes(Some(name.as_bytes()))
+            .varint_bytes(Some(text));
+        let mut checked = BytesWriter::default();
+        checked.i16(NO_ATTRIBUTES).i32(0).i64(self.time).i64(self.time);
+        checked.i64(NO_PRODUCER).i16(-1).i32(-1);
+        checked.i32(1).varint_bytes(Some(&record.into_bytes()));
+        let checked = checked.into_bytes();
+        let mut batch = BytesWriter::default();
+        let length = LENGTH_BEFORE_CHECKED + checked.len();
+        batch.i64(0).i32(i32::try_from(length).unwrap_or(i32::MAX));
+        batch
+            .i32(NO_EPOCH)
+            .i8(FORMAT)
+            .u32(crc32c::crc32c(&checked))
+            .raw(&checked);
+        batch.into_bytes()
+    }
+}
+
+/// Epoch, format and checksum.
+const LENGTH_BEFORE_CHECKED: usize = 9;
+const NO_ATTRIBUTES: i16 = 0;
+const NO_PRODUCER: i64 = -1;
+const NO_EPOCH: i32 = -1;
+
+#[cfg(test)]
+mod tests {
+    use bytes::{BufMut, BytesMut};
+
+    use super::*;
+    use crate::source::kafka::wire::batch::RecordBatch;
+
+    fn batch() -> Bytes {
+        let record = NewRecord {
+            time: 1_767_225_600_000,
+            key: Some(b"key"),
+            value: b"value",
+            header: ("json", b"{}"),
+        };
+        record.to_batch()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut two = BytesMut::from(&batch()[..]);
+        two.put_slice(&batch());
+        // The beginning of a third one, as brokers send it.
+        two.put_slice(&batch()[..30]);
+        let batches: Vec<_> = RecordBatch::all(two.freeze()).collect();
+        assert_eq!(batches.len(), 2);
+        for batch in batches {
+            assert_eq!((batch.base, batch.last, batch.epoch, batch.producer), (0, 0, -1, -1));
+            assert!(!batch.has_holes() && !batch.is_control && !batch.is_transactional);
+            let records = batch.records().unwrap();
+            let [record] = &records[..] else { panic!("{records:?}") };
+            assert_eq!((record.offset, record.time), (0, 1_767_225_600_000));
+            assert_eq!(record.key.as_deref(), Some(&b"key"[..]));
+            assert_eq!(record.value.as_deref(), Some(&b"value"[..]));
+        }
+    }
+
+    /// Whichever byte is another one, nobody reads the record as if nothing had happened, and what lies behind it is read.
+    #[test]
+    fn a_damaged_batch_is_unreadable_and_holds_up_nobody() {
+        let good = batch();
+        // The length of a batch, its offset and its epoch are no part of what is checked.
+        for at in 16..good.len() {
+            let mut bytes = BytesMut::from(&good[..]);
+            bytes[at] ^= 0x55;
+            bytes.put_slice(&good);
+            let mut batches = RecordBatch::all(bytes.freeze());
+            assert!(batches.next().unwrap().records().is_err(), "byte {at}");
+            assert_eq!(batches.next().unwrap().records().unwrap().len(), 1, "byte {at}");
+        }
+    }
+}
