@@ -73,6 +73,11 @@ impl Broker {
         self.connection.throttle(millis);
     }
 
+    /// Waits until the broker reads again what it is sent.
+    pub(super) async fn is_unthrottled(&self) {
+        self.connection.is_unthrottled().await;
+    }
+
     async fn renew(&mut self) -> Result<(), SourceError> {
         match self.renew_at.is_some_and(|at| at <= Instant::now()) {
             true => self.authenticate().await,

@@ -8,7 +8,7 @@ use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::event_source::Continuity;
 use crate::source::kafka::partition::{Extent, Partition};
-use crate::source::kafka::wire::{ErrorCode, KafkaRecord, KafkaUuid, RecordBatch};
+use crate::source::kafka::wire::{KafkaRecord, KafkaUuid, RecordBatch};
 use crate::source::landmark::{Landmark, hash};
 use crate::source::position::Start;
 
@@ -53,25 +53,32 @@ impl KnownRecords {
     }
 
     /// Looks whether they are where they were; one that the log's beginning has come past is not missed.
-    async fn are_there(&mut self, partition: &mut Partition, extent: Extent) -> Result<bool, SourceError> {
+    async fn look(&mut self, partition: &mut Partition, earliest: i64) -> Result<LogIs, SourceError> {
         if self.topic != hash(partition.topic_id) {
-            return Ok(false);
+            return Ok(LogIs::Another);
         }
         for known @ (offset, _) in [self.seen_again, self.newest].into_iter().flatten() {
-            if offset < extent.earliest {
+            if offset < earliest {
                 continue;
             }
-            let there = match offset < extent.end {
-                true => partition.batch(offset).await?,
-                false => None,
-            };
-            if there.and_then(|batch| print_at(offset, &batch)) != Some(known) {
-                return Ok(false);
+            match partition.batch(offset).await? {
+                (Some(batch), _) if print_at(offset, &batch) == Some(known) => {}
+                (None, end) if end <= offset => return Ok(LogIs::Hidden),
+                _ => return Ok(LogIs::Another),
             }
         }
         self.seen_again = self.newest;
-        Ok(true)
+        Ok(LogIs::Same)
     }
+}
+
+/// What a log is, beside one that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LogIs {
+    Same,
+    Another,
+    /// Its leader does not give out what was read: just elected, it does not know yet that it may.
+    Hidden,
 }
 
 /// Where reading a partition begins.
@@ -102,7 +109,7 @@ impl Beginning {
             loss = extent.lost(next);
             for landmark in start.landmarks(number) {
                 known = KnownRecords::of(landmark);
-                if loss.is_none() && !known.are_there(partition, extent).await? {
+                if loss.is_none() && known.look(partition, extent.earliest).await? != LogIs::Same {
                     loss = Some(ANOTHER);
                 }
             }
@@ -156,43 +163,25 @@ impl Extent {
     }
 }
 
-/// Whether a log is still the one that was read.
-pub(super) enum LogCheck {
-    Same,
-    /// It is not, or records were dropped before they were read.
-    Lost(&'static str),
-    /// Nobody can say now: the leader is about to change.
-    Later,
+/// Whether a log is still the one that was read, after an answer that says where it begins; `None` if nobody can say yet.
+pub(super) async fn is_same(
+    partition: &mut Partition,
+    known: &mut KnownRecords,
+    log_start: i64,
+) -> Result<Option<bool>, SourceError> {
+    if known.newest.is_none() {
+        return Ok(Some(true));
+    }
+    Ok(match known.look(partition, log_start).await? {
+        LogIs::Same => Some(true),
+        LogIs::Another => Some(false),
+        LogIs::Hidden => None,
+    })
 }
 
-/// Looks whether reading can go on from there without a gap, in a partition of which these records are known.
-pub(super) async fn check(
-    partition: &mut Partition,
-    next: i64,
-    known: &mut KnownRecords,
-) -> Result<LogCheck, SourceError> {
-    let there = partition.peek(next).await?;
-    match there.code {
-        code if code.is_about_leader() => return Ok(LogCheck::Later),
-        ErrorCode::OFFSET_OUT_OF_RANGE => {
-            let extent = partition.extent().await?;
-            return Ok(LogCheck::Lost(extent.lost(next).unwrap_or(SET_BACK)));
-        }
-        code => code
-            .ok()
-            .map_err(|code| partition.failed("cannot read").because(code))?,
-    }
-    let extent = Extent {
-        earliest: there.log_start.max(0),
-        stable: there.last_stable,
-        // What lies before has to be there, also if a leader that was just elected does not know yet that it may give it.
-        end: next,
-    };
-    match extent.lost(next) {
-        Some(reason) => Ok(LogCheck::Lost(reason)),
-        None if known.newest.is_none() || known.are_there(partition, extent).await? => Ok(LogCheck::Same),
-        None => Ok(LogCheck::Lost(ANOTHER)),
-    }
+/// Why a leader refuses to read from there.
+pub(super) async fn out_of_range(partition: &mut Partition, next: i64) -> Result<&'static str, SourceError> {
+    Ok(partition.extent().await?.lost(next).unwrap_or(SET_BACK))
 }
 
 pub(super) fn print_of(record: &KafkaRecord) -> RecordPrint {
@@ -213,7 +202,7 @@ fn print_at(offset: i64, batch: &RecordBatch) -> Option<RecordPrint> {
 }
 
 const SET_BACK: &str = "was wiped or set back";
-const ANOTHER: &str = "is another one than was read";
+pub(super) const ANOTHER: &str = "is another one than was read";
 
 /// How long an end may lie before what was read until it is believed.
 pub(super) const BELIEVED_AFTER: Duration = Duration::from_secs(5);

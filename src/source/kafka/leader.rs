@@ -19,6 +19,8 @@ pub(super) struct LeaderReader {
     asked: Option<Asked>,
     /// Until when the leader says nothing, as it said.
     throttled_until: Option<Instant>,
+    /// When it said so last.
+    held_up: Option<Instant>,
     /// Since when it is not clear who leads.
     unsettled_since: Option<Instant>,
     has_moved: bool,
@@ -53,6 +55,7 @@ impl LeaderReader {
             size: FetchSize::default(),
             asked: None,
             throttled_until: None,
+            held_up: None,
             unsettled_since: None,
             has_moved: false,
         }
@@ -95,9 +98,9 @@ impl LeaderReader {
         std::mem::take(&mut self.has_moved)
     }
 
-    /// Returns whether no answer is under way, so that something else may be asked.
-    pub(super) const fn is_idle(&self) -> bool {
-        self.asked.is_none() && self.throttled_until.is_none()
+    /// Returns whether a quota held it up a moment ago.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.held_up.is_some_and(|at| at.elapsed() < HELD_UP)
     }
 
     async fn ask(&mut self, from: ReadFrom) -> Result<Option<LeaderAnswer>, Unanswered> {
@@ -133,7 +136,8 @@ impl LeaderReader {
         self.asked = None;
         self.size.took(asked.at.elapsed().saturating_sub(self.max_wait));
         if let Ok(millis @ 1..) = u64::try_from(answer.throttled_ms) {
-            self.throttled_until = Some(Instant::now() + Duration::from_millis(millis));
+            let now = Instant::now();
+            (self.throttled_until, self.held_up) = (Some(now + Duration::from_millis(millis)), Some(now));
         }
         answer.partition.map(|partition| (partition, asked.at))
     }
@@ -205,6 +209,9 @@ impl LeaderReader {
 
 /// How long is waited for anything before somebody gets to know that there is a broker.
 const TURN: Duration = Duration::from_secs(1);
+
+/// For how long a quota counts as one that is used up.
+const HELD_UP: Duration = Duration::from_secs(60);
 
 /// Within which time it has to be clear who leads: in good order, another leader is there in less than a second.
 const SETTLED_WITHIN: Duration = Duration::from_millis(2_500);

@@ -99,25 +99,20 @@ impl Partition {
         Ok(Some(self.offset(time).await?).filter(|offset| *offset >= 0))
     }
 
-    /// The batch in which an offset lies, if it is still there.
-    pub(super) async fn batch(&mut self, offset: i64) -> Result<Option<RecordBatch>, SourceError> {
+    /// The batch in which an offset lies, if it is there, and where what may be given out ends.
+    pub(super) async fn batch(&mut self, offset: i64) -> Result<(Option<RecordBatch>, i64), SourceError> {
         let fetched = self.peek(offset).await?;
         fetched
             .code
             .ok()
             .map_err(|code| self.failed("cannot read").because(code))?;
         let mut batches = RecordBatch::all(fetched.records);
-        Ok(batches.find(|batch| batch.last >= offset))
+        Ok((batches.find(|batch| batch.last >= offset), fetched.high_watermark))
     }
 
     /// Whether the leader refuses to read from an offset, since its log does not reach there.
     pub(super) async fn refuses(&mut self, offset: i64) -> Result<bool, SourceError> {
         Ok(self.peek(offset).await?.code == ErrorCode::OFFSET_OUT_OF_RANGE)
-    }
-
-    /// What the leader says of an offset.
-    pub(super) async fn peek(&mut self, offset: i64) -> Result<FetchedPartition, SourceError> {
-        self.fetch(ReadFrom { offset, last_epoch: -1 }, SOME, SHORTLY).await
     }
 
     async fn offset(&mut self, time: i64) -> Result<i64, SourceError> {
@@ -135,27 +130,27 @@ impl Partition {
         Ok(offset)
     }
 
-    /// Some records, and where the partition ends.
-    async fn fetch(&mut self, from: ReadFrom, bytes: i32, wait: Duration) -> Result<FetchedPartition, SourceError> {
-        let sent = self.send_fetch(from, bytes, wait).await?;
+    /// What the leader says of an offset.
+    async fn peek(&mut self, offset: i64) -> Result<FetchedPartition, SourceError> {
         loop {
-            match self.receive(sent, Instant::now() + wait + PATIENCE).await? {
-                Received::Answer(Fetched {
-                    partition: Some(fetched),
-                    ..
-                }) => return Ok(fetched),
-                Received::Answer(Fetched { throttled_ms, .. }) => {
-                    self.throttle(throttled_ms);
-                    return Err(self
-                        .failed("cannot read")
-                        .because(format!("a quota of the broker holds it up for {throttled_ms} ms")));
+            let from = ReadFrom { offset, last_epoch: -1 };
+            let sent = self.send_fetch(from, ONE_BATCH, SHORTLY).await?;
+            let answer = loop {
+                match self.receive(sent, Instant::now() + SHORTLY + PATIENCE).await? {
+                    Received::Answer(answer) => break answer,
+                    Received::Part => {}
+                    Received::Nothing => {
+                        return Err(self
+                            .failed("cannot read")
+                            .because(format!("no answer within {PATIENCE:?}")));
+                    }
                 }
-                Received::Part => {}
-                Received::Nothing => {
-                    return Err(self
-                        .failed("cannot read")
-                        .because(format!("no answer within {PATIENCE:?}")));
-                }
+            };
+            self.broker.throttle(answer.throttled_ms);
+            match answer.partition {
+                Some(fetched) => return Ok(fetched),
+                // A quota is used up.
+                None => self.broker.is_unthrottled().await,
             }
         }
     }
@@ -186,11 +181,6 @@ impl Partition {
         received.map_err(|cause| failed(&self.cluster, self.number, "cannot read").because(cause))
     }
 
-    /// Notes that the leader reads nothing more of this connection for so many milliseconds.
-    pub(super) fn throttle(&mut self, millis: i32) {
-        self.broker.throttle(millis);
-    }
-
     /// What failed, and where.
     pub(super) fn failed(&self, attempt: &str) -> SourceError {
         failed(&self.cluster, self.number, attempt)
@@ -202,7 +192,7 @@ fn failed(cluster: &Cluster, number: u32, attempt: &str) -> SourceError {
 }
 
 /// Brokers send the first batch whole, however long it is.
-const SOME: i32 = 64 * 1024;
+const ONE_BATCH: i32 = 1;
 
 /// Long enough for what is there. Not every server has an answer for who does not wait at all.
 const SHORTLY: Duration = Duration::from_millis(20);

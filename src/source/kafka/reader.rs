@@ -10,7 +10,7 @@ use crate::source::error::SourceError;
 use crate::source::event_source::Continuity;
 use crate::source::kafka::committed::CommittedBatches;
 use crate::source::kafka::continuity::{
-    BELIEVED_AFTER, Beginning, KnownRecords, LogCheck, RecordPrint, check, print_of, print_of_unreadable,
+    ANOTHER, BELIEVED_AFTER, Beginning, KnownRecords, RecordPrint, is_same, out_of_range, print_of, print_of_unreadable,
 };
 use crate::source::kafka::leader::LeaderReader;
 use crate::source::kafka::leadership::Leadership;
@@ -26,6 +26,8 @@ pub(super) struct PartitionReader {
     leadership: Leadership,
     from: ReadFrom,
     known: KnownRecords,
+    /// How many bytes the batch had that was read last.
+    last_length: usize,
     /// When the log was looked at; not yet, since the leader was found.
     checked: Option<Instant>,
     end: PartitionEnd,
@@ -58,6 +60,7 @@ impl PartitionReader {
                 last_epoch: -1,
             },
             known: begins.known,
+            last_length: 0,
             checked: Some(Instant::now()),
             end: PartitionEnd::new(begins.extent.end),
             end_at_opening: begins.extent.end,
@@ -89,14 +92,23 @@ impl PartitionReader {
         }
     }
 
-    /// Checks that nothing was dropped before it was read, and that the log is still the same.
-    async fn check(&mut self) -> Result<(), SourceError> {
-        match check(&mut self.leader.partition, self.from.offset, &mut self.known).await? {
-            LogCheck::Lost(reason) => return Err(self.loss(reason)),
-            LogCheck::Same => self.checked = Some(Instant::now()),
-            LogCheck::Later => {}
+    /// Checks, after an answer that says where the log begins, that it is still the same.
+    async fn check(&mut self, log_start: i64) -> Result<(), SourceError> {
+        if self.from.offset < log_start {
+            return Err(self.loss("was trimmed"));
+        }
+        match is_same(&mut self.leader.partition, &mut self.known, log_start).await? {
+            Some(true) => self.checked = Some(Instant::now()),
+            Some(false) => return Err(self.loss(ANOTHER)),
+            None => {}
         }
         Ok(())
+    }
+
+    /// Whether it is time to check, which takes reading a batch again.
+    fn is_to_be_checked(&self) -> bool {
+        let is_cheap = self.last_length <= CHEAP && !self.leader.is_held_up();
+        self.checked.is_none_or(|at| at.elapsed() >= CHECK && is_cheap)
     }
 
     /// Takes in what the leader has, as it was asked at that time.
@@ -104,8 +116,8 @@ impl PartitionReader {
         match answer.code {
             ErrorCode::NONE => {}
             ErrorCode::OFFSET_OUT_OF_RANGE => {
-                self.check().await?;
-                return Err(self.failed().because(answer.code));
+                let reason = out_of_range(&mut self.leader.partition, self.from.offset).await?;
+                return Err(self.loss(reason));
             }
             code => {
                 self.leader.is_refused(code).await?;
@@ -117,8 +129,8 @@ impl PartitionReader {
             return Err(self.loss(&format!("is another log from offset {offset} on than was read")));
         }
         let before = self.from.offset;
-        if before < answer.log_start {
-            return Err(self.loss("was trimmed"));
+        if self.is_to_be_checked() {
+            self.check(answer.log_start).await?;
         }
         let deliveries = self.deliveries(&answer)?;
         self.end.told(answer.high_watermark, asked, self.from.offset);
@@ -170,6 +182,7 @@ impl PartitionReader {
                 last_epoch: batch.epoch,
             };
             let Some(batch) = committed.sift(batch) else { continue };
+            self.last_length = batch.raw.len();
             match batch.records() {
                 Ok(records) => {
                     let wanted = records.into_iter().filter(|record| record.offset >= first);
@@ -211,15 +224,15 @@ impl ReadBatches for PartitionReader {
         if self.leader.has_moved() {
             self.checked = None;
         }
-        if self.checked.is_none_or(|at| at.elapsed() >= CHECK) && self.leader.is_idle() {
-            self.check().await?;
-        }
         match answer {
             Some((answer, asked)) => self.take_in(answer, asked).await,
             None => Ok(self.nothing_new()),
         }
     }
 }
+
+/// Batches up to this length are read again in passing. Where longer ones are published, the leader's own word has to do.
+const CHEAP: usize = 64 * 1024;
 
 /// How often it is checked that the log is still the same.
 const CHECK: Duration = Duration::from_secs(10);

@@ -1,6 +1,10 @@
 //! What a real Kafka does to a reader.
 
+mod leaders;
+mod limits;
 mod reading;
+mod secure;
+mod three;
 mod tool;
 
 use std::time::Duration;

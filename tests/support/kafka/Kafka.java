@@ -29,6 +29,8 @@ public class Kafka {
     static KafkaProducer<String, String> producer(String... settings) {
         return PRODUCERS.computeIfAbsent(String.join(" ", settings), name -> {
             Map<String, Object> all = new HashMap<>(Map.of("bootstrap.servers", bootstrap, "linger.ms", 0, "max.request.size", 10_000_000));
+            // It notices soon that another one leads.
+            all.putAll(Map.of("metadata.max.age.ms", 500, "request.timeout.ms", 3000, "delivery.timeout.ms", 60_000, "buffer.memory", 16_000_000));
             for (int at = 0; at < settings.length; at += 2) all.put(settings[at], settings[at + 1]);
             if (all.getOrDefault("acks", "all").equals("1")) all.put("enable.idempotence", false);
             var made = new KafkaProducer<>(all, new StringSerializer(), new StringSerializer());

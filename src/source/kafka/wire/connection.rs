@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::source::error::SourceError;
 use crate::source::kafka::wire::bytes_reader::BytesReader;
@@ -67,7 +67,7 @@ impl BrokerConnection {
     ///
     /// None: afterwards the connection is good for nothing.
     pub(crate) async fn call<R: KafkaRequest>(&mut self, request: &R) -> Result<R::Answer, SourceError> {
-        tokio::time::sleep_until(self.throttled_until).await;
+        self.is_unthrottled().await;
         let answered = async {
             let sent = self.send(request).await?;
             let answer = self.frame().await?;
@@ -122,6 +122,11 @@ impl BrokerConnection {
     pub(crate) fn throttle(&mut self, millis: i32) {
         let throttled = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
         self.throttled_until = Instant::now() + throttled.min(LONGEST_THROTTLE);
+    }
+
+    /// Waits until the broker reads again what it is sent.
+    pub(crate) async fn is_unthrottled(&self) {
+        sleep_until(self.throttled_until).await;
     }
 
     /// The bytes of an answer.

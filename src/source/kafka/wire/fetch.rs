@@ -40,8 +40,6 @@ pub(crate) struct FetchedPartition {
     pub(crate) code: ErrorCode,
     /// Where the next record will be.
     pub(crate) high_watermark: i64,
-    /// Where what is held back begins.
-    pub(crate) last_stable: i64,
     /// Where the oldest record is; negative if the broker does not say.
     pub(crate) log_start: i64,
     /// Whose transactions were aborted, and where they began.
@@ -145,7 +143,7 @@ fn partition(version: i16, from: &mut BytesReader) -> Result<FetchedPartition, S
     let _number = from.i32()?;
     let code = ErrorCode(from.i16()?);
     let high_watermark = from.i64()?;
-    let last_stable = from.i64()?;
+    let _last_stable = from.i64()?;
     let log_start = if version >= 5 { from.i64()? } else { -1 };
     let aborted = from.list(|from| {
         let (producer, first) = (from.i64()?, from.i64()?);
@@ -167,7 +165,6 @@ fn partition(version: i16, from: &mut BytesReader) -> Result<FetchedPartition, S
     Ok(FetchedPartition {
         code,
         high_watermark,
-        last_stable,
         log_start,
         aborted,
         diverges_at,
