@@ -58,9 +58,12 @@ impl Leadership {
             .is_some_and(|(asked, _)| asked.elapsed() <= FRESH)
     }
 
-    /// Asks them all again and again, until the topic is another one or has other partitions than that.
+    /// Asks them all again and again, until the topic is another one or has more partitions than that.
     pub(super) async fn watch(self, cluster: Cluster, opened: TopicView) -> SourceError {
         let failed = || SourceError::new(format!("the topic {} changed", cluster.topic));
+        // Whoever said something before the opening may be gone.
+        self.said().answers.clear();
+        let known = opened.numbers();
         let mut tasks = JoinSet::new();
         let mut asking: HashMap<i32, AbortHandle> = HashMap::new();
         loop {
@@ -85,8 +88,9 @@ impl Leadership {
                 if view.id != opened.id {
                     return failed().because("it was deleted, and made anew").as_loss();
                 }
-                if view.numbers() != opened.numbers() {
-                    return failed().because("it has other partitions than before");
+                // One that does not know of all of them yet has not heard the news.
+                if !view.numbers().is_subset(&known) {
+                    return failed().because("it has more partitions than before");
                 }
             }
         }

@@ -206,6 +206,33 @@ async fn a_topic_that_was_made_anew_is_another_one() {
     .await;
 }
 
+/// Its leader is told the epoch of what was read last, and knows where that ends in its own log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_set_back_and_has_grown_again_is_another_one() {
+    in_time(async {
+        let mut node = Node::start(&[]).await;
+        node.create("back", "");
+        node.send("back", &["+kept-1@1000", "+kept-2@1000"]);
+        let replica = node.replica("back");
+        replica.refuses_after("kept-2").await;
+        replica.live().await;
+        node.server.keep();
+        node.send("back", &["+lost-1@1000", "+lost-2@1000", "+lost-3@1000"]);
+        replica.refuses_after("lost-3").await;
+        let gaps = replica.sink.status().feed.gaps;
+        node.server.put_back().await;
+        node.send("back", &["+new-1@1000", "+new-2@1000", "+new-3@1000", "+new-4@1000"]);
+        for new in ["new-1", "new-2", "new-3", "new-4"] {
+            replica.refuses_after(new).await;
+        }
+        let status = replica.live().await;
+        assert_eq!(status.gaps, gaps + 1);
+        let reason = status.last_gap.unwrap().reason;
+        println!("kafka: set back, it is {reason}");
+    })
+    .await;
+}
+
 /// Kafka makes a topic for whoever asks for it, by default, and then with settings that nobody chose.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_topic_is_ever_made() {

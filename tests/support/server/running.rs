@@ -94,6 +94,25 @@ impl<P: Program> Running<P> {
         self.restart().await;
     }
 
+    /// Keeps a copy of the data that it has now.
+    #[allow(dead_code, reason = "not all tests set data back")]
+    pub(crate) fn keep(&self) {
+        let directory = self.directory.path();
+        let mut copy = std::process::Command::new(super::program::installed("cp", "apt-get install coreutils"));
+        let copied = copy.arg("-a").arg(data(directory)).arg(kept(directory)).status();
+        assert!(copied.expect("cp can be run").success());
+    }
+
+    /// Kills it, and starts it again with the data that was kept, as a volume does that is restored.
+    #[allow(dead_code, reason = "not all tests set data back")]
+    pub(crate) async fn put_back(&mut self) {
+        self.child.kill();
+        let directory = self.directory.path();
+        fs::remove_dir_all(data(directory)).expect("the data of a dead broker can be removed");
+        fs::rename(kept(directory), data(directory)).expect("a directory can be renamed");
+        self.restart().await;
+    }
+
     /// Changes a file of its data, whether or not it runs.
     #[allow(dead_code, reason = "not all tests damage data")]
     pub(crate) fn edit(&self, file: &str, edit: impl FnOnce(&mut [u8])) {
@@ -165,6 +184,10 @@ fn launch<P: Program>(program: &P, directory: &Path, port: u16) -> Child {
 
 fn data(directory: &Path) -> PathBuf {
     directory.join("data")
+}
+
+fn kept(directory: &Path) -> PathBuf {
+    directory.join("kept")
 }
 
 fn output(directory: &Path) -> PathBuf {
