@@ -184,9 +184,8 @@ pub(super) async fn out_of_range(partition: &mut Partition, next: i64) -> Result
     Ok(partition.extent().await?.lost(next).unwrap_or(SET_BACK))
 }
 
-pub(super) fn print_of(record: &KafkaRecord) -> RecordPrint {
-    let print = hash((&record.key, &record.value, &record.headers, record.time));
-    (record.offset, print)
+pub(super) const fn print_of(record: &KafkaRecord) -> RecordPrint {
+    (record.offset, record.print)
 }
 
 /// A batch that cannot be read counts as one record, at its end.

@@ -195,4 +195,4 @@ fn failed(cluster: &Cluster, number: u32, attempt: &str) -> SourceError {
 const ONE_BATCH: i32 = 1;
 
 /// Long enough for what is there. Not every server has an answer for who does not wait at all.
-const SHORTLY: Duration = Duration::from_millis(20);
+const SHORTLY: Duration = Duration::from_millis(5);

@@ -72,6 +72,8 @@ async fn a_broker_that_says_nothing_is_noticed_and_the_reason_is_named() {
         node.create("frozen", "");
         let replica = node.replica("frozen");
         replica.live().await;
+        node.send("frozen", &["+before@1000"]);
+        replica.refuses_after("before").await;
         node.server.freeze();
         let frozen = Instant::now();
         let status = replica.down().await;

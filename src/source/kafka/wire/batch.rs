@@ -1,5 +1,6 @@
 //! Batches of records.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::iter;
 
 use bytes::Bytes;
@@ -43,12 +44,9 @@ enum BatchBody {
 #[derive(Debug)]
 pub(crate) struct KafkaRecord {
     pub(crate) offset: i64,
-    /// In milliseconds; as the publisher says, or as the broker does.
-    pub(crate) time: i64,
-    pub(crate) key: Option<Bytes>,
+    /// A hash of its key, its value, its headers and its time: as the publisher says, or as the broker does.
+    pub(crate) print: u64,
     pub(crate) value: Option<Bytes>,
-    /// Its headers, undecoded.
-    pub(crate) headers: Bytes,
 }
 
 impl RecordBatch {
@@ -140,8 +138,7 @@ impl RecordBatch {
         let mut reader = BytesReader::new(decompressed(attributes & CODEC, bytes)?, false);
         let mut records = Vec::new();
         for _ in 0..count {
-            let record = reader.varint_bytes()?.ok_or_else(misplaced)?;
-            let record = read_record(self.base, first_time, record)?;
+            let record = read_record(self.base, first_time, &mut reader, |_key| ())?;
             let is_in_order = records
                 .last()
                 .is_none_or(|last: &KafkaRecord| last.offset < record.offset);
@@ -150,29 +147,50 @@ impl RecordBatch {
             }
             records.push(record);
         }
-        match reader.is_empty() {
-            true => Ok(records),
-            false => Err(misplaced()),
+        match reader.left() {
+            0 => Ok(records),
+            _ => Err(misplaced()),
         }
     }
 
     /// Returns whether it says that a transaction was aborted.
     pub(crate) fn is_abort(&self) -> bool {
-        let key = self.records().ok().and_then(|records| records.into_iter().next()?.key);
-        key.is_some_and(|key| key.get(2..4) == Some(ABORT))
+        let BatchBody::Records { bytes, .. } = &self.body else {
+            return false;
+        };
+        let mut is_abort = false;
+        let mut reader = BytesReader::new(bytes.clone(), false);
+        let read = read_record(self.base, 0, &mut reader, |key| is_abort = key.get(2..4) == Some(ABORT));
+        read.is_ok() && is_abort
     }
 }
 
-fn read_record(base: i64, first_time: i64, record: Bytes) -> Result<KafkaRecord, SourceError> {
-    let mut reader = BytesReader::new(record, false);
+fn read_record(
+    base: i64,
+    first_time: i64,
+    reader: &mut BytesReader,
+    look_at_key: impl FnOnce(&[u8]),
+) -> Result<KafkaRecord, SourceError> {
+    let length = usize::try_from(reader.varint()?).map_err(|_| misplaced())?;
+    let left_behind = reader.left().checked_sub(length).ok_or_else(misplaced)?;
     let _attributes = reader.i8()?;
     let (time, offset) = (reader.varint()?, reader.varint()?);
+    let mut print = DefaultHasher::new();
+    first_time.wrapping_add(time).hash(&mut print);
+    let key = usize::try_from(reader.varint()?).ok();
+    key.hash(&mut print);
+    reader.pass(key.unwrap_or_default(), |key| {
+        key.hash(&mut print);
+        look_at_key(key);
+    })?;
+    let value = reader.varint_bytes()?;
+    value.hash(&mut print);
+    let headers = reader.left().checked_sub(left_behind).ok_or_else(misplaced)?;
+    reader.pass(headers, |headers| headers.hash(&mut print))?;
     Ok(KafkaRecord {
         offset: base.checked_add(offset).ok_or_else(misplaced)?,
-        time: first_time.wrapping_add(time),
-        key: reader.varint_bytes()?,
-        value: reader.varint_bytes()?,
-        headers: reader.rest(),
+        print: print.finish(),
+        value,
     })
 }
 

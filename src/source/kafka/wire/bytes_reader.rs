@@ -24,8 +24,9 @@ impl BytesReader {
         Self { bytes, is_flexible }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+    /// How many bytes are left.
+    pub(crate) fn left(&self) -> usize {
+        self.bytes.len()
     }
 
     pub(crate) fn i8(&mut self) -> Reading<i8> {
@@ -64,6 +65,13 @@ impl BytesReader {
             return Err(too_short());
         }
         Ok(self.bytes.split_to(length))
+    }
+
+    /// Looks at so many bytes, and passes them.
+    pub(crate) fn pass<T>(&mut self, length: usize, look: impl FnOnce(&[u8]) -> T) -> Reading<T> {
+        let looked = look(self.bytes.get(..length).ok_or_else(too_short)?);
+        self.bytes.advance(length);
+        Ok(looked)
     }
 
     /// All that is left, without a copy.

@@ -162,7 +162,7 @@ mod tests {
             }
             assert_eq!(reader.varint_bytes().unwrap().unwrap(), "key");
             assert_eq!(reader.varint_bytes().unwrap(), None);
-            assert!(reader.is_empty());
+            assert_eq!(reader.left(), 0);
         }
     }
 }

@@ -80,9 +80,38 @@ mod tests {
             assert!(!batch.has_holes() && !batch.is_control && !batch.is_transactional);
             let records = batch.records().unwrap();
             let [record] = &records[..] else { panic!("{records:?}") };
-            assert_eq!((record.offset, record.time), (0, 1_767_225_600_000));
-            assert_eq!(record.key.as_deref(), Some(&b"key"[..]));
+            assert_eq!(record.offset, 0);
             assert_eq!(record.value.as_deref(), Some(&b"value"[..]));
+        }
+    }
+
+    #[test]
+    fn whatever_differs_in_a_record_shows_in_its_print() {
+        let print = |record: NewRecord<'_>| {
+            let batch = RecordBatch::all(record.to_batch()).next().unwrap();
+            batch.records().unwrap()[0].print
+        };
+        let record = || NewRecord {
+            time: 1_767_225_600_000,
+            key: Some(b"key"),
+            value: b"value",
+            header: ("json", b"{}"),
+        };
+        assert_eq!(print(record()), print(record()));
+        for other in [
+            NewRecord { time: 1, ..record() },
+            NewRecord { key: None, ..record() },
+            NewRecord {
+                key: Some(b""),
+                ..record()
+            },
+            NewRecord { value: b"", ..record() },
+            NewRecord {
+                header: ("json", b"[]"),
+                ..record()
+            },
+        ] {
+            assert_ne!(print(record()), print(other));
         }
     }
 
