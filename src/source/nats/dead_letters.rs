@@ -5,6 +5,7 @@ use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::{HeaderMap, header};
 use bytes::Bytes;
+use siphasher::sip::SipHasher13;
 
 use crate::model::timestamp::Timestamp;
 use crate::source::dead_letter::DeadLetter;
@@ -25,7 +26,7 @@ impl NatsDeadLetters {
         // JSON has no line breaks, which a header must not have.
         headers.insert(LETTER_HEADER, letter.to_json());
         if let Some(key) = letter.key() {
-            headers.insert(header::NATS_MESSAGE_ID, format!("{key}@{}", self.created));
+            headers.insert(header::NATS_MESSAGE_ID, id(&key, self.created, &letter.payload));
         }
         let message = PublishMessage::build().payload(payload).headers(headers);
         let published = self.context.send_publish(self.subject.clone(), message).await?;
@@ -50,5 +51,28 @@ impl LogDeadLetters for NatsDeadLetters {
     }
 }
 
+/// The same for all replicas, and for no other message. A stream whose only copy was lost counts from 1 again, and keeps the time of
+/// its creation.
+fn id(key: &str, created: Timestamp, payload: &[u8]) -> String {
+    let payload = SipHasher13::new().hash(payload);
+    format!("{key}@{created}/{payload:016x}")
+}
+
 /// What is said about a dead letter: see [`DeadLetter::to_json`].
 const LETTER_HEADER: &str = "Revocation-Dead-Letter";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The second one was taken for the first, and not stored, if its stream had lost everything in between.
+    #[test]
+    fn two_messages_at_one_place_are_two_dead_letters() {
+        let created = Timestamp::from_unix_secs(5);
+        let first = id("nats:S:1", created, b"poison");
+        assert_eq!(first, id("nats:S:1", created, b"poison"), "two replicas store it once");
+        assert_ne!(first, id("nats:S:1", created, b"another"));
+        assert_ne!(first, id("nats:S:2", created, b"poison"));
+        assert_ne!(first, id("nats:S:1", Timestamp::from_unix_millis(5_001), b"poison"));
+    }
+}

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::jetstream::consumer::pull::BatchConfig;
 use async_nats::{Client, Message, Request, StatusCode, Subject, Subscriber, jetstream};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use tokio::time::Instant;
 
 use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::nats::continuity::timestamp;
+use crate::source::nats::pull::Pull;
 
 /// A consumer of the stream, and what it was asked for.
 ///
@@ -22,9 +23,10 @@ pub(super) struct StreamConsumer {
     inbox: Subject,
     arrivals: Subscriber,
     context: Context,
-    /// How many messages the server may still send.
-    asked_for: usize,
-    /// How many it sent.
+    pull: Pull,
+    /// When the server last said something of the consumer.
+    heard: Instant,
+    /// How many messages it sent.
     delivered: u64,
     /// The message that came last, with a context as it takes one to be read. To clone a context for each takes long.
     newest: Option<jetstream::Message>,
@@ -37,28 +39,35 @@ pub(super) struct StreamMessage {
     pub(super) published: Timestamp,
     /// How many come after it.
     pub(super) lag: u64,
+    /// Whether it tells the server something, and is no message to be read.
+    pub(super) is_servers_own: bool,
 }
 
 /// What a server has to say.
 pub(super) enum Heard {
     Message(StreamMessage),
-    /// There is nothing new.
-    Heartbeat,
+    /// There is nothing new: all messages up to this sequence were sent, or are none of this consumer's.
+    Heartbeat {
+        passed: Option<u64>,
+    },
 }
 
 impl StreamConsumer {
     pub(super) async fn new(consumer: PullConsumer, client: &Client, context: Context) -> Result<Self, SourceError> {
+        let limits = &consumer.cached_info().config;
+        let pull = Pull::new(limits.max_batch, limits.max_bytes, limits.max_expires);
         let inbox = client.new_inbox();
         let arrivals = client
             .subscribe(inbox.clone())
             .await
             .map_err(|error| SourceError::new("cannot subscribe to an inbox").because(error))?;
         Ok(Self {
+            pull,
             consumer,
             inbox: inbox.into(),
             arrivals,
             context,
-            asked_for: 0,
+            heard: Instant::now(),
             delivered: 0,
             newest: None,
         })
@@ -71,35 +80,53 @@ impl StreamConsumer {
     /// Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Result<Heard, SourceError> {
         loop {
-            if self.asked_for <= BATCH / 2 {
-                self.ask().await?;
+            if let Some(batch) = self.pull.wanted() {
+                let asked = self.consumer.request_batch(batch, self.inbox.clone()).await;
+                asked.map_err(|error| SourceError::new("cannot ask for messages").because(error))?;
+                self.pull.asked();
             }
             let Some(message) = self.arrivals.next().await else {
                 return Err(SourceError::new("the NATS client was closed"));
             };
+            self.heard = Instant::now();
             // Publishers may give a message any status, but only the server sends what needs no answer.
             if message.reply.is_some() {
                 return self.read(message).map(Heard::Message);
             }
+            let unused = || number(&message, "Nats-Pending-Messages").and_then(|unused| usize::try_from(unused).ok());
+            let words = message.description.as_deref().unwrap_or_default();
             match message.status {
                 Some(StatusCode::IDLE_HEARTBEAT) => {
                     let sent = number(&message, "Nats-Last-Consumer");
                     missed_none(self.delivered, sent.unwrap_or(self.delivered))?;
-                    return Ok(Heard::Heartbeat);
+                    let passed = number(&message, "Nats-Last-Stream");
+                    return Ok(Heard::Heartbeat { passed });
                 }
                 // What was asked for was not needed in time.
-                Some(StatusCode::TIMEOUT) => {
-                    let unused = number(&message, "Nats-Pending-Messages");
-                    let unused = unused.map_or(BATCH, |unused| usize::try_from(unused).unwrap_or(BATCH));
-                    self.asked_for = self.asked_for.saturating_sub(unused);
+                Some(StatusCode::TIMEOUT) => self.pull.expired(unused()),
+                _ if words.eq_ignore_ascii_case(FILLED) => {
+                    if !self.pull.filled(unused()) {
+                        return Err(SourceError::new(
+                            "a message is larger than a consumer of the stream may ask for",
+                        ));
+                    }
                 }
                 status => {
                     let status = status.map_or(0, |status| status.as_u16());
-                    let words = message.description.as_deref().unwrap_or_default();
                     return Err(SourceError::new(format!("the consumer ended: {status} {words}")));
                 }
             }
         }
+    }
+
+    /// Returns for how long the server has said nothing of the consumer.
+    pub(super) fn silence(&self) -> Duration {
+        self.heard.elapsed()
+    }
+
+    /// Notes that something else was late on the same way.
+    pub(super) fn slow_down(&mut self) {
+        self.pull.halve();
     }
 
     /// Has the server forget the consumer, if it gets to hear that: otherwise it does so by itself in time.
@@ -107,21 +134,6 @@ impl StreamConsumer {
         let info = self.consumer.cached_info();
         let subject = format!("CONSUMER.DELETE.{}.{}", info.stream_name, info.name);
         let _ = self.context.send_request(subject, Request::new()).await;
-    }
-
-    async fn ask(&mut self) -> Result<(), SourceError> {
-        let batch = BatchConfig {
-            batch: BATCH,
-            expires: Some(EXPIRY),
-            idle_heartbeat: HEARTBEAT,
-            ..BatchConfig::default()
-        };
-        self.consumer
-            .request_batch(batch, self.inbox.clone())
-            .await
-            .map_err(|error| SourceError::new("cannot ask for messages").because(error))?;
-        self.asked_for += BATCH;
-        Ok(())
     }
 
     fn read(&mut self, message: Message) -> Result<StreamMessage, SourceError> {
@@ -141,8 +153,9 @@ impl StreamConsumer {
             .map_err(|error| SourceError::new("a message came that is of no stream").because(error))?;
         missed_none(self.delivered, info.consumer_sequence.saturating_sub(1))?;
         self.delivered = info.consumer_sequence;
-        self.asked_for = self.asked_for.saturating_sub(1);
+        self.pull.came();
         Ok(StreamMessage {
+            is_servers_own: is_servers_own(newest, &self.context),
             payload,
             sequence: info.stream_sequence,
             published: timestamp(info.published),
@@ -163,11 +176,19 @@ fn number(message: &Message, header: &str) -> Option<u64> {
     message.headers.as_ref()?.get(header)?.as_str().parse().ok()
 }
 
-/// How many messages are asked for at once; again when half of them came.
-const BATCH: usize = 500;
+/// Whether a message is one that the server wrote by itself to say that others are gone, or a plan: what is planned comes as a
+/// message of its own when it is time.
+fn is_servers_own(message: &Message, context: &Context) -> bool {
+    let Some(headers) = &message.headers else { return false };
+    let is_marker = headers.get(MARKER).is_some() && message.payload.is_empty();
+    is_marker || headers.get(PLAN).is_some() && context.client().is_server_compatible(2, 12, 0)
+}
 
-/// How often the server says that there is nothing to say.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+/// With what a server says that a request was as large as it may be.
+const FILLED: &str = "Message Size Exceeds MaxBytes";
 
-/// How long the server remembers that it was asked.
-const EXPIRY: Duration = Duration::from_secs(30);
+/// The header of a marker: why the messages of its subject are gone.
+const MARKER: &str = "Nats-Marker-Reason";
+
+/// The header of a plan: when it is to be published. Servers of before 2.12 know none, and take it for a message.
+const PLAN: &str = "Nats-Schedule";

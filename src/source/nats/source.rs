@@ -1,56 +1,42 @@
 //! A stream as one replica reads it.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::stream::{Config, RetentionPolicy, Stream};
 use async_nats::jetstream::{Context, ContextBuilder};
-use async_nats::{Client, datetime};
+use async_nats::{Client, ConnectError};
 use tokio::select;
 use tokio::time::Instant;
 
-use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, EventSource, Signal};
-use crate::source::log::{CaughtUp, LogDeadLetters, LogDelivery};
+use crate::source::log::{LogDeadLetters, LogDelivery};
 use crate::source::nats::connection::NatsConnection;
-use crate::source::nats::continuity::{Extent, Wholeness, timestamp, witness};
 use crate::source::nats::dead_letters::NatsDeadLetters;
-use crate::source::nats::reader::{Heard, StreamConsumer};
-use crate::source::nats::subject::covers;
-use crate::source::position::{Position, Start};
+use crate::source::nats::events::NatsEvents;
+use crate::source::nats::leader::{NoAnswer, StreamLeader};
+use crate::source::nats::opened::OpenedStream;
+use crate::source::nats::opening::Opening;
+use crate::source::nats::seen::Seen;
+use crate::source::position::Start;
 
 /// A stream of JetStream, read by one replica. See the [module](super) for what it asks of the client, the stream and the
 /// account.
 pub struct NatsSource {
     name: String,
-    stream: String,
     filter: Option<String>,
     client: Client,
-    context: Context,
+    new_client: Option<NewClient>,
+    events: NatsEvents,
+    api_prefix: String,
+    leader: StreamLeader,
     dead_letters: Option<String>,
     open: Option<OpenedStream>,
-}
-
-/// A stream that is open.
-struct OpenedStream {
-    connection: NatsConnection,
-    consumer: StreamConsumer,
-    wholeness: Wholeness,
-    caught_up: CaughtUp,
-    /// When the server last said that there is nothing more.
-    told: Instant,
-    dead_letters: Option<Arc<dyn LogDeadLetters>>,
-}
-
-impl OpenedStream {
-    /// Notes that the server has nothing more.
-    fn ends_here(&mut self) {
-        self.caught_up.ends([]);
-        self.told = Instant::now();
-    }
+    seen: Option<Seen>,
+    /// When the client was last told to look for another server.
+    moved: Option<Instant>,
 }
 
 impl NatsSource {
@@ -64,13 +50,66 @@ impl NatsSource {
         let stream = stream.into();
         Self {
             name: format!("nats:{stream}"),
-            stream,
             filter: None,
-            context: ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone()),
+            api_prefix: API_PREFIX.to_owned(),
+            leader: StreamLeader {
+                context: context(&client, API_PREFIX),
+                stream,
+            },
             client,
+            new_client: None,
+            events: NatsEvents::new(),
             dead_letters: None,
             open: None,
+            seen: None,
+            moved: None,
         }
+    }
+
+    /// Reads the stream of another JetStream domain, such as the hub's from a leaf node: `$JS.hub.API` for the domain `hub`.
+    /// By default it is that of the server that the client is connected to.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn with_domain(self, domain: impl AsRef<str>) -> Self {
+        let prefix = format!("$JS.{}.API", domain.as_ref());
+        self.with_api_prefix(prefix)
+    }
+
+    /// Reaches JetStream under a prefix: the one under which another account exports its own. Defaults to `$JS.API`.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn with_api_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.api_prefix = prefix.into();
+        self.leader.context = context(&self.client, &self.api_prefix);
+        self
+    }
+
+    /// Shows in the status what the client [tells](NatsEvents::watch) of its connection. By default it is not known why a client
+    /// cannot connect.
+    #[must_use]
+    pub fn with_events(mut self, events: NatsEvents) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Connects a new client by this whenever the one that there is has ended for good. By default the feed is down from then on.
+    ///
+    /// Clients reconnect by themselves. They end if their attempts are limited, if they are closed, or if one of their tasks
+    /// panics, as with TLS if rustls has no default `CryptoProvider`.
+    #[must_use]
+    pub fn with_new_client<C, F>(mut self, connect: C) -> Self
+    where
+        C: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Client, ConnectError>> + Send + 'static,
+    {
+        self.new_client = Some(Box::new(move || Box::pin(connect())));
+        self
     }
 
     /// Reads only messages of this subject, which may have wildcards. By default all messages of the stream are read.
@@ -105,67 +144,19 @@ impl EventSource for NatsSource {
     }
 
     async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
-        let old = self.open.take();
-        let connection = NatsConnection::up(self.client.clone()).await?;
-        if let Some(old) = old {
-            old.consumer.discard().await;
-        }
-        let (consumer, wholeness, caught_up, continuity) = select! {
-            biased;
-            begun = self.begin(start) => begun?,
-            error = connection.broken() => return Err(error),
-        };
-        let dead_letters = self.dead_letters.clone().map(|subject| NatsDeadLetters {
-            subject,
-            context: self.context.clone(),
-            created: wholeness.created,
-        });
-        self.open = Some(OpenedStream {
-            connection,
-            consumer,
-            wholeness,
-            caught_up,
-            told: Instant::now(),
-            dead_letters: dead_letters.map(|dead_letters| Arc::new(dead_letters) as _),
-        });
-        Ok(continuity)
+        let began = Instant::now();
+        let opened = self.open_anew(start).await;
+        opened.map_err(|error| self.events.explain(error, began))
     }
 
     async fn next(&mut self) -> Result<Signal<LogDelivery>, SourceError> {
         let open = self.open.as_mut().ok_or_else(|| SourceError::new("not open"))?;
-        if open.caught_up.is_news() {
-            return Ok(Signal::CaughtUp);
-        }
-        let heard = select! {
-            biased;
-            heard = open.consumer.next() => heard?,
-            error = open.connection.broken() => return Err(error),
-        };
-        match heard {
-            Heard::Message(message) => {
-                let position = Position::at(message.sequence.into());
-                let landmark = open.wholeness.read(message.sequence, message.published)?;
-                open.caught_up.came_in(position);
-                if message.lag == 0 && open.told.elapsed() >= AGAIN {
-                    open.ends_here();
-                }
-                let delivery = LogDelivery::new(message.payload, position)
-                    .with_landmark(landmark)
-                    .with_lag(Some(message.lag))
-                    .with_dead_letters(open.dead_letters.clone());
-                Ok(Signal::Message(delivery))
-            }
-            Heard::Heartbeat => {
-                open.ends_here();
-                open.caught_up.is_news();
-                Ok(Signal::CaughtUp)
-            }
-        }
+        open.next().await
     }
 
     async fn close(&mut self) {
         if let Some(open) = self.open.take() {
-            open.consumer.discard().await;
+            open.discard().await;
         }
         // The consumer's end is still on its way.
         let _ = self.client.flush().await;
@@ -173,88 +164,70 @@ impl EventSource for NatsSource {
 }
 
 impl NatsSource {
-    /// Finds where to start, and has the server start there.
-    async fn begin(&self, start: &Start) -> Result<(StreamConsumer, Wholeness, CaughtUp, Continuity), SourceError> {
-        let cannot = |what: &str| SourceError::new(format!("cannot {what} stream {}", self.stream));
-        let stream = self.context.get_stream(&self.stream).await;
-        let mut stream = stream.map_err(|error| cannot("find").because(error))?;
-        self.check(&stream.cached_info().config)?;
-        let mut extent = Extent::new(stream.cached_info(), self.filter.as_deref());
-        let after = start.after(0).map(|after| u64::try_from(after).unwrap_or(u64::MAX));
-        let mut gap = match after {
-            Some(after) => self.gap(after, start, &stream, &extent).await,
-            None => None,
-        };
-        let policy = match (after, &gap) {
-            (Some(after), None) => DeliverPolicy::ByStartSequence {
-                start_sequence: after.saturating_add(1),
-            },
-            _ => by_time(start.time())?,
-        };
-        let consumer = stream.create_consumer(self.consumer(policy)).await;
-        let consumer = consumer.map_err(|error| cannot("read").because(error))?;
-        if after.is_none() {
-            // Only now: before the consumer had its place, messages may have been trimmed.
-            let info = stream.info().await.map_err(|error| cannot("look at").because(error))?;
-            extent = Extent::new(info, self.filter.as_deref());
-            gap = extent.gap_since(start.time());
+    async fn open_anew(&mut self, start: &Start) -> Result<Continuity, SourceError> {
+        let old = self.open.take();
+        if let Some(connect) = &self.new_client
+            && NatsConnection::is_over(&self.client)
+        {
+            let connected = connect().await;
+            self.client = connected.map_err(|error| SourceError::new("cannot connect to NATS").because(error))?;
+            self.leader.context = context(&self.client, &self.api_prefix);
         }
-        let info = consumer.cached_info();
-        let next = info.delivered.stream_sequence.saturating_add(1);
-        let wholeness = Wholeness::new(&extent, start, next, gap.is_some());
-        let mut caught_up = CaughtUp::from([Position::at(next.into())]);
-        if info.num_pending > 0 {
-            caught_up.ends([Position::at(u128::from(extent.last) + 1)]);
-        }
-        let consumer = StreamConsumer::new(consumer, &self.client, self.context.clone()).await?;
-        let continuity = gap.map_or(Continuity::Complete, Continuity::Gap);
-        Ok((consumer, wholeness, caught_up, continuity))
-    }
-
-    /// Refuses what would go wrong without anybody noticing.
-    fn check(&self, config: &Config) -> Result<(), SourceError> {
-        if config.retention != RetentionPolicy::Limits {
-            let what = "messages are not kept for all replicas: its retention is not by limits";
-            return Err(SourceError::new(format!("stream {}: {what}", self.stream)));
-        }
-        let mut read = self.filter.as_slice().iter().chain(match self.filter {
-            Some(_) => &[],
-            None => &*config.subjects,
-        });
-        match &self.dead_letters {
-            Some(dead) if read.any(|pattern| covers(pattern, dead)) => {
-                let what = format!("dead letters at {dead} would come in again");
-                Err(SourceError::new(format!("stream {}: {what}", self.stream)))
+        let mut connection = NatsConnection::up(self.client.clone()).await?;
+        if let Some(old) = old {
+            self.seen = old.seen().or(self.seen);
+            let is_leaderless = old.is_leaderless();
+            old.discard().await;
+            if is_leaderless {
+                self.move_on(&connection).await;
+                connection = NatsConnection::up(self.client.clone()).await?;
             }
-            _ => Ok(()),
         }
+        let after = start.after(0).and_then(|after| u64::try_from(after).ok());
+        self.seen = self.seen.filter(|seen| Some(seen.delivered) == after);
+        let opening = Opening {
+            client: &self.client,
+            leader: &self.leader,
+            filter: self.filter.as_deref(),
+            dead_letters: self.dead_letters.as_deref(),
+            seen: self.seen.map_or(0, |seen| seen.to),
+        };
+        let begun = select! {
+            biased;
+            // What is asked and answered takes much room.
+            begun = Box::pin(opening.begin(start)) => begun,
+            error = connection.broken() => return Err(error),
+        };
+        let begun = match begun {
+            Ok(begun) => begun,
+            Err(NoAnswer { error, is_leaderless }) => {
+                if is_leaderless {
+                    self.move_on(&connection).await;
+                }
+                return Err(error);
+            }
+        };
+        let dead_letters = self.dead_letters.clone().map(|subject| NatsDeadLetters {
+            subject,
+            context: self.leader.context.clone(),
+            created: begun.wholeness.created,
+        });
+        let dead_letters = dead_letters.map(|dead_letters| Arc::new(dead_letters) as Arc<dyn LogDeadLetters>);
+        let continuity = begun.continuity.clone();
+        self.open = Some(OpenedStream::new(
+            begun,
+            connection,
+            self.leader.clone().watch(),
+            dead_letters,
+        ));
+        Ok(continuity)
     }
 
-    /// Why messages after this one may be missing.
-    async fn gap(&self, after: u64, start: &Start, stream: &Stream, extent: &Extent) -> Option<String> {
-        let gap = extent.gap_after(after, start);
-        if gap.is_some() {
-            return gap;
-        }
-        let (sequence, published) = witness(start, extent)?;
-        match stream.get_raw_message(sequence).await {
-            Ok(message) if timestamp(message.time) == published => None,
-            Ok(_) => Some(format!("message {sequence} of the stream is another one than was read")),
-            Err(error) => Some(format!("message {sequence}, which was read, is not to be had: {error}")),
-        }
-    }
-
-    fn consumer(&self, deliver_policy: DeliverPolicy) -> pull::Config {
-        pull::Config {
-            description: Some("tower-revocation".to_owned()),
-            deliver_policy,
-            filter_subject: self.filter.clone().unwrap_or_default(),
-            // What is not settled comes again after the next opening: the loop remembers by itself how far it came.
-            ack_policy: AckPolicy::None,
-            inactive_threshold: INACTIVE_THRESHOLD,
-            // It is not wanted any more after a restart of the server.
-            memory_storage: true,
-            ..pull::Config::default()
+    /// Has the client look for another server, if it knows of one: this one may be cut off from the stream's leader.
+    async fn move_on(&mut self, connection: &NatsConnection) {
+        if self.moved.is_none_or(|moved| moved.elapsed() >= MOVES) && connection.has_others().await {
+            self.moved = Some(Instant::now());
+            connection.leave().await;
         }
     }
 }
@@ -268,18 +241,17 @@ impl fmt::Debug for NatsSource {
     }
 }
 
-fn by_time(since: Timestamp) -> Result<DeliverPolicy, SourceError> {
-    let nanos = i128::from(since.as_unix_millis()) * 1_000_000;
-    let start_time = datetime::from_nanos(nanos)
-        .map_err(|error| SourceError::new(format!("cannot read since {since}")).because(error))?;
-    Ok(DeliverPolicy::ByStartTime { start_time })
+fn context(client: &Client, api_prefix: &str) -> Context {
+    let context = ContextBuilder::new().api_prefix(api_prefix).timeout(REQUEST_TIMEOUT);
+    context.build(client.clone())
 }
 
-/// How often a busy feed says that it is at its end.
-const AGAIN: Duration = Duration::from_secs(1);
+type NewClient = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Client, ConnectError>> + Send>> + Send + Sync>;
+
+const API_PREFIX: &str = "$JS.API";
 
 /// How long the server may take for an answer. The loop asks again.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// When the server forgets a consumer that nobody reads. It may have to wait for the list that makes up for a gap.
-const INACTIVE_THRESHOLD: Duration = Duration::from_secs(5 * 60);
+/// How often the client is told at most to look for another server.
+const MOVES: Duration = Duration::from_secs(5);

@@ -20,6 +20,8 @@ pub(crate) use directory::new_directory;
 #[allow(unused_imports, reason = "not all tests start one")]
 pub(crate) use kafka::{Kafka, KafkaServer, kafka_jars};
 pub(crate) use nats::NatsServer;
+#[allow(unused_imports, reason = "not all tests configure servers")]
+pub(crate) use nats::nats_server;
 #[allow(unused_imports, reason = "not all tests choose ports")]
 pub(crate) use port::free_port;
 #[allow(unused_imports, reason = "not all tests are for all of them")]

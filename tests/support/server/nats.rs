@@ -1,6 +1,7 @@
 //! NATS with JetStream.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::program::{Program, installed};
@@ -21,7 +22,7 @@ impl Program for Nats {
     }
 
     fn command(&self, _: &Path, data: &Path, port: u16) -> Command {
-        let mut command = Command::new(installed("nats-server", "apt-get install nats-server"));
+        let mut command = Command::new(nats_server());
         command.args(["-a", "127.0.0.1", "-p", &port.to_string()]);
         command.args(["-js", "-sd"]).arg(data);
         command
@@ -30,4 +31,10 @@ impl Program for Nats {
     fn url(port: u16) -> String {
         format!("nats://127.0.0.1:{port}")
     }
+}
+
+/// Where the program is. `NATS_SERVER` names one of another version.
+pub(crate) fn nats_server() -> PathBuf {
+    let program = env::var("NATS_SERVER").unwrap_or_else(|_| "nats-server".to_owned());
+    installed(&program, "apt-get install nats-server")
 }
