@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use lapin::types::ShortString;
 use lapin::{Channel, Queue};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::source::amqp::connection::{because, look};
 use crate::source::error::SourceError;
@@ -19,6 +19,8 @@ pub(super) struct Liveness {
     queue: ShortString,
     due: Instant,
     asked: Option<BoxFuture<'static, Result<Queue, SourceError>>>,
+    /// When the broker last had to answer, or sent anything.
+    heard: Instant,
 }
 
 impl Liveness {
@@ -28,7 +30,13 @@ impl Liveness {
             queue,
             due: Instant::now() + PERIOD,
             asked: None,
+            heard: Instant::now(),
         }
+    }
+
+    /// Notes that the broker sent a message. On a slow link, an answer comes behind those that were sent before.
+    pub(super) fn heard(&mut self) {
+        self.heard = Instant::now();
     }
 
     /// Waits for the next answer. The broker has to give it in time.
@@ -39,22 +47,24 @@ impl Liveness {
     pub(super) async fn beat(&mut self) -> Result<Queue, SourceError> {
         if self.asked.is_none() {
             sleep_until(self.due).await;
+            self.heard = Instant::now();
         }
         let ask = || ask(self.channel.clone(), self.queue.clone()).boxed();
-        let answer = self.asked.get_or_insert_with(ask).await;
+        let asked = self.asked.get_or_insert_with(ask);
+        let answer = timeout_at(self.heard + PATIENCE, asked).await;
         self.asked = None;
         self.due = Instant::now() + PERIOD;
-        answer
+        answer.unwrap_or_else(|_late| {
+            Err(SourceError::new(format!(
+                "the broker does not answer within {PATIENCE:?}"
+            )))
+        })
     }
 }
 
 async fn ask(channel: Channel, queue: ShortString) -> Result<Queue, SourceError> {
-    match timeout(PATIENCE, look(&channel, &queue)).await {
-        Ok(answer) => answer.map_err(because(format!("cannot look at {queue}"))),
-        Err(_late) => Err(SourceError::new(format!(
-            "the broker does not answer within {PATIENCE:?}"
-        ))),
-    }
+    let answer = look(&channel, &queue).await;
+    answer.map_err(because(format!("cannot look at {queue}")))
 }
 
 const PERIOD: Duration = Duration::from_secs(1);

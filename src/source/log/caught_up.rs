@@ -60,6 +60,12 @@ impl CaughtUp {
         self.expected.is_empty() && !std::mem::replace(&mut self.is_said, true)
     }
 
+    /// Returns whether the end is reached that was last told.
+    #[cfg(feature = "amqp")]
+    pub(crate) fn is_reached(&self) -> bool {
+        self.expected.is_empty()
+    }
+
     /// Returns how many offsets lie between a message and the end as it was last told, if that was not reached.
     #[cfg(feature = "amqp")]
     pub(crate) fn lag(&self, message: Position) -> Option<u64> {

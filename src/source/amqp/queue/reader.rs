@@ -97,6 +97,7 @@ impl AmqpQueueReader {
                 let delivery = delivery.ok_or_else(|| SourceError::new("the broker ended the reading of the queue"))?;
                 let delivery = delivery.map_err(because("cannot read the queue"))?;
                 self.old = self.old.map(|old| old - 1);
+                self.liveness.heard();
                 Ok(Signal::Message(delivery))
             }
             queue = self.liveness.beat() => {

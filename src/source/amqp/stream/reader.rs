@@ -29,6 +29,8 @@ pub(super) struct AmqpStreamReader {
     /// Whether nothing is known of what was there at the opening.
     is_opening: bool,
     caught_up: CaughtUp,
+    /// Whether messages came since the last sign of life.
+    is_busy: bool,
     /// The oldest message, if none came at the opening.
     oldest: Option<u64>,
     hole: Option<Hole>,
@@ -50,10 +52,10 @@ impl AmqpStreamReader {
         let liveness = stream.liveness().await?;
         let stream = Arc::new(stream);
         let reader = Self {
-            // If none came, all were before the time that is asked for.
-            newest: begins.first.map(|_| newest(Arc::clone(&stream)).boxed()),
-            is_opening: begins.first.is_some(),
+            newest: Some(newest(Arc::clone(&stream)).boxed()),
+            is_opening: true,
             caught_up: CaughtUp::default(),
+            is_busy: false,
             stream,
             messages: begins.messages,
             liveness,
@@ -81,21 +83,20 @@ impl AmqpStreamReader {
                 newest = found(&mut self.newest) => {
                     self.newest = None;
                     let newest = newest?;
-                    if newest.is_none() && self.is_opening {
-                        return Err(SourceError::new("the newest message does not come"));
-                    }
-                    if let Some(next) = self.next {
-                        self.caught_up.came_to(Position::at(next.into()));
-                    }
-                    self.caught_up.ends(newest.map(|newest| Position::at(u128::from(newest) + 1)));
-                    self.is_opening = false;
+                    self.found_end(newest)?;
                     continue;
                 }
-                message = self.messages.next() => message?,
+                message = self.messages.next() => {
+                    self.liveness.heard();
+                    self.is_busy = true;
+                    message?
+                }
                 answer = self.liveness.beat() => {
                     answer?;
                     self.messages.flush();
-                    if self.newest.is_none() {
+                    // Where it is not reached yet, it need not be known anew: over a slow link, looking takes from what is read.
+                    let is_idle = !std::mem::take(&mut self.is_busy);
+                    if self.newest.is_none() && (is_idle || self.caught_up.is_reached()) {
                         self.newest = Some(newest(Arc::clone(&self.stream)).boxed());
                     }
                     return Ok(Signal::Alive { lag: None });
@@ -121,6 +122,23 @@ impl AmqpStreamReader {
                 return Ok(read);
             }
         }
+    }
+
+    /// Notes the newest message, if one was found.
+    fn found_end(&mut self, newest: Option<u64>) -> Result<(), SourceError> {
+        let end = newest.map(|newest| u128::from(newest) + 1);
+        match (self.next, end) {
+            (Some(_), None) if self.is_opening => return Err(SourceError::new("the newest message does not come")),
+            (Some(next), _) => self.caught_up.came_to(Position::at(next.into())),
+            // If none came, all were before the time that is asked for.
+            (None, Some(end)) if self.is_opening => self.caught_up.came_to(Position::at(end)),
+            (None, _) => {}
+        }
+        // There was one; it only does not come in time.
+        let unknown = self.next.map(|_| u128::MAX);
+        self.caught_up.ends(end.or(unknown).map(Position::at));
+        self.is_opening = false;
+        Ok(())
     }
 
     fn read(&mut self, message: AmqpMessage) -> Signal<AmqpMessage> {
