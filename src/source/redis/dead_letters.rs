@@ -72,7 +72,7 @@ impl RedisDeadLetters {
             if moved.is_some() || is_demoted || error.is_io_error() || error.is_unrecoverable_error() {
                 let mut place = self.place.lock().await;
                 place.connection = None;
-                place.node = moved.or(place.node.take());
+                place.node = moved.or_else(|| place.node.take());
             }
         }
         stored
