@@ -111,7 +111,11 @@ async fn a_leader_that_is_cut_off_from_the_others_is_left() {
         in_sync(&three, "cut").await;
 
         // With nobody to ask but a leader that is cut off, a gateway that hears it is not live.
-        three.tool.ask("lead cut 1,2,3");
+        let led_again = Instant::now();
+        while !three.tool.ask("leader cut").starts_with("1 ") {
+            assert!(led_again.elapsed() < PATIENCE, "{}", three.tool.ask("leader cut"));
+            three.tool.ask("lead cut 1,2,3");
+        }
         reaches(&three, &replica, "cut", "healed", "").await;
         replica.live().await;
         for link in &three.clients[1..] {
