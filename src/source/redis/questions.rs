@@ -12,7 +12,7 @@ use crate::source::redis::info::Info;
 use crate::source::redis::replication::Replication;
 
 /// What a server answers to a question of the reader's.
-pub(super) enum Answer {
+pub(super) enum StreamAnswer {
     Entries(Value),
     Look(Look),
 }

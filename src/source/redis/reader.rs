@@ -18,7 +18,7 @@ use crate::source::redis::authority::Authority;
 use crate::source::redis::connection::{Server, words};
 use crate::source::redis::continuity::StreamProgress;
 use crate::source::redis::entry::{Id, StreamEntry, entries};
-use crate::source::redis::questions::{Answer, BLOCK, Look, look, read, there};
+use crate::source::redis::questions::{BLOCK, Look, StreamAnswer, look, read, there};
 
 /// A stream that is being read, on a connection of its own.
 pub(super) struct StreamReader {
@@ -45,7 +45,7 @@ pub(super) struct StreamReader {
 /// An answer that is on its way.
 struct Asked {
     at: Instant,
-    answer: BoxFuture<'static, RedisResult<Answer>>,
+    answer: BoxFuture<'static, RedisResult<StreamAnswer>>,
 }
 
 impl StreamReader {
@@ -107,7 +107,7 @@ impl StreamReader {
 
     /// Waits for the answer to what was asked, or asks what is next, and tells how long it took. `None` if it is on its way still,
     /// from a server that is there.
-    async fn answer(&mut self) -> Result<Option<(Answer, Duration)>, SourceError> {
+    async fn answer(&mut self) -> Result<Option<(StreamAnswer, Duration)>, SourceError> {
         let mut asked = self.asked.take().unwrap_or_else(|| self.ask());
         match timeout(PATIENCE, &mut asked.answer).await {
             Ok(answer) => {
@@ -126,9 +126,9 @@ impl StreamReader {
     fn ask(&self) -> Asked {
         let (connection, key) = (self.server.connection.clone(), Arc::clone(&self.key));
         let answer = match self.is_look_due {
-            true => look(connection, key).map_ok(Answer::Look).boxed(),
+            true => look(connection, key).map_ok(StreamAnswer::Look).boxed(),
             false => read(connection, key, self.progress.after, self.size.count())
-                .map_ok(Answer::Entries)
+                .map_ok(StreamAnswer::Entries)
                 .boxed(),
         };
         Asked {
@@ -179,7 +179,7 @@ impl ReadBatches for StreamReader {
         loop {
             match self.answer().await? {
                 None => return Ok(Batch::default()),
-                Some((Answer::Entries(value), took)) => {
+                Some((StreamAnswer::Entries(value), took)) => {
                     let entries = entries(value, self.field.as_bytes()).ok_or_else(|| {
                         self.failed()
                             .because("the server answers with something else than entries")
@@ -196,7 +196,7 @@ impl ReadBatches for StreamReader {
                         false => return Ok(self.batch(entries, is_lagging)),
                     }
                 }
-                Some((Answer::Look(look), _)) => {
+                Some((StreamAnswer::Look(look), _)) => {
                     self.check(&look)?;
                     (self.looked, self.is_look_due) = (Instant::now(), false);
                     let (held, is_lagging) = (take(&mut self.held), take(&mut self.is_lagging));

@@ -6,7 +6,7 @@ use tower_revocation::FeedState;
 
 use super::{add, add_something_old, not_live, source, start};
 use crate::limit::in_time;
-use crate::redis_node::{linked, pair};
+use crate::redis_node::{STREAM, linked, pair};
 
 /// By default, it goes on answering (`replica-serve-stale-data`), and used to be live.
 #[tokio::test(flavor = "multi_thread")]
@@ -14,6 +14,9 @@ async fn a_replica_is_live_only_while_it_hears_of_its_master() {
     in_time(async {
         let [mut master, replica] = pair().await;
         add_something_old(&master).await;
+        replica
+            .until(&format!("XLEN {STREAM}"), |answer| answer.contains('1'))
+            .await;
         let reading = start(source(replica.port).with_replica_age(Duration::from_secs(3)));
         reading.live().await;
         add(&master, [1]).await;
@@ -41,7 +44,8 @@ async fn a_replica_is_live_only_while_it_hears_of_its_master() {
         linked(&replica).await;
         add(&master, [2]).await;
         reading.refuses_after("2").await;
-        assert_eq!(reading.live().await.gaps, 0);
+        let status = reading.live().await;
+        assert_eq!(status.gaps, 0, "{:?}", status.last_gap);
     })
     .await;
 }
