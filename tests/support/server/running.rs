@@ -196,6 +196,6 @@ fn output(directory: &Path) -> PathBuf {
 
 const ATTEMPTS: u32 = 3;
 const LAST_LINES: usize = 30;
-/// RabbitMQ takes 8 s on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// RabbitMQ takes 8 s on an idle machine, and three nodes of Kafka 5 s: beside builds, more than a minute was seen.
+const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(5);
