@@ -107,18 +107,42 @@ impl NatsConnection {
         self.carried.busy.is_some_and(|busy| busy.elapsed() < 2 * SAMPLE)
     }
 
+    /// Waits until a client gets hardly anything for a while: then no large answer is under way.
+    pub(super) async fn stalled(client: &Client) {
+        let statistics = client.statistics();
+        let bytes = || statistics.in_bytes.load(Ordering::Relaxed);
+        loop {
+            let before = bytes();
+            sleep(STALL).await;
+            if (bytes().saturating_sub(before) as f64) < BUSY * STALL.as_secs_f64() {
+                return;
+            }
+        }
+    }
+
     /// Returns whether the client knows of other servers.
     pub(super) async fn has_others(&self) -> bool {
         let servers = timeout(POOL_PATIENCE, self.client.server_pool()).await;
         servers.is_ok_and(|servers| servers.is_ok_and(|servers| servers.len() > 1))
     }
 
-    /// Has the client connect anew, to any of its servers.
+    /// Has the client connect anew, to another of its servers. Which one is by chance.
     pub(super) async fn leave(&self) {
+        let connects = || self.statistics.connects.load(Ordering::Relaxed);
         let left = async {
-            if self.client.force_reconnect().await.is_ok() {
-                while !self.is_another() {
+            let server = self.client.server_info().server_id;
+            for _ in 0..LEAVES {
+                let number = connects();
+                if self.client.force_reconnect().await.is_err() {
+                    return;
+                }
+                while connects() == number {
                     sleep(POLL).await;
+                }
+                // It knows its server when it has done something there.
+                let flushed = self.client.flush().await;
+                if flushed.is_err() || self.client.server_info().server_id != server {
+                    return;
                 }
             }
         };
@@ -138,6 +162,9 @@ const OVER: &str =
 const PATIENCE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
 
+/// Of three servers, it is the same one again so many times in a row once in 200.
+const LEAVES: u32 = 5;
+
 /// The client answers at once while it is connected.
 const POOL_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -146,6 +173,9 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// How often it is looked at how much came, while nothing does that can be read.
 const SAMPLE: Duration = Duration::from_millis(500);
+
+/// How long an answer may take of which nothing has come.
+const STALL: Duration = Duration::from_secs(2);
 
 /// So many bytes a second are more than signs of life.
 const BUSY: f64 = 8_192.0;

@@ -15,12 +15,12 @@ use crate::source::error::SourceError;
 /// [the events](super::NatsSource::with_events). Then the status says so, as in `invalid peer certificate: UnknownIssuer`.
 #[derive(Clone, Debug, Default)]
 pub struct NatsEvents {
-    told: Arc<Mutex<Told>>,
+    told: Arc<Mutex<WhatWentWrong>>,
 }
 
 /// What was told last, and when.
 #[derive(Debug, Default)]
-struct Told {
+struct WhatWentWrong {
     /// By an event: in few words.
     event: Option<(Instant, String)>,
     /// Of each server that could not be connected to: exactly.
@@ -34,7 +34,7 @@ impl NatsEvents {
         Self::default()
     }
 
-    /// Has a client that is connected by these options tell what happens to it. It takes the place of the callbacks
+    /// Returns the options, with what makes the client that is connected by them tell what happens to it. That takes the place of the callbacks
     /// [for events](ConnectOptions::event_callback) and [for reconnecting](ConnectOptions::reconnect_to_server_callback); a server is
     /// chosen as without the latter.
     #[must_use]
@@ -55,7 +55,7 @@ impl NatsEvents {
 
     fn note(&self, event: &Event) {
         let words = match event {
-            Event::Connected => return *self.lock() = Told::default(),
+            Event::Connected => return *self.lock() = WhatWentWrong::default(),
             Event::ClientError(error) => error.to_string(),
             Event::ServerError(error) => error.to_string(),
             _ => return,
@@ -80,14 +80,14 @@ impl NatsEvents {
             .servers
             .as_ref()
             .filter(is_new)
-            .or(told.event.as_ref().filter(is_new))
+            .or_else(|| told.event.as_ref().filter(is_new))
         {
             Some((_, words)) => SourceError::new(words.clone()).because(error),
             None => error,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Told> {
+    fn lock(&self) -> MutexGuard<'_, WhatWentWrong> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -43,6 +43,7 @@ impl OpenedStream {
         begun: Begun,
         connection: NatsConnection,
         looks: Looks,
+        seen: Option<Seen>,
         dead_letters: Option<Arc<dyn LogDeadLetters>>,
     ) -> Self {
         Self {
@@ -56,7 +57,7 @@ impl OpenedStream {
             lost_end: None,
             is_leaderless: false,
             is_heard: false,
-            seen: None,
+            seen,
             dead_letters,
         }
     }
@@ -116,7 +117,7 @@ impl OpenedStream {
     }
 
     /// Has the server forget the consumer.
-    pub(super) async fn discard(self) {
+    pub(super) async fn discard(&self) {
         self.consumer.discard().await;
     }
 

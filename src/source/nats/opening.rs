@@ -5,12 +5,14 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{Config, RawMessageErrorKind, RetentionPolicy, Stream};
 use async_nats::{Client, datetime};
+use tokio::select;
 use tokio::time::{Instant, sleep};
 
 use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::event_source::Continuity;
 use crate::source::log::CaughtUp;
+use crate::source::nats::connection::NatsConnection;
 use crate::source::nats::continuity::{Extent, Wholeness, timestamp, told, witness};
 use crate::source::nats::leader::{Look, NoAnswer, StreamLeader};
 use crate::source::nats::reader::StreamConsumer;
@@ -44,6 +46,10 @@ impl Opening<'_> {
         self.check(&config)?;
         let stream = self.leader.context.get_stream_no_info(&self.leader.stream).await;
         let stream = stream.map_err(|error| cannot("find").because(error))?;
+        let mut patient = self.leader.context.clone();
+        patient.set_timeout(LARGEST_ANSWER);
+        let messages = patient.get_stream_no_info(&self.leader.stream).await;
+        let messages = messages.map_err(|error| cannot("find").because(error))?;
         let after = start.after(0).map(|after| u64::try_from(after).unwrap_or(u64::MAX));
         if after.is_some_and(|after| extent.is_short(after.max(self.seen), start)) {
             // Not if a new leader had not yet taken in all that it has.
@@ -51,7 +57,7 @@ impl Opening<'_> {
             (_, extent, look) = self.look().await?;
         }
         let mut gap = match after {
-            Some(after) => self.gap_after(after, start, &stream, &extent).await?,
+            Some(after) => self.gap_after(after, start, &messages, &extent).await?,
             None => None,
         };
         let policy = match (after, &gap) {
@@ -66,7 +72,7 @@ impl Opening<'_> {
         if after.is_none() {
             // Only now: before the consumer had its place, messages may have been trimmed.
             (_, extent, look) = self.look().await?;
-            gap = self.gap_since(start.time(), next, &stream, &extent).await?;
+            gap = self.gap_since(start.time(), next, &messages, &extent).await?;
         }
         let known = if gap.is_some() {
             extent.last
@@ -160,7 +166,16 @@ impl Opening<'_> {
 
     /// When a message was published, if it is there.
     async fn published(&self, stream: &Stream<()>, sequence: u64) -> Result<Option<Timestamp>, SourceError> {
-        match stream.get_raw_message(sequence).await {
+        // The whole of it comes, which may take long.
+        let found = select! {
+            biased;
+            found = stream.get_raw_message(sequence) => found,
+            () = NatsConnection::stalled(self.client) => {
+                let stream = &self.leader.stream;
+                return Err(SourceError::new(format!("no answer about message {sequence} of stream {stream}")));
+            }
+        };
+        match found {
             Ok(message) => Ok(Some(timestamp(message.time))),
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
             // That says nothing of the message: it is asked for again.
@@ -212,6 +227,9 @@ fn by_time(since: Timestamp) -> Result<DeliverPolicy, SourceError> {
 
 /// After which a stream that seems to have lost its end is looked at once more.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// How long a large message may take to come over a slow link. The loop may give up before.
+const LARGEST_ANSWER: Duration = Duration::from_secs(60);
 
 /// The numbers of how many messages that are missing are asked for.
 const MOST_DELETED: u64 = 50_000;

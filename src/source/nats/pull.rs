@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// answers come too late, or that the server gives the connection up. So a request is bounded by bytes, and the bound follows
 /// what the link carries.
 #[derive(Debug)]
-pub(super) struct Pull {
+pub(super) struct PullSize {
     /// What the consumer allows.
     batch: usize,
     most_bytes: usize,
@@ -26,7 +26,7 @@ pub(super) struct Pull {
     is_first: bool,
 }
 
-impl Pull {
+impl PullSize {
     /// Begins with what the consumer allows; 0 is no limit. Its server may have set that.
     pub(super) fn new(max_batch: i64, max_bytes: i64, max_expires: Duration) -> Self {
         let or_most = |limit: i64, most: usize| match usize::try_from(limit) {
@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    fn ask(pull: &mut Pull) -> BatchConfig {
+    fn ask(pull: &mut PullSize) -> BatchConfig {
         let wanted = pull.wanted().unwrap();
         pull.asked();
         wanted
@@ -145,7 +145,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn asks_for_no_more_than_the_consumer_allows() {
-        let mut pull = Pull::new(100, 1_000, Duration::from_secs(2));
+        let mut pull = PullSize::new(100, 1_000, Duration::from_secs(2));
         let first = ask(&mut pull);
         assert_eq!(
             (first.batch, first.max_bytes, first.expires),
@@ -165,7 +165,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_bound_follows_what_the_link_carries() {
-        let mut pull = Pull::new(0, 0, Duration::ZERO);
+        let mut pull = PullSize::new(0, 0, Duration::ZERO);
         let mut after = async |time| {
             let bound = ask(&mut pull).max_bytes;
             pull.came();
@@ -186,7 +186,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_message_that_does_not_fit_is_asked_for_until_it_does() {
-        let mut pull = Pull::new(0, 0, Duration::ZERO);
+        let mut pull = PullSize::new(0, 0, Duration::ZERO);
         let mut bounds = Vec::new();
         for _ in 0..3 {
             bounds.push(ask(&mut pull).max_bytes);

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::nats::continuity::timestamp;
-use crate::source::nats::pull::Pull;
+use crate::source::nats::pull::PullSize;
 
 /// A consumer of the stream, and what it was asked for.
 ///
@@ -23,7 +23,7 @@ pub(super) struct StreamConsumer {
     inbox: Subject,
     arrivals: Subscriber,
     context: Context,
-    pull: Pull,
+    pull: PullSize,
     /// When the server last said something of the consumer.
     heard: Instant,
     /// How many messages it sent.
@@ -55,7 +55,7 @@ pub(super) enum Heard {
 impl StreamConsumer {
     pub(super) async fn new(consumer: PullConsumer, client: &Client, context: Context) -> Result<Self, SourceError> {
         let limits = &consumer.cached_info().config;
-        let pull = Pull::new(limits.max_batch, limits.max_bytes, limits.max_expires);
+        let pull = PullSize::new(limits.max_batch, limits.max_bytes, limits.max_expires);
         let inbox = client.new_inbox();
         let arrivals = client
             .subscribe(inbox.clone())
@@ -104,6 +104,8 @@ impl StreamConsumer {
                 }
                 // What was asked for was not needed in time.
                 Some(StatusCode::TIMEOUT) => self.pull.expired(unused()),
+                // Newer servers say so when a request that is bounded by bytes got all of its messages.
+                _ if words.eq_ignore_ascii_case(COMPLETED) => self.pull.expired(Some(unused().unwrap_or(0))),
                 _ if words.eq_ignore_ascii_case(FILLED) => {
                     if !self.pull.filled(unused()) {
                         return Err(SourceError::new(
@@ -130,7 +132,7 @@ impl StreamConsumer {
     }
 
     /// Has the server forget the consumer, if it gets to hear that: otherwise it does so by itself in time.
-    pub(super) async fn discard(self) {
+    pub(super) async fn discard(&self) {
         let info = self.consumer.cached_info();
         let subject = format!("CONSUMER.DELETE.{}.{}", info.stream_name, info.name);
         let _ = self.context.send_request(subject, Request::new()).await;
@@ -186,6 +188,8 @@ fn is_servers_own(message: &Message, context: &Context) -> bool {
 
 /// With what a server says that a request was as large as it may be.
 const FILLED: &str = "Message Size Exceeds MaxBytes";
+
+const COMPLETED: &str = "Batch Completed";
 
 /// The header of a marker: why the messages of its subject are gone.
 const MARKER: &str = "Nats-Marker-Reason";

@@ -33,7 +33,7 @@ pub struct NatsSource {
     api_prefix: String,
     leader: StreamLeader,
     dead_letters: Option<String>,
-    open: Option<OpenedStream>,
+    open: Option<Box<OpenedStream>>,
     seen: Option<Seen>,
     /// When the client was last told to look for another server.
     moved: Option<Instant>,
@@ -145,7 +145,8 @@ impl EventSource for NatsSource {
 
     async fn open(&mut self, start: &Start) -> Result<Continuity, SourceError> {
         let began = Instant::now();
-        let opened = self.open_anew(start).await;
+        // What is asked and answered takes much room.
+        let opened = Box::pin(self.open_anew(start)).await;
         opened.map_err(|error| self.events.explain(error, began))
     }
 
@@ -194,8 +195,7 @@ impl NatsSource {
         };
         let begun = select! {
             biased;
-            // What is asked and answered takes much room.
-            begun = Box::pin(opening.begin(start)) => begun,
+            begun = opening.begin(start) => begun,
             error = connection.broken() => return Err(error),
         };
         let begun = match begun {
@@ -214,12 +214,15 @@ impl NatsSource {
         });
         let dead_letters = dead_letters.map(|dead_letters| Arc::new(dead_letters) as Arc<dyn LogDeadLetters>);
         let continuity = begun.continuity.clone();
-        self.open = Some(OpenedStream::new(
+        // Numbers of a log that was lost mean nothing in the new one.
+        self.seen = self.seen.filter(|_| continuity == Continuity::Complete);
+        self.open = Some(Box::new(OpenedStream::new(
             begun,
             connection,
             self.leader.clone().watch(),
+            self.seen,
             dead_letters,
-        ));
+        )));
         Ok(continuity)
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::ClusterInfo;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 use tower_revocation::source::nats::NatsSource;
 use tower_revocation::{FeedState, Timestamp};
@@ -254,7 +255,8 @@ async fn leader(admin: &Context, stream: &str) -> usize {
 async fn lead(admin: &Context, servers: &[usize]) {
     while !servers.contains(&leader(admin, STREAM).await) {
         let step_down = format!("STREAM.LEADER.STEPDOWN.{STREAM}");
-        let _: serde_json::Value = admin.request(step_down, &()).await.unwrap();
+        let stepped: Value = admin.request(step_down, &json!({})).await.unwrap();
+        assert!(stepped.get("error").is_none(), "{stepped}");
         sleep(PAUSE).await;
     }
 }

@@ -384,7 +384,8 @@ async fn no_more_is_asked_for_than_the_server_allows() {
         }
         let replica = start(server.node.port, None, Timestamp::default()).await;
         replica.entries(500).await;
-        assert_eq!(replica.live().await.opened, 1);
+        let status = replica.live().await;
+        assert_eq!(status.opened, 1, "{:?}", status.last_error);
     })
     .await;
 }

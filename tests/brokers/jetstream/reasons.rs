@@ -58,6 +58,31 @@ async fn a_permission_that_is_missing() {
     .await;
 }
 
+/// While a cluster mends, look-ups are answered by 503, or not at all. That says nothing of what was looked for, and yet each gateway
+/// fetched a list.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_that_is_not_answered_is_no_gap() {
+    in_time(async {
+        let permissions = "permissions: { publish: { deny: \"$JS.API.STREAM.MSG.GET.>\" } }";
+        let users = format!(
+            "{JETSTREAM}\nauthorization {{ users = [ {{ user: admin, password: p }}, {{ user: gateway, password: p, {permissions} }} ] }}"
+        );
+        let directory = crate::server::new_directory("nats");
+        let node = crate::nats_node::NatsNode::start(directory.path(), &users).await;
+        let admin = options().user_and_password("admin".into(), "p".into());
+        let admin = context(&admin.connect(node.url()).await.unwrap());
+        make(&admin, config(STREAM, &[STREAM], 1)).await;
+        super::server::revoke(&admin, STREAM, "older").await;
+        let client = options().user_and_password("gateway".into(), "p".into());
+        let source = NatsSource::new(client.connect(node.url()).await.unwrap(), STREAM);
+        let replica = Replica::start_since(source, "one", super::server::later().await, Duration::ZERO);
+        says(&replica, "no answer about message 1 of stream s").await;
+        let status = replica.sink.status().feed;
+        assert_eq!((status.gaps, status.opened), (0, 0));
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_there() {
     in_time(async {

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use tower_revocation::source::nats::NatsSource;
 use tower_revocation::{FeedState, Timestamp};
 
-use super::server::{Alone, client, config, make, publish};
+use super::server::{Alone, client, config, make, options, publish};
 use crate::limit::in_time;
 use crate::link::Link;
 use crate::replica::Replica;
 
 /// Whatever was asked for at once held up the leader's answers and the client's pings, and the server gave the connection up.
-async fn comes_in(messages: usize, size: usize, bytes_a_second: u32) {
+async fn comes_in(messages: usize, size: usize, bytes_a_second: u32, ping: Duration) {
     let server = Alone::with_jetstream().await;
     make(&server.context, config(STREAM, &[STREAM], 1)).await;
     publish(&server.context, STREAM, "+older@1000").await;
@@ -22,7 +22,11 @@ async fn comes_in(messages: usize, size: usize, bytes_a_second: u32) {
         publish(&server.context, STREAM, &message).await;
     }
     let link = Link::slow(server.node.port, bytes_a_second).await;
-    let client = client(&[format!("nats://127.0.0.1:{}", link.port)]).await;
+    let options = options().ping_interval(ping);
+    let client = options
+        .connect(format!("nats://127.0.0.1:{}", link.port))
+        .await
+        .unwrap();
     let began = Instant::now();
     let replica = Replica::start_since(NatsSource::new(client, STREAM), "one", issued, Duration::ZERO);
     replica.entries(messages).await;
@@ -44,18 +48,18 @@ async fn comes_in(messages: usize, size: usize, bytes_a_second: u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn over_ten_megabits() {
-    in_time(comes_in(400, 20_000, 1_250_000)).await;
+    in_time(comes_in(400, 20_000, 1_250_000, PING)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn over_one_megabit() {
-    in_time(comes_in(100, 20_000, 125_000)).await;
+    in_time(comes_in(100, 20_000, 125_000, PING)).await;
 }
 
-/// Each takes longer than a feed may be silent for.
+/// Each takes longer than a feed may be silent for. The client must be told as well that a ping may take that long.
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_take_longer_than_a_silence() {
-    in_time(comes_in(3, 600_000, 125_000)).await;
+    in_time(comes_in(3, 600_000, 125_000, Duration::from_secs(5))).await;
 }
 
 /// While a backlog comes in, a link that carries nothing any more is noticed.
@@ -89,3 +93,4 @@ async fn a_link_that_hangs_in_the_midst() {
 }
 
 const STREAM: &str = "S";
+const PING: Duration = Duration::from_secs(2);
