@@ -9,7 +9,7 @@ use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisError, RedisResu
 
 /// Gives the client that the host wants, each time that it is asked. A cheap clone.
 #[derive(Clone)]
-pub(super) struct Connector(Arc<GetClient>);
+pub(super) struct ClientProvider(Arc<GetClient>);
 
 type GetClient = dyn Fn() -> BoxFuture<'static, RedisResult<Client>> + Send + Sync;
 
@@ -30,7 +30,7 @@ pub(super) struct Server {
     probe: Option<MultiplexedConnection>,
 }
 
-impl Connector {
+impl ClientProvider {
     pub(super) fn new<C, F>(client: C) -> Self
     where
         C: Fn() -> F + Send + Sync + 'static,

@@ -9,27 +9,27 @@ use tokio::sync::Mutex;
 use crate::source::dead_letter::DeadLetter;
 use crate::source::error::SourceError;
 use crate::source::log::{LogDeadLetters, Storing};
-use crate::source::redis::connection::{Connector, Node, connect, words};
+use crate::source::redis::connection::{ClientProvider, Node, connect, words};
 
 /// A stream of dead letters, on a connection of its own: the other one waits for messages most of the time.
 pub(super) struct RedisDeadLetters {
-    connector: Connector,
+    clients: ClientProvider,
     key: String,
-    place: Mutex<Place>,
+    place: Mutex<LetterBox>,
 }
 
 /// Where the stream of dead letters is: in a cluster it may be elsewhere than the one that is read.
-struct Place {
+struct LetterBox {
     /// If it is not where the host's client is for.
     node: Option<Node>,
     connection: Option<(Client, MultiplexedConnection)>,
 }
 
 impl RedisDeadLetters {
-    pub(super) fn new(connector: Connector, node: Option<Node>, key: String) -> Self {
-        let place = Place { node, connection: None };
+    pub(super) fn new(clients: ClientProvider, node: Option<Node>, key: String) -> Self {
+        let place = LetterBox { node, connection: None };
         Self {
-            connector,
+            clients,
             key,
             place: Mutex::new(place),
         }
@@ -54,7 +54,7 @@ impl RedisDeadLetters {
         if let Some(connection) = &place.connection {
             return Ok(connection.clone());
         }
-        let client = self.connector.client().await?;
+        let client = self.clients.client().await?;
         let client = match &place.node {
             Some(node) => node.client_like(&client)?,
             None => client,

@@ -14,7 +14,7 @@ use crate::source::event_source::{Continuity, EventSource, Signal};
 use crate::source::log::{LogDeadLetters, LogDelivery, ReadAhead};
 use crate::source::position::Start;
 use crate::source::redis::authority::Authority;
-use crate::source::redis::connection::{Connector, Node, Server, words};
+use crate::source::redis::connection::{ClientProvider, Node, Server, words};
 use crate::source::redis::dead_letters::RedisDeadLetters;
 use crate::source::redis::questions::{Look, look};
 use crate::source::redis::reader::StreamReader;
@@ -25,7 +25,7 @@ use crate::source::redis::sentinels::Sentinels;
 /// It connects when it is opened, and anew whenever it is opened anew. One connection waits for messages; others are made when they
 /// are first needed, and store dead letters or tell whether the server is there while an answer takes long.
 pub struct RedisSource {
-    connector: Connector,
+    clients: ClientProvider,
     /// Other servers than the client is for.
     nodes: Vec<Node>,
     /// Where the stream was when it was last opened, if that is another one.
@@ -72,7 +72,7 @@ impl RedisSource {
     {
         let key = key.into();
         Self {
-            connector: Connector::new(client),
+            clients: ClientProvider::new(client),
             nodes: Vec::new(),
             home: None,
             sentinels: None,
@@ -165,7 +165,7 @@ impl RedisSource {
 
     /// Connects to the server that has the stream, and looks at both.
     async fn find(&mut self) -> Result<(Server, Look), SourceError> {
-        let client = self.connector.client().await;
+        let client = self.clients.client().await;
         let client = client.map_err(|error| self.failed().because(words(&error)))?;
         let places = match &mut self.sentinels {
             Some(sentinels) => vec![Some(sentinels.master().await?)],
@@ -225,7 +225,7 @@ impl EventSource for RedisSource {
             watch = sentinels.clone().watch(master.clone(), confirm).boxed();
         }
         let dead_letters = self.dead_letters.clone().map(|key| {
-            let dead_letters = RedisDeadLetters::new(self.connector.clone(), home.clone(), key);
+            let dead_letters = RedisDeadLetters::new(self.clients.clone(), home.clone(), key);
             Arc::new(dead_letters) as Arc<dyn LogDeadLetters>
         });
         let names = (Arc::clone(&self.key), Arc::clone(&self.field));
