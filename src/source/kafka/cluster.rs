@@ -10,7 +10,9 @@ use tokio::time::sleep;
 use crate::source::error::SourceError;
 use crate::source::kafka::broker::Broker;
 use crate::source::kafka::config::KafkaConfig;
-use crate::source::kafka::wire::{BrokerAddress, ErrorCode, KafkaUuid, Metadata, MetadataAnswer, PartitionMetadata};
+use crate::source::kafka::wire::{
+    BrokerAddress, ErrorCode, KafkaUuid, MetadataAnswer, MetadataRequest, PartitionMetadata,
+};
 
 /// A cluster with a topic. A cheap clone.
 #[derive(Clone)]
@@ -46,7 +48,7 @@ impl Cluster {
             Box::pin(async move {
                 sleep(turn * APART).await;
                 let mut broker = Broker::connect(&self.config, &host, port).await?;
-                broker.call(&Metadata { topic: &self.topic }).await
+                broker.call(&MetadataRequest { topic: &self.topic }).await
             })
         });
         let (answer, _others) = select_ok(asking).await.map_err(|cause| failed().because(cause))?;
@@ -55,7 +57,7 @@ impl Cluster {
 
     /// Asks a broker what it knows of the topic.
     pub(super) async fn ask(&self, broker: &mut Broker) -> Result<TopicView, SourceError> {
-        let answer = broker.call(&Metadata { topic: &self.topic }).await?;
+        let answer = broker.call(&MetadataRequest { topic: &self.topic }).await?;
         self.view(answer)
     }
 

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::event_source::Continuity;
-use crate::source::kafka::partition::{Extent, Partition};
+use crate::source::kafka::partition::{Partition, PartitionExtent};
 use crate::source::kafka::wire::{KafkaRecord, KafkaUuid, RecordBatch};
 use crate::source::landmark::{Landmark, hash};
 use crate::source::position::Start;
@@ -86,7 +86,7 @@ pub(super) struct Beginning {
     pub(super) next: i64,
     pub(super) known: KnownRecords,
     pub(super) continuity: Continuity,
-    pub(super) extent: Extent,
+    pub(super) extent: PartitionExtent,
 }
 
 impl Beginning {
@@ -133,7 +133,7 @@ impl Beginning {
     }
 
     /// Where reading begins the first time, and whether everything since then is there.
-    async fn first(partition: &mut Partition, time: Timestamp, extent: Extent) -> Result<Self, SourceError> {
+    async fn first(partition: &mut Partition, time: Timestamp, extent: PartitionExtent) -> Result<Self, SourceError> {
         let since = partition.first_since(time).await?;
         // Everything that is still to come is wanted, also if its time is older. A record that is held back is not found by its
         // time, and comes once it is given free.
@@ -152,7 +152,7 @@ impl Beginning {
     }
 }
 
-impl Extent {
+impl PartitionExtent {
     /// Why reading cannot go on from there without a gap.
     pub(super) const fn lost(&self, next: i64) -> Option<&'static str> {
         match next {

@@ -8,7 +8,7 @@ use crate::source::error::SourceError;
 use crate::source::kafka::fetch_size::FetchSize;
 use crate::source::kafka::leadership::Leadership;
 use crate::source::kafka::partition::{Partition, ReadFrom};
-use crate::source::kafka::wire::{ErrorCode, Fetched, FetchedPartition, PATIENCE, Received, Sent};
+use crate::source::kafka::wire::{ErrorCode, FetchAnswer, FetchedPartition, PATIENCE, Received, Sent};
 
 /// Asks the leader of a partition for records, and follows when another one leads.
 pub(super) struct LeaderReader {
@@ -16,7 +16,7 @@ pub(super) struct LeaderReader {
     pub(super) max_wait: Duration,
     leadership: Leadership,
     size: FetchSize,
-    asked: Option<Asked>,
+    asked: Option<FetchUnderWay>,
     /// Until when the leader says nothing, as it said.
     throttled_until: Option<Instant>,
     /// When it said so last.
@@ -28,7 +28,7 @@ pub(super) struct LeaderReader {
 
 /// A request that is under way.
 #[derive(Clone, Copy)]
-struct Asked {
+struct FetchUnderWay {
     sent: Sent,
     at: Instant,
     /// When something of the answer came last.
@@ -110,7 +110,7 @@ impl LeaderReader {
                 let sent = self.partition.send_fetch(from, self.size.bytes(), self.max_wait).await;
                 let at = Instant::now();
                 let sent = sent.map_err(Unanswered::Broken)?;
-                Asked { sent, at, heard: at }
+                FetchUnderWay { sent, at, heard: at }
             }
         };
         loop {
@@ -132,7 +132,7 @@ impl LeaderReader {
         }
     }
 
-    fn answered(&mut self, asked: Asked, answer: Fetched) -> Option<LeaderAnswer> {
+    fn answered(&mut self, asked: FetchUnderWay, answer: FetchAnswer) -> Option<LeaderAnswer> {
         self.asked = None;
         self.size.took(asked.at.elapsed().saturating_sub(self.max_wait));
         if let Ok(millis @ 1..) = u64::try_from(answer.throttled_ms) {

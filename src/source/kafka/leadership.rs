@@ -21,11 +21,11 @@ use crate::source::kafka::wire::PartitionMetadata;
 /// What brokers say of a topic. A cheap clone.
 #[derive(Clone, Default)]
 pub(super) struct Leadership {
-    said: Arc<Mutex<Said>>,
+    said: Arc<Mutex<SaidOfTopic>>,
 }
 
 #[derive(Default)]
-struct Said {
+struct SaidOfTopic {
     /// What each of them said last, and when it was asked.
     answers: HashMap<i32, (Instant, TopicView)>,
     /// The newest that was ever said of each partition.
@@ -96,12 +96,12 @@ impl Leadership {
         }
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
+    fn said(&self) -> MutexGuard<'_, SaidOfTopic> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Said {
+impl SaidOfTopic {
     fn learn(&mut self, view: &TopicView) {
         for partition in &view.partitions {
             let newest = self.newest.entry(partition.number).or_insert_with(|| partition.clone());

@@ -9,7 +9,7 @@ use crate::source::error::SourceError;
 use crate::source::kafka::broker::{Broker, CONNECT_PATIENCE};
 use crate::source::kafka::cluster::Cluster;
 use crate::source::kafka::wire::{
-    EARLIEST, ErrorCode, Fetch, Fetched, FetchedPartition, KafkaUuid, LAST_STABLE, ListOffsets, PATIENCE,
+    EARLIEST, ErrorCode, Fetch, FetchAnswer, FetchedPartition, KafkaUuid, LAST_STABLE, ListOffsets, PATIENCE,
     PartitionMetadata, Received, RecordBatch, Sent,
 };
 
@@ -33,7 +33,7 @@ pub(super) struct ReadFrom {
 
 /// What the leader says of a partition's records.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Extent {
+pub(super) struct PartitionExtent {
     /// Where the oldest one is.
     pub(super) earliest: i64,
     /// Where what is held back begins, or the next one if nothing is.
@@ -76,7 +76,7 @@ impl Partition {
     }
 
     /// Asks where it begins and where it ends.
-    pub(super) async fn extent(&mut self) -> Result<Extent, SourceError> {
+    pub(super) async fn extent(&mut self) -> Result<PartitionExtent, SourceError> {
         // What comes after this one is behind the end that is found.
         let stable = self.offset(LAST_STABLE).await?;
         let earliest = self.offset(EARLIEST).await?;
@@ -86,7 +86,7 @@ impl Partition {
             .code
             .ok()
             .map_err(|code| self.failed("cannot read").because(code))?;
-        Ok(Extent {
+        Ok(PartitionExtent {
             earliest: earliest.max(fetched.log_start),
             stable,
             end: fetched.high_watermark.max(stable),
@@ -176,7 +176,7 @@ impl Partition {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing of the answer.
-    pub(super) async fn receive(&mut self, sent: Sent, until: Instant) -> Result<Received<Fetched>, SourceError> {
+    pub(super) async fn receive(&mut self, sent: Sent, until: Instant) -> Result<Received<FetchAnswer>, SourceError> {
         let received = self.broker.receive::<Fetch<'_>>(sent, until).await;
         received.map_err(|cause| failed(&self.cluster, self.number, "cannot read").because(cause))
     }

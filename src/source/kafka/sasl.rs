@@ -43,8 +43,8 @@ pub struct SaslCredentials {
     secret: String,
 }
 
-type AskCredentials = dyn Fn() -> Asked + Send + Sync;
-type Asked = Pin<Box<dyn Future<Output = Result<SaslCredentials, Box<dyn Error + Send + Sync>>> + Send>>;
+type AskCredentials = dyn Fn() -> AskedCredentials + Send + Sync;
+type AskedCredentials = Pin<Box<dyn Future<Output = Result<SaslCredentials, Box<dyn Error + Send + Sync>>> + Send>>;
 
 impl Sasl {
     /// Returns a proof by a name and a password that never change, for [`Plain`](SaslMechanism::Plain) and SCRAM.

@@ -27,7 +27,7 @@ pub(crate) struct Fetch<'t> {
 
 /// What the leader has of a partition.
 #[derive(Debug)]
-pub(crate) struct Fetched {
+pub(crate) struct FetchAnswer {
     /// For how long the broker reads nothing more of this connection.
     pub(crate) throttled_ms: i32,
     /// `None` if it was throttled.
@@ -62,7 +62,7 @@ impl Fetch<'_> {
 }
 
 impl KafkaRequest for Fetch<'_> {
-    type Answer = Fetched;
+    type Answer = FetchAnswer;
 
     const API: KafkaApi = KafkaApi {
         name: "Fetch",
@@ -114,7 +114,7 @@ impl KafkaRequest for Fetch<'_> {
         to.end();
     }
 
-    fn read(version: i16, from: &mut BytesReader) -> Result<Fetched, SourceError> {
+    fn read(version: i16, from: &mut BytesReader) -> Result<FetchAnswer, SourceError> {
         let throttled_ms = from.i32()?;
         if version >= 7 {
             let code = ErrorCode(from.i16()?);
@@ -132,7 +132,7 @@ impl KafkaRequest for Fetch<'_> {
             from.end()?;
             Ok(partitions)
         })?;
-        Ok(Fetched {
+        Ok(FetchAnswer {
             throttled_ms,
             partition: topics.into_iter().flatten().next(),
         })

@@ -8,7 +8,7 @@ use crate::source::kafka::wire::request::{KafkaApi, KafkaRequest};
 
 /// Asks where a topic is. It never makes one.
 #[derive(Debug)]
-pub(crate) struct Metadata<'t> {
+pub(crate) struct MetadataRequest<'t> {
     pub(crate) topic: &'t str,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct PartitionMetadata {
     pub(crate) in_sync: Vec<i32>,
 }
 
-impl KafkaRequest for Metadata<'_> {
+impl KafkaRequest for MetadataRequest<'_> {
     type Answer = MetadataAnswer;
 
     const API: KafkaApi = KafkaApi {
