@@ -261,7 +261,6 @@ mod tests {
 
     #[test]
     fn what_was_passed_and_did_not_come_is_lost() {
-        let first = Start::since(at(0));
         let mut reading = Wholeness::new(&UNTOUCHED, 1, 0);
         assert!(reading.passed(0).is_ok());
         for sequence in 1..=3 {
