@@ -23,7 +23,10 @@ impl Subject {
 
     /// Returns a user or an agent, by its `sub`.
     #[must_use]
-    #[expect(clippy::self_named_constructors, reason = "it is called as the key is: `Key::subject`")]
+    #[expect(
+        clippy::self_named_constructors,
+        reason = "it is called as the key is: `Key::subject`"
+    )]
     pub fn subject(sub: &str) -> Self {
         Self::of(KeyKind::Subject, "", sub)
     }
