@@ -30,7 +30,7 @@ public class Kafka {
         return PRODUCERS.computeIfAbsent(String.join(" ", settings), name -> {
             Map<String, Object> all = new HashMap<>(Map.of("bootstrap.servers", bootstrap, "linger.ms", 0, "max.request.size", 10_000_000));
             // It notices soon that another one leads.
-            all.putAll(Map.of("metadata.max.age.ms", 500, "request.timeout.ms", 3000, "delivery.timeout.ms", 60_000, "buffer.memory", 16_000_000));
+            all.putAll(Map.of("metadata.max.age.ms", 500, "request.timeout.ms", 3000, "delivery.timeout.ms", 8000, "buffer.memory", 16_000_000));
             for (int at = 0; at < settings.length; at += 2) all.put(settings[at], settings[at + 1]);
             if (all.getOrDefault("acks", "all").equals("1")) all.put("enable.idempotence", false);
             var made = new KafkaProducer<>(all, new StringSerializer(), new StringSerializer());
@@ -80,9 +80,18 @@ public class Kafka {
                 var more = pairs(words, 3);
                 var time = more.containsKey("time") ? Long.valueOf(more.get("time")) : null;
                 var record = new ProducerRecord<>(name, 0, time, more.get("key"), words[2]);
-                var producer = producer("acks", more.getOrDefault("acks", "all"), "compression.type", more.getOrDefault("codec", "none"));
-                for (int times = Integer.parseInt(more.getOrDefault("times", "1")); times > 1; times--) producer.send(record);
-                return producer.send(record).get().offset();
+                String[] settings = {"acks", more.getOrDefault("acks", "all"), "compression.type", more.getOrDefault("codec", "none")};
+                for (int attempts = 1; ; attempts++) {
+                    var producer = producer(settings);
+                    try {
+                        for (int times = Integer.parseInt(more.getOrDefault("times", "1")); times > 1; times--) producer.send(record);
+                        return producer.send(record).get().offset();
+                    } catch (java.util.concurrent.ExecutionException error) {
+                        // It may go on believing a leader that is cut off: another one asks another broker.
+                        PRODUCERS.remove(String.join(" ", settings)).close(java.time.Duration.ZERO);
+                        if (attempts == 6 || !(error.getCause() instanceof org.apache.kafka.common.errors.TimeoutException)) throw error;
+                    }
+                }
             }
             case "begin" -> producer("transactional.id", name).beginTransaction();
             case "in" -> { return producer("transactional.id", name).send(new ProducerRecord<>(words[2], 0, null, words[3])).get().offset(); }
