@@ -229,6 +229,7 @@ async fn status_has_the_shape_that_operators_rely_on() {
                 "last_signal_ms_ago": null,
                 "last_heartbeat_ms_ago": null,
                 "lag": null,
+                "behind_ms": null,
                 "unacknowledged": 0,
                 "opened": 0,
                 "gaps": 0,

@@ -14,21 +14,21 @@ use crate::source::redis::replication::Replication;
 /// What a server answers to a question of the reader's.
 pub(super) enum StreamAnswer {
     Entries(Value),
-    Look(Look),
+    Look(StreamLook),
 }
 
 /// How server and stream are.
-pub(super) struct Look {
+pub(super) struct StreamLook {
     pub(super) replication: Replication,
     pub(super) info: Info,
 }
 
 /// Asks how server and stream are. Both answers are of one time, since the server takes one question after the other.
-pub(super) async fn look(connection: MultiplexedConnection, key: Arc<str>) -> RedisResult<Look> {
+pub(super) async fn look(connection: MultiplexedConnection, key: Arc<str>) -> RedisResult<StreamLook> {
     let (mut first, mut second) = (connection.clone(), connection);
     let asked = try_join(Replication::ask(&mut first), Info::ask(&mut second, &key));
     let (replication, info) = asked.await?;
-    Ok(Look { replication, info })
+    Ok(StreamLook { replication, info })
 }
 
 /// Asks for so many entries after a place, and waits for the first of them.

@@ -18,7 +18,7 @@ use crate::source::redis::authority::Authority;
 use crate::source::redis::connection::{Server, words};
 use crate::source::redis::continuity::StreamProgress;
 use crate::source::redis::entry::{Id, StreamEntry, entries};
-use crate::source::redis::questions::{BLOCK, Look, StreamAnswer, look, read, there};
+use crate::source::redis::questions::{BLOCK, StreamAnswer, StreamLook, look, read, there};
 
 /// A stream that is being read, on a connection of its own.
 pub(super) struct StreamReader {
@@ -53,7 +53,7 @@ impl StreamReader {
     /// to be caught up.
     pub(super) async fn open(
         server: Server,
-        look: Look,
+        look: StreamLook,
         (key, field): (Arc<str>, Arc<str>),
         start: &Start,
         authority: Authority,
@@ -93,7 +93,7 @@ impl StreamReader {
     }
 
     /// The place of the next entry; beyond all places if whoever was asked may not know it.
-    fn end(&mut self, look: &Look) -> u128 {
+    fn end(&mut self, look: &StreamLook) -> u128 {
         let doubt = self.authority.doubt(&look.replication.role);
         if let (Some(doubt), None) = (&doubt, &self.doubt) {
             log::warn!(key = &*self.key, doubt, "the end of the stream is not known");
@@ -138,7 +138,7 @@ impl StreamReader {
     }
 
     /// Checks that the stream has lost nothing before it was read.
-    fn check(&mut self, look: &Look) -> Result<(), SourceError> {
+    fn check(&mut self, look: &StreamLook) -> Result<(), SourceError> {
         if look.replication.history != self.history {
             return Err(self.failed().because("the server has another history than it had"));
         }

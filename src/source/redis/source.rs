@@ -16,7 +16,7 @@ use crate::source::position::Start;
 use crate::source::redis::authority::Authority;
 use crate::source::redis::connection::{ClientProvider, Node, Server, words};
 use crate::source::redis::dead_letters::RedisDeadLetters;
-use crate::source::redis::questions::{Look, look};
+use crate::source::redis::questions::{StreamLook, look};
 use crate::source::redis::reader::StreamReader;
 use crate::source::redis::sentinels::Sentinels;
 
@@ -164,7 +164,7 @@ impl RedisSource {
     }
 
     /// Connects to the server that has the stream, and looks at both.
-    async fn find(&mut self) -> Result<(Server, Look), SourceError> {
+    async fn find(&mut self) -> Result<(Server, StreamLook), SourceError> {
         let client = self.clients.client().await;
         let client = client.map_err(|error| self.failed().because(words(&error)))?;
         let places = match &mut self.sentinels {
@@ -190,7 +190,7 @@ impl RedisSource {
     }
 
     /// Looks at a server; or at the one that it says has the stream.
-    async fn look_at(&self, client: &Client, mut place: Option<Node>) -> RedisResult<(Server, Look)> {
+    async fn look_at(&self, client: &Client, mut place: Option<Node>) -> RedisResult<(Server, StreamLook)> {
         let mut referrals = 0;
         loop {
             let server = Server::connect(client, place).await?;
