@@ -1,10 +1,13 @@
 //! Code of the host's that is called on threads and tasks of this crate.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 #[cfg(any(feature = "crl-poll", feature = "source"))]
-use futures_util::FutureExt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(any(feature = "crl-poll", feature = "source"))]
+use std::pin::pin;
+#[cfg(any(feature = "crl-poll", feature = "source"))]
+use std::task::Poll;
 
 /// Calls code of the host's. If it panics, the panic's message is returned, and this thread or task goes on.
 ///
@@ -20,7 +23,13 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 /// As that of the future.
 #[cfg(any(feature = "crl-poll", feature = "source"))]
 pub(crate) async fn guarded_future<T>(future: impl Future<Output = T>) -> Result<T, String> {
-    AssertUnwindSafe(future).catch_unwind().await.map_err(message)
+    let mut future = pin!(future);
+    poll_fn(|context| match guarded(|| future.as_mut().poll(context)) {
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
 }
 
 fn message(panic: Box<dyn Any + Send>) -> String {
