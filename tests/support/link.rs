@@ -28,22 +28,28 @@ enum Condition {
 impl Link {
     /// A link to a port of this machine.
     pub(crate) async fn to(target: u16) -> Self {
-        Self::with_pace(target, None)
+        Self::with_pace(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), target, None)
+    }
+
+    /// A link to a port of this machine that begins at an address of its own.
+    #[allow(dead_code, reason = "not all tests know an address before what they lead to")]
+    pub(crate) async fn at(address: SocketAddr, target: u16) -> Self {
+        Self::with_pace(address, target, None)
     }
 
     /// A link that carries so many bytes a second from there on each of its connections.
     #[allow(dead_code, reason = "not all tests have slow links")]
     pub(crate) async fn slow(target: u16, pace: u32) -> Self {
-        Self::with_pace(target, Some(pace))
+        Self::with_pace(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), target, Some(pace))
     }
 
-    fn with_pace(target: u16, pace: Option<u32>) -> Self {
+    fn with_pace(address: SocketAddr, target: u16, pace: Option<u32>) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         if pace.is_some() {
             // Those that are accepted have the same. With large ones, seconds of what was sent would be under way unseen.
             socket.set_send_buffer_size(SMALL).unwrap();
         }
-        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        socket.bind(address).unwrap();
         let listener = socket.listen(1_024).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (condition, watching) = watch::channel(Condition::Up);

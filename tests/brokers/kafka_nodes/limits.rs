@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
 use tower_revocation::source::kafka::KafkaSource;
 
 use super::Node;
 use crate::limit::in_time;
+use crate::link::Link;
 use crate::replica::Replica;
+use crate::server::free_port;
 
 /// A broker answers nothing while a quota is used up, for many seconds. It used to be taken for dead, again and again.
 #[tokio::test(flavor = "multi_thread")]
@@ -39,15 +38,10 @@ async fn a_quota_is_waited_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_link_is_no_dead_one() {
     in_time(async {
-        let slow = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = slow.local_addr().unwrap().port();
-        let node = Node::start(&[&format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port}")]).await;
-        let target = node.server.port();
-        tokio::spawn(async move {
-            while let Ok((near, _)) = slow.accept().await {
-                tokio::spawn(drip(near, target));
-            }
-        });
+        let port = free_port();
+        let slow = Link::slow(port, 250_000).await;
+        let advertised = format!("advertised.listeners=PLAINTEXT://127.0.0.1:{}", slow.port);
+        let node = Node::start_on(port, &[&advertised]).await;
         node.create("slow", "");
         let pad = "x".repeat(900_000);
         for i in 0..3 {
@@ -84,19 +78,4 @@ async fn a_broker_that_says_nothing_is_noticed_and_the_reason_is_named() {
         assert_eq!(replica.live().await.gaps, status.gaps);
     })
     .await;
-}
-
-/// Passes on what the broker says at 2 Mbit/s.
-async fn drip(near: TcpStream, target: u16) {
-    let far = TcpStream::connect(("127.0.0.1", target)).await.unwrap();
-    let (mut from_near, mut to_near) = near.into_split();
-    let (mut from_far, mut to_far) = far.into_split();
-    tokio::spawn(async move { copy(&mut from_near, &mut to_far).await });
-    let mut some = [0; 4096];
-    while let Ok(read @ 1..) = from_far.read(&mut some).await {
-        if to_near.write_all(&some[..read]).await.is_err() {
-            return;
-        }
-        sleep(Duration::from_secs_f64(read as f64 / 250_000.0)).await;
-    }
 }

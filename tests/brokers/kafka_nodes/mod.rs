@@ -26,7 +26,11 @@ struct Node {
 
 impl Node {
     async fn start(settings: &[&str]) -> Self {
-        let server = KafkaServer::start_on(free_port(), Kafka::alone(settings)).await;
+        Self::start_on(free_port(), settings).await
+    }
+
+    async fn start_on(port: u16, settings: &[&str]) -> Self {
+        let server = KafkaServer::start_on(port, Kafka::alone(settings)).await;
         let tool = KafkaTool::start(&server.url());
         Self { server, tool }
     }

@@ -1,6 +1,10 @@
 //! Three nodes that can be cut apart.
 
+use std::fs;
+use std::net::Ipv4Addr;
+
 use futures_util::future::join_all;
+use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 use tower_revocation::source::kafka::{KafkaConfig, KafkaSource};
 
@@ -8,15 +12,15 @@ use super::tool::KafkaTool;
 use crate::link::Link;
 use crate::server::{Kafka, KafkaServer, free_port};
 
-/// Three nodes. Each reaches the others over links of its own, and clients reach it over another one.
+/// Three nodes. Each reaches each other one over links of its own, and clients reach it over another one.
 pub(super) struct Three {
     pub(super) nodes: Vec<KafkaServer>,
     pub(super) tool: KafkaTool,
     /// Over which clients reach each.
     pub(super) clients: Vec<Link>,
-    /// Over which each is reached by the others: as a broker, and by each of them as a controller.
-    followers: Vec<Link>,
-    controllers: Vec<Vec<Link>>,
+    /// From one node to another one.
+    between: Vec<(usize, usize, Link)>,
+    _files: TempDir,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -24,47 +28,61 @@ pub(super) struct Three {
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 impl Three {
+    /// Starts them. They tell each other their names, and each of them knows the others by addresses of its own.
     pub(super) async fn start() -> Self {
         let alone = ALONE.lock().await;
+        let files = TempDir::new().unwrap();
         let [ports, internal, controller] = [(); 3].map(|()| [(); 3].map(|()| free_port()));
-        let (mut clients, mut followers, mut controllers) = (Vec::new(), Vec::new(), Vec::new());
-        for of in 0..3 {
+        let (mut clients, mut between, mut starting) = (Vec::new(), Vec::new(), Vec::new());
+        for node in 0..3_u8 {
+            let of = usize::from(node);
             clients.push(Link::to(ports[of]).await);
-            followers.push(Link::to(internal[of]).await);
-            let mut links = Vec::new();
-            for _from in 0..3 {
-                links.push(Link::to(controller[of]).await);
+            let mut names = "127.0.0.1 localhost\n".to_owned();
+            for other in 0..3_u8 {
+                let mut address = Ipv4Addr::LOCALHOST;
+                if other != node {
+                    // Other runs may have the same addresses, with other ports.
+                    address = Ipv4Addr::new(127, 0, 1, 10 * node + other);
+                    for port in [internal, controller].map(|ports| ports[usize::from(other)]) {
+                        let link = Link::at((address, port).into(), port).await;
+                        between.push((of, usize::from(other), link));
+                    }
+                }
+                names.push_str(&format!("{address} node-{other}\n"));
             }
-            controllers.push(links);
-        }
-        let starting = (0..3).map(|node| {
-            let voters = (0..3).map(|of| {
-                let port = if of == node { controller[of] } else { controllers[of][node].port };
-                format!("{}@127.0.0.1:{port}", of + 1)
-            });
-            let (own, client, follower) = (internal[node], clients[node].port, followers[node].port);
+            let hosts = files.path().join(format!("hosts-{node}"));
+            fs::write(&hosts, names).unwrap();
+            let (own, client) = (internal[of], clients[of].port);
+            let settings = [
+                format!(
+                    "listeners=CLIENTS://127.0.0.1:{{port}},INTERNAL://127.0.0.1:{own},CONTROLLER://127.0.0.1:{{controller}}"
+                ),
+                format!(
+                    "advertised.listeners=CLIENTS://127.0.0.1:{client},INTERNAL://node-{node}:{own},CONTROLLER://node-{node}:{{controller}}"
+                ),
+                "listener.security.protocol.map=CLIENTS:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
+                "inter.broker.listener.name=INTERNAL".to_owned(),
+            ];
             let program = Kafka {
-                id: node + 1,
-                controller: controller[node],
-                voters: voters.collect(),
-                settings: vec![
-                    format!("listeners=CLIENTS://127.0.0.1:{{port}},INTERNAL://127.0.0.1:{own},CONTROLLER://127.0.0.1:{{controller}}"),
-                    format!("advertised.listeners=CLIENTS://127.0.0.1:{client},INTERNAL://127.0.0.1:{follower}"),
-                    "listener.security.protocol.map=CLIENTS:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
-                    "inter.broker.listener.name=INTERNAL".to_owned(),
-                ],
+                id: of + 1,
+                controller: controller[of],
+                voters: (0..3)
+                    .map(|of| format!("{}@node-{of}:{}", of + 1, controller[of]))
+                    .collect(),
+                settings: settings.to_vec(),
+                options: vec![format!("-Djdk.net.hosts.file={}", hosts.display())],
                 users: Vec::new(),
             };
-            KafkaServer::start_on(ports[node], program)
-        });
+            starting.push(KafkaServer::start_on(ports[of], program));
+        }
         let nodes = join_all(starting).await;
         let tool = KafkaTool::start(&Self::bootstrap(&clients).join(","));
         Self {
             nodes,
             tool,
             clients,
-            followers,
-            controllers,
+            between,
+            _files: files,
             _alone: alone,
         }
     }
@@ -94,8 +112,8 @@ impl Three {
     }
 
     fn around(&self, node: usize) -> impl Iterator<Item = &Link> {
-        let from_it = self.controllers.iter().map(move |links| &links[node]);
-        from_it.chain(&self.controllers[node]).chain([&self.followers[node]])
+        let is_at = move |(from, to, _): &&(usize, usize, Link)| *from == node || *to == node;
+        self.between.iter().filter(is_at).map(|(_, _, link)| link)
     }
 
     fn bootstrap(clients: &[Link]) -> Vec<String> {

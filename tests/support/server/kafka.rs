@@ -21,6 +21,8 @@ pub(crate) struct Kafka {
     pub(crate) voters: Vec<String>,
     /// Lines of its settings, which replace those below. `{port}` and `{controller}` are its ports.
     pub(crate) settings: Vec<String>,
+    /// Options of the virtual machine.
+    pub(crate) options: Vec<String>,
     /// Users that it knows from the beginning, as its `--add-scram` wants them.
     pub(crate) users: Vec<String>,
 }
@@ -75,6 +77,7 @@ impl Program for Kafka {
             controller,
             voters: vec![format!("1@127.0.0.1:{controller}")],
             settings: Vec::new(),
+            options: Vec::new(),
             users: Vec::new(),
         }
     }
@@ -83,7 +86,7 @@ impl Program for Kafka {
         let file = directory.join("server.properties");
         self.write_settings(&file, data, port);
         if !data.join("meta.properties").exists() {
-            let mut format = java(HEAP_OF_TOOLS, "kafka.tools.StorageTool");
+            let mut format = java(HEAP_OF_TOOLS, &self.options, "kafka.tools.StorageTool");
             format.args(["format", "-t", CLUSTER, "-c"]).arg(&file);
             for user in &self.users {
                 format.args(["--add-scram", user]);
@@ -96,7 +99,7 @@ impl Program for Kafka {
                 String::from_utf8_lossy(&output.stderr)
             );
         }
-        let mut command = java(HEAP, "kafka.Kafka");
+        let mut command = java(HEAP, &self.options, "kafka.Kafka");
         command.arg(file);
         command
     }
@@ -107,7 +110,7 @@ impl Program for Kafka {
 }
 
 /// A program of Kafka's.
-fn java(heap: &str, class: &str) -> Command {
+fn java(heap: &str, options: &[String], class: &str) -> Command {
     let mut command = Command::new(installed("java", "apt-get install openjdk-17-jre-headless"));
     // They are quick to start, and small.
     command.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]);
@@ -115,6 +118,7 @@ fn java(heap: &str, class: &str) -> Command {
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
     ]);
+    command.args(options);
     command.arg("-cp").arg(kafka_jars().join("*")).arg(class);
     command
 }
