@@ -32,7 +32,8 @@ impl Authority {
         self.sign(directory, "client", false);
     }
 
-    fn sign(&self, directory: &Path, name: &str, is_expired: bool) {
+    /// Writes a certificate of that name, and its key; one that has expired or not.
+    pub(crate) fn sign(&self, directory: &Path, name: &str, is_expired: bool) {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];

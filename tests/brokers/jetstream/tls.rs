@@ -1,64 +1,16 @@
 //! NATS over TLS with certificates of the client's: an authority of the test's own.
 
-use std::fs;
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
-};
 use tower_revocation::FeedState;
 use tower_revocation::source::nats::{NatsEvents, NatsSource};
 
 use super::server::{JETSTREAM, config, context, make, options, revoke};
+use crate::authority::Authority;
 use crate::limit::in_time;
 use crate::nats_node::NatsNode;
 use crate::replica::Replica;
 use crate::server::new_directory;
-
-/// Whoever signs certificates, in a directory.
-struct Authority<'d> {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    directory: &'d Path,
-}
-
-impl<'d> Authority<'d> {
-    fn new(directory: &'d Path) -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "throwaway");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        fs::write(directory.join("ca.pem"), pem("CERTIFICATE", issuer.as_ref().der())).unwrap();
-        Self { issuer, directory }
-    }
-
-    /// Writes a certificate of that name, and its key; one that has expired or not.
-    fn sign(&self, name: &str, is_expired: bool) {
-        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        if is_expired {
-            params.not_before = date_time_ymd(2020, 1, 1);
-            params.not_after = date_time_ymd(2020, 1, 2);
-        }
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let file = |end: &str| self.directory.join(format!("{name}.{end}"));
-        fs::write(file("pem"), pem("CERTIFICATE", certificate.der())).unwrap();
-        fs::write(file("key"), pem("PRIVATE KEY", &key.serialize_der())).unwrap();
-    }
-}
-
-/// As [RFC 7468](https://www.rfc-editor.org/rfc/rfc7468) has it, in one line.
-fn pem(label: &str, der: &[u8]) -> String {
-    format!(
-        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
-        STANDARD.encode(der)
-    )
-}
 
 async fn server(directory: &Path) -> NatsNode {
     let file = |name: &str| directory.join(name).display().to_string();
@@ -88,9 +40,8 @@ async fn connect(node: &NatsNode, trusts: &Path, certificate: &Path, events: &Na
 async fn reads_and_reads_on_after_a_new_certificate() {
     in_time(async {
         let directory = new_directory("nats-tls");
-        let authority = Authority::new(directory.path());
-        authority.sign("server", false);
-        authority.sign("client", false);
+        let authority = Authority::new();
+        authority.sign_all(directory.path(), false);
         let mut node = server(directory.path()).await;
         let events = NatsEvents::new();
         let client = connect(&node, directory.path(), directory.path(), &events).await;
@@ -101,11 +52,11 @@ async fn reads_and_reads_on_after_a_new_certificate() {
         revoke(&admin, STREAM, "first").await;
         replica.refuses_after("first").await;
         // It expires, which shows when the server is started again, and is replaced.
-        authority.sign("server", true);
+        authority.sign(directory.path(), "server", true);
         node.restart().await;
         replica.down().await;
         says(&replica, "certificate expired").await;
-        authority.sign("server", false);
+        authority.sign(directory.path(), "server", false);
         node.restart().await;
         replica.live().await;
         revoke(&admin, STREAM, "second").await;
@@ -119,9 +70,8 @@ async fn an_authority_that_is_not_trusted_is_named() {
     in_time(async {
         let (theirs, ours) = (new_directory("nats-tls"), new_directory("nats-tls"));
         for directory in [theirs.path(), ours.path()] {
-            let authority = Authority::new(directory);
-            authority.sign("server", false);
-            authority.sign("client", false);
+            let authority = Authority::new();
+            authority.sign_all(directory, false);
         }
         let node = server(theirs.path()).await;
         let untrusted = [
