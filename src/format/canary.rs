@@ -2,7 +2,7 @@
 
 use crate::format::signal;
 use crate::model::canary::revocation;
-use crate::model::decode::{Decode, DecodeError, Decoded};
+use crate::model::decode::{Decode, DecodeError, Decoded, Placed};
 use crate::model::timestamp::Timestamp;
 
 /// Reads revocations of the [canary](canary()) in a feed, and passes all other messages to the decoder of the issuer's
@@ -46,6 +46,13 @@ impl<D: Decode> Decode for Canaries<D> {
         match signal::read(CANARY_TYPE, message) {
             None => self.0.decode(message),
             Some(at) => Ok(Decoded::from(revocation(at?))),
+        }
+    }
+
+    fn decode_placed(&self, message: &[u8]) -> Placed {
+        match signal::read(CANARY_TYPE, message) {
+            None => self.0.decode_placed(message),
+            Some(at) => at.map(|at| Decoded::from(revocation(at))).into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! An issuer's heartbeat, in a feed beside its events.
 
 use crate::format::signal;
-use crate::model::decode::{Decode, DecodeError, Decoded};
+use crate::model::decode::{Decode, DecodeError, Decoded, Placed};
 use crate::model::timestamp::Timestamp;
 
 /// Reads [heartbeats](heartbeat) in a feed, and passes all other messages to the decoder of the issuer's events.
@@ -44,6 +44,13 @@ impl<D: Decode> Decode for Heartbeats<D> {
         match signal::read(HEARTBEAT_TYPE, message) {
             None => self.0.decode(message),
             Some(at) => Ok(Decoded::Heartbeat(at?)),
+        }
+    }
+
+    fn decode_placed(&self, message: &[u8]) -> Placed {
+        match signal::read(HEARTBEAT_TYPE, message) {
+            None => self.0.decode_placed(message),
+            Some(at) => at.map(Decoded::Heartbeat).into(),
         }
     }
 }

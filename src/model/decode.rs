@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::model::event::Event;
+use crate::model::log_place::LogPlace;
 use crate::model::timestamp::Timestamp;
 
 /// Reads the messages of one queue.
@@ -38,6 +39,14 @@ pub trait Decode {
     ///
     /// Fails for a message of a known type that cannot be read: it may be a revocation, and becomes a dead letter.
     fn decode(&self, message: &[u8]) -> Result<Decoded, DecodeError>;
+
+    /// Reads one message, and its place in its issuer's own log if it states one: then whatever is missing before it is noticed,
+    /// whoever lost it. Defaults to [`decode`](Self::decode), and no place.
+    ///
+    /// A decoder that passes messages on to another one passes this on as well.
+    fn decode_placed(&self, message: &[u8]) -> Placed {
+        self.decode(message).into()
+    }
 }
 
 impl<F> Decode for F
@@ -66,6 +75,33 @@ pub enum Decoded {
 impl<E: Into<Event>> From<E> for Decoded {
     fn from(event: E) -> Self {
         Self::Events(vec![event.into()])
+    }
+}
+
+/// Holds what a message says, and where in its issuer's own log.
+#[derive(Debug)]
+pub struct Placed {
+    /// What it says. A message that cannot be read may have its place nevertheless.
+    pub decoded: Result<Decoded, DecodeError>,
+    /// Its place, if it states one.
+    pub place: Option<LogPlace>,
+}
+
+impl From<Result<Decoded, DecodeError>> for Placed {
+    fn from(decoded: Result<Decoded, DecodeError>) -> Self {
+        Self { decoded, place: None }
+    }
+}
+
+impl From<Decoded> for Placed {
+    fn from(decoded: Decoded) -> Self {
+        Ok(decoded).into()
+    }
+}
+
+impl From<DecodeError> for Placed {
+    fn from(error: DecodeError) -> Self {
+        Err(error).into()
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod domain_config;
 pub(crate) mod policy;
 pub(crate) mod reach;
 pub(crate) mod decode;
+pub(crate) mod log_place;
 pub(crate) mod refusal;
 pub(crate) mod verdict;
 pub mod canary;

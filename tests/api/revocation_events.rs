@@ -1,11 +1,15 @@
 //! The open format of revocations: what is written, what is read, and what the schema says.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use tower_revocation::format::revocation::{RevocationEvents, cloud_event};
-use tower_revocation::{Decode, Decoded, KeyKind, Reason, Statement, StatementKind, Subject, Timestamp};
+use tower_revocation::format::revocation::{LogWriter, RevocationEvents, cloud_event};
+use tower_revocation::{
+    Decode, Decoded, KeyKind, LogDigest, LogId, LogPlace, LogPosition, Reason, Statement, StatementKind, Subject,
+    Timestamp,
+};
 
 const SOURCE: &str = "https://auth.example.com";
 
@@ -80,6 +84,90 @@ fn vectors_are_read_as_they_say_and_the_schema_agrees() {
             "{name}: the schema says {is_valid}"
         );
     }
+}
+
+/// The digests of the vectors come from another implementation.
+#[test]
+fn the_log_is_read_and_written_as_its_vectors_say() {
+    let vectors: Value = serde_json::from_str(include_str!("../vectors/revocation/log.json")).unwrap();
+    let mut writer: Option<LogWriter> = None;
+    for vector in vectors["messages"].as_array().unwrap() {
+        let message = &vector["message"];
+        assert!(SCHEMA.is_valid(message) || message["type"] == "rs.tower-revocation.something-new");
+        let Some(LogPlace::Entry { position, prev, after }) =
+            decode().decode_placed(message.to_string().as_bytes()).place
+        else {
+            panic!("{message} has its place");
+        };
+        assert_eq!(position.n, vector["n"].as_u64().unwrap());
+        assert_eq!(position.digest.to_string(), vector["digest"].as_str().unwrap());
+        assert_eq!(prev.to_string(), message["prev"].as_str().unwrap());
+        assert_eq!(after.map(|after| after.n), message.get("aftern").map(|_| 3));
+        // What other programs wrote in other words is gone on with all the same.
+        writer = Some(match writer {
+            Some(writer) if writer.position().log == position.log => writer,
+            _ => LogWriter::begin(SOURCE, position.log, after),
+        });
+        let writer = writer.as_mut().unwrap();
+        if let Ok(Ok(statement)) = decode().read(message.to_string().as_bytes()) {
+            let id = message["id"].as_str().unwrap();
+            let written: Value = serde_json::from_slice(&writer.write(id, &statement)).unwrap();
+            if message["data"].get("keys").is_some() {
+                assert_eq!(&written, message);
+            }
+        }
+        *writer = LogWriter::go_on(SOURCE, position);
+    }
+    let heartbeat = &vectors["heartbeat"];
+    assert!(SCHEMA.is_valid(&heartbeat["message"]));
+    let placed = decode().decode_placed(heartbeat["message"].to_string().as_bytes());
+    assert_eq!(
+        placed.place,
+        Some(LogPlace::End {
+            position: writer.unwrap().position(),
+            after: None,
+            every: Duration::from_secs(1)
+        })
+    );
+    assert!(matches!(placed.decoded, Ok(Decoded::Heartbeat(_))));
+}
+
+#[test]
+fn a_log_that_continues_another_one_says_so_until_it_has_a_message() {
+    let before = LogPosition {
+        log: LogId::from_bytes([1; 16]),
+        n: 7,
+        digest: LogDigest::from_bytes([2; 16]),
+    };
+    let mut writer = LogWriter::begin(SOURCE, LogId::from_bytes([3; 16]), Some(before));
+    let after = |message: &[u8]| {
+        assert!(SCHEMA.is_valid(&serde_json::from_slice(message).unwrap()));
+        match decode().decode_placed(message).place.unwrap() {
+            LogPlace::Entry { after, .. } | LogPlace::End { after, .. } => after,
+        }
+    };
+    let statement = Statement::block(Subject::session("s-1"));
+    assert_eq!(
+        after(&writer.heartbeat(Timestamp::now(), Duration::from_secs(1))),
+        Some(before)
+    );
+    assert_eq!(after(&writer.write("1", &statement)), Some(before));
+    assert_eq!(after(&writer.heartbeat(Timestamp::now(), Duration::from_secs(1))), None);
+    assert_eq!(after(&writer.write("2", &statement)), None);
+}
+
+/// Its number stays taken, so that what follows is not taken for a loss beside the dead letter.
+#[test]
+fn what_cannot_be_read_has_its_place() {
+    let vectors: Value = serde_json::from_str(include_str!("../vectors/revocation/log.json")).unwrap();
+    let mut message = vectors["messages"][0]["message"].clone();
+    message["data"]["keys"][0]["kind"] = "of the future".into();
+    let placed = decode().decode_placed(message.to_string().as_bytes());
+    assert_eq!(placed.decoded.unwrap_err().field(), "data.kind");
+    assert_eq!(placed.place.unwrap().position().n, 1);
+    // Another issuer's log is not ours to follow.
+    let other = RevocationEvents::from_source("https://other.example.com");
+    assert_eq!(other.decode_placed(message.to_string().as_bytes()).place, None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tower_revocation::{Decode, DecodeError, Decoded, Event, Reason};
+use tower_revocation::{Decode, DecodeError, Decoded, Event, Placed, Reason};
 
 use super::entry::{Kind, NAME_BYTES, excerpt};
 use super::record::Record;
@@ -27,13 +27,17 @@ impl Record {
 
 impl<D: Decode> Decode for Overheard<D> {
     fn decode(&self, message: &[u8]) -> Result<Decoded, DecodeError> {
-        let decoded = self.decoder.decode(message);
-        let is_news = !matches!(decoded, Ok(Decoded::Heartbeat(_) | Decoded::Refresh));
+        self.decode_placed(message).decoded
+    }
+
+    fn decode_placed(&self, message: &[u8]) -> Placed {
+        let placed = self.decoder.decode_placed(message);
+        let is_news = !matches!(placed.decoded, Ok(Decoded::Heartbeat(_) | Decoded::Refresh));
         // Of a flood most is only counted, and costs no second parse.
         if is_news && self.record.has_room_for_a_message() {
-            self.tell(message, &decoded);
+            self.tell(message, &placed.decoded);
         }
-        decoded
+        placed
     }
 }
 
