@@ -59,6 +59,7 @@ pub use respond::body_error::{BodyError, StreamCut};
 pub use sink::EventSink;
 pub use state::accept::{ApplyError, InstallError};
 pub use state::snapshot::{RevocationList, RevocationListBuilder};
+pub use statements::in_force::InForce;
 pub use statements::statement::{Statement, StatementKind};
 pub use statements::subject::Subject;
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::model::event::{Effect, Reason, Revocation};
 use crate::model::key::{Fingerprint, Key, KeyKind};
+use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
 use crate::state::key_state::KeyState;
 use crate::state::table::Table;
@@ -28,6 +29,7 @@ pub struct RevocationList {
     everything: Option<Listed>,
     issued_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
+    covers: Vec<LogPosition>,
 }
 
 impl RevocationList {
@@ -69,6 +71,13 @@ impl RevocationList {
         self.expires_at
     }
 
+    /// Returns how much of the issuer's own logs the list takes into account, if it says so: whatever those messages revoked is in
+    /// it, as far as it is still of any effect.
+    #[must_use]
+    pub fn covers(&self) -> &[LogPosition] {
+        &self.covers
+    }
+
     /// The list of an issuer that has revoked nothing yet, and has therefore signed none.
     pub(crate) fn empty() -> Self {
         Self {
@@ -76,6 +85,7 @@ impl RevocationList {
             everything: None,
             issued_at: None,
             expires_at: None,
+            covers: Vec::new(),
         }
     }
 
@@ -96,6 +106,8 @@ impl RevocationList {
     pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
         let tables = self.tables.iter().zip(&other.tables);
         self.everything == other.everything
+            && self.covers_all_of(other)
+            && other.covers_all_of(self)
             && tables.into_iter().all(|(ours, theirs)| {
                 ours.len() == theirs.len() && ours.iter().all(|(key, entry)| theirs.get(key) == Some(entry))
             })
@@ -107,6 +119,7 @@ impl RevocationList {
         let tables = self.tables.iter().zip(&other.tables);
         let everything = other.everything.as_ref();
         everything.is_none_or(|theirs| says(self.everything.as_ref(), theirs))
+            && self.covers_all_of(other)
             && tables
                 .into_iter()
                 .all(|(ours, theirs)| theirs.iter().all(|(key, theirs)| says(ours.get(key), theirs)))
@@ -122,7 +135,20 @@ impl RevocationList {
         if let Some(entry) = other.everything {
             self.put(None, Key::everything().fingerprint(), entry);
         }
+        self.covers.extend(
+            other
+                .covers
+                .iter()
+                .filter(|position| !self.covers.contains(position))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
         self
+    }
+
+    /// Whether it takes into account all that the other does.
+    fn covers_all_of(&self, other: &Self) -> bool {
+        other.covers.iter().all(|position| self.covers.contains(position))
     }
 
     fn put(&mut self, table: Option<usize>, fingerprint: Fingerprint, entry: Listed) {
@@ -178,6 +204,18 @@ impl RevocationListBuilder {
     #[must_use]
     pub const fn with_expiry(mut self, expires_at: Timestamp) -> Self {
         self.snapshot.expires_at = Some(expires_at);
+        self
+    }
+
+    /// Adds how much of one of the issuer's own logs the list takes into account. A gap in what was read of that log is closed by a
+    /// list that covers it. Defaults to none: then a gap is closed by a list that was asked for after it.
+    ///
+    /// # Security
+    ///
+    /// What the list claims to cover and does not carry is never asked for again.
+    #[must_use]
+    pub fn covering(mut self, position: LogPosition) -> Self {
+        self.snapshot.covers.push(position);
         self
     }
 

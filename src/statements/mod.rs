@@ -1,4 +1,5 @@
 //! What an issuer says, with ids in words.
 
+pub(crate) mod in_force;
 pub(crate) mod statement;
 pub(crate) mod subject;
