@@ -27,12 +27,12 @@
 //!
 //! The log shows accidents, not attacks: whoever may publish may begin a log.
 
+mod log_writer;
 mod cloud_event;
-mod content;
-mod event_type;
 mod events;
 mod log_attributes;
-mod log_writer;
+mod content;
+mod event_type;
 mod members;
 
 pub use cloud_event::cloud_event;
