@@ -32,6 +32,7 @@ mod statements;
 pub mod identify;
 pub mod status;
 mod state;
+mod issuer_log;
 mod model;
 mod common;
 

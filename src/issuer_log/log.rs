@@ -1,0 +1,345 @@
+//! How far one log of an issuer is known whole.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::issuer_log::recent::Recent;
+use crate::model::log_place::{LogDigest, LogId, LogPosition};
+use crate::model::timestamp::Timestamp;
+
+/// One log of an issuer, as far as its messages came in.
+#[derive(Debug)]
+pub(super) struct IssuerLog {
+    id: LogId,
+    /// Everything up to here was read, or a list covers it. `None` while nobody knows how the log began.
+    whole: Option<LogPosition>,
+    recent: Recent,
+    /// What came of it beyond the first that is missing: by number, the digest before it and its own.
+    ahead: BTreeMap<u64, (LogDigest, LogDigest)>,
+    /// The furthest end that its issuer named.
+    end: Option<LogPosition>,
+    /// Since when something is missing.
+    missing_since: Option<Instant>,
+    /// Whether what is missing counts as lost: only a list makes up for it, or its coming in after all.
+    is_given_up: bool,
+    /// The furthest number under which two different messages came, or that does not continue what came before it: only a list
+    /// makes up for that.
+    contradiction: Option<u64>,
+    /// The log that this one continues, as long as that one was not read that far.
+    waits_for: Option<LogPosition>,
+    /// Whether another log continues this one.
+    is_ended: bool,
+    heartbeat: Option<Heartbeat>,
+    last_heard: Instant,
+}
+
+#[derive(Debug)]
+struct Heartbeat {
+    sent: Timestamp,
+    came: Instant,
+    every: Duration,
+}
+
+impl IssuerLog {
+    /// Creates a log that continues another one, which was not read that far.
+    pub(super) fn after(id: LogId, waits_for: Option<LogPosition>, now: Instant) -> Self {
+        Self {
+            waits_for,
+            ..Self::new(id, None, now)
+        }
+    }
+
+    /// Creates a log that is known up to a position.
+    pub(super) fn known(whole: LogPosition, now: Instant) -> Self {
+        Self::new(whole.log, Some(whole), now)
+    }
+
+    fn new(id: LogId, whole: Option<LogPosition>, now: Instant) -> Self {
+        let mut log = Self {
+            id,
+            whole: None,
+            recent: Recent::default(),
+            ahead: BTreeMap::new(),
+            end: None,
+            missing_since: None,
+            is_given_up: false,
+            contradiction: None,
+            waits_for: None,
+            is_ended: false,
+            heartbeat: None,
+            last_heard: now,
+        };
+        log.set_whole(whole);
+        log
+    }
+
+    pub(super) const fn id(&self) -> LogId {
+        self.id
+    }
+
+    /// Returns up to where it is known whole.
+    pub(super) const fn whole(&self) -> Option<LogPosition> {
+        self.whole
+    }
+
+    /// Returns whether something of it counts as lost.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.is_given_up || self.contradiction.is_some()
+    }
+
+    pub(super) const fn last_heard(&self) -> Instant {
+        self.last_heard
+    }
+
+    /// Returns the position of another log for which this one waits.
+    pub(super) const fn waits_for(&self) -> Option<LogPosition> {
+        self.waits_for
+    }
+
+    /// Returns whether everything came in that is known to be there.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.missing_since.is_none() && !self.is_lost()
+    }
+
+    /// Returns whether another log continues it.
+    pub(super) const fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    /// Returns the number of the furthest message that is known to be there.
+    pub(super) fn furthest(&self) -> u64 {
+        let ahead = self.ahead.last_key_value().map(|(n, _)| *n);
+        let end = self.end.map(|end| end.n);
+        let whole = self.whole.map(|whole| whole.n);
+        [ahead, end, whole].into_iter().flatten().max().unwrap_or_default()
+    }
+
+    /// Returns whether everything up to a position of this log came in, and is what the position says.
+    pub(super) fn reaches(&self, position: LogPosition) -> bool {
+        self.whole.is_some_and(|whole| whole.n >= position.n) && !self.contradicts(position)
+    }
+
+    /// Returns whether something else came in under the position's number.
+    pub(super) fn contradicts(&self, position: LogPosition) -> bool {
+        let known = self.recent.get(position.n);
+        position.n > 0 && known.is_some_and(|known| known != position.digest)
+    }
+
+    /// Takes in a message. Returns what is wrong with it, if anything is.
+    pub(super) fn entry(&mut self, position: LogPosition, prev: LogDigest, now: Instant) -> Option<String> {
+        self.last_heard = now;
+        let n = position.n;
+        let another = || format!("another message came under number {n} than before");
+        let mut problem = None;
+        match self.whole {
+            Some(whole) if n <= whole.n => problem = self.contradicts(position).then(another),
+            whole => {
+                let known = self.ahead.insert(n, (prev, position.digest));
+                if known.is_some_and(|(_, known)| known != position.digest) {
+                    problem = Some(another());
+                } else if whole.is_some_and(|whole| n == whole.n + 1 && prev != whole.digest) {
+                    problem = Some(format!("message {n} does not continue what came before it"));
+                }
+            }
+        }
+        let was_lost = self.is_lost();
+        if problem.is_some() {
+            self.contradiction = self.contradiction.max(Some(n));
+        }
+        self.go_on(now);
+        if self.ahead.len() > MOST_AHEAD {
+            self.ahead.pop_first();
+            self.is_given_up = true;
+        }
+        let is_news = self.is_lost() && !was_lost;
+        is_news.then(|| problem.unwrap_or_else(|| self.what_is_missing()))
+    }
+
+    /// Takes in where its issuer says that it ends. Returns what is wrong with that, if anything is.
+    pub(super) fn end(&mut self, end: LogPosition, now: Instant) -> Option<String> {
+        self.last_heard = now;
+        if self.end.is_none_or(|known| known.n < end.n) {
+            self.end = Some(end);
+        }
+        let is_another = self.contradicts(end) || self.ahead.get(&end.n).is_some_and(|(_, known)| *known != end.digest);
+        let was_lost = self.is_lost();
+        if is_another {
+            self.contradiction = self.contradiction.max(Some(end.n));
+        }
+        self.go_on(now);
+        let is_news = is_another && !was_lost;
+        is_news.then(|| format!("its issuer has another message under number {} than came", end.n))
+    }
+
+    /// Notes a heartbeat. One that comes again proves nothing new: the times that an issuer states in a log only grow.
+    pub(super) fn heartbeat(&mut self, sent: Timestamp, every: Duration, now: Instant) {
+        if self.heartbeat.as_ref().is_none_or(|known| known.sent < sent) {
+            self.heartbeat = Some(Heartbeat { sent, came: now, every });
+        }
+    }
+
+    /// Returns for how long its issuer has said nothing, if that is too long.
+    pub(super) fn silent_for(&self, now: Instant) -> Option<Duration> {
+        let heartbeat = self.heartbeat.as_ref().filter(|_| !self.is_ended)?;
+        let silent_for = now.saturating_duration_since(heartbeat.came);
+        (silent_for > heartbeat.every * MISSED_HEARTBEATS).then_some(silent_for)
+    }
+
+    /// Returns whether nothing came of it for longer than an issuer is silent.
+    pub(super) fn is_quiet(&self, now: Instant) -> bool {
+        let every = self
+            .heartbeat
+            .as_ref()
+            .map_or(DEFAULT_HEARTBEAT, |heartbeat| heartbeat.every);
+        now.saturating_duration_since(self.last_heard) > every * MISSED_HEARTBEATS
+    }
+
+    /// Returns when its issuer's newest heartbeat came.
+    pub(super) fn heartbeat_came(&self) -> Option<Instant> {
+        self.heartbeat.as_ref().map(|heartbeat| heartbeat.came)
+    }
+
+    /// Returns what is missing, if that has been missing for so long that it counts as lost from now on.
+    pub(super) fn due(&mut self, now: Instant) -> Option<String> {
+        let since = self.missing_since?;
+        if self.is_lost() || now.saturating_duration_since(since) < LONGEST_WAIT {
+            return None;
+        }
+        self.is_given_up = true;
+        Some(self.what_is_missing())
+    }
+
+    /// Notes that another log continues this one behind a position. If that was read, whatever came or is missing beyond it is of no
+    /// matter: its issuer did not know of it, and says it again.
+    pub(super) fn is_continued(&mut self, after: LogPosition) -> bool {
+        self.is_ended = true;
+        if !self.reaches(after) {
+            return false;
+        }
+        self.ahead.clear();
+        (self.end, self.missing_since, self.is_given_up) = (None, None, false);
+        self.contradiction = self.contradiction.filter(|at| *at <= after.n);
+        true
+    }
+
+    /// Notes that its issuer goes on in another log, and gave a list: whatever is missing of this one is of no matter any more.
+    pub(super) fn is_past(&mut self) {
+        self.is_ended = true;
+        self.ahead.clear();
+        (self.end, self.missing_since, self.waits_for) = (None, None, None);
+        (self.is_given_up, self.contradiction) = (false, None);
+    }
+
+    /// Notes how it begins, if that was not known.
+    pub(super) fn begin(&mut self, after: Option<LogPosition>, now: Instant) {
+        match after {
+            _ if self.whole.is_some() => {}
+            None => self.begins(now),
+            Some(_) => self.waits_for = after,
+        }
+    }
+
+    /// Notes that the log that this one continues was read as far as this one says.
+    pub(super) fn begins(&mut self, now: Instant) {
+        self.waits_for = None;
+        if self.whole.is_none() {
+            self.set_whole(Some(LogPosition::beginning(self.id)));
+        }
+        self.go_on(now);
+    }
+
+    /// Takes what a list covers of it.
+    pub(super) fn covered(&mut self, covers: LogPosition, now: Instant) {
+        let is_settled = self.contradiction.is_some_and(|at| covers.n >= at);
+        let is_news = self.whole.is_none_or(|whole| covers.n > whole.n);
+        // Where two messages contradict each other, the list says which one its issuer has.
+        if is_news || (is_settled && self.contradicts(covers)) {
+            self.waits_for = None;
+            self.set_whole(Some(covers));
+            self.end = self.end.filter(|end| end.n > covers.n);
+        }
+        if is_settled {
+            self.contradiction = None;
+        }
+        self.go_on(now);
+    }
+
+    /// Takes a list that was asked for after everything that came: it makes up for whatever is lost.
+    pub(super) fn resynced(&mut self, now: Instant) {
+        if !self.is_lost() {
+            return;
+        }
+        (self.waits_for, self.contradiction, self.is_given_up) = (None, None, false);
+        while let Some((n, (prev, _))) = self.ahead.first_key_value() {
+            let before = LogPosition {
+                log: self.id,
+                n: n - 1,
+                digest: *prev,
+            };
+            self.set_whole(Some(before));
+            self.go_on(now);
+        }
+        let whole = self.whole.map_or(0, |whole| whole.n);
+        if let Some(end) = self.end.filter(|end| end.n >= whole) {
+            self.set_whole(Some(end));
+        }
+        self.go_on(now);
+    }
+
+    fn set_whole(&mut self, whole: Option<LogPosition>) {
+        self.whole = whole;
+        if let Some(whole) = whole {
+            self.recent.push(whole.n, whole.digest);
+        }
+    }
+
+    /// Joins what came ahead to what is whole, as far as it continues that.
+    fn go_on(&mut self, now: Instant) {
+        while let (Some(whole), Some(first)) = (self.whole, self.ahead.first_entry()) {
+            let (n, (prev, digest)) = (*first.key(), *first.get());
+            if n <= whole.n {
+                first.remove();
+            } else if n == whole.n + 1 && prev == whole.digest {
+                first.remove();
+                self.set_whole(Some(LogPosition { n, digest, ..whole }));
+            } else {
+                break;
+            }
+        }
+        let is_missing = match self.whole {
+            None => true,
+            Some(whole) => !self.ahead.is_empty() || self.end.is_some_and(|end| end.n > whole.n),
+        };
+        if is_missing {
+            self.missing_since.get_or_insert(now);
+        } else {
+            self.missing_since = None;
+            // It came in after all, or a list covers it.
+            self.is_given_up = false;
+        }
+    }
+
+    fn what_is_missing(&self) -> String {
+        let (from, to) = (self.whole.map_or(1, |whole| whole.n + 1), self.furthest());
+        match (self.whole, self.waits_for) {
+            (None, Some(after)) => format!("the log before it was not read up to message {}", after.n),
+            (None, None) => format!("what came before message {to} is not known"),
+            _ if from >= to => format!("message {to} is missing"),
+            _ => format!("some of the messages {from} to {to} are missing"),
+        }
+    }
+}
+
+/// For how long what is missing may still come: 2 seconds. Brokers swap messages, and a list costs more than waiting.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// How often an issuer says where its log ends, unless it says otherwise.
+const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How many heartbeats may be missed.
+const MISSED_HEARTBEATS: u32 = 3;
+
+/// How many messages are remembered beyond the first that is missing.
+const MOST_AHEAD: usize = 4096;

@@ -1,0 +1,9 @@
+//! How far an issuer's own logs are known whole. Pure: whoever asks says what the clock shows.
+
+mod logs;
+mod log;
+mod recent;
+#[cfg(all(test, feature = "source"))]
+mod tests;
+
+pub(crate) use logs::{IssuerLogs, LogView};
