@@ -81,6 +81,7 @@ impl EventSink {
     /// the message accordingly: nothing is dropped without a trace.
     pub fn ingest(&self, decode: &impl Decode, message: &[u8]) -> Ingested {
         let taken_in = self.domain.take_in(decode, message);
+        self.domain.look_for_lost_messages();
         Ingested::new(Arc::clone(&self.domain), taken_in, message.len())
     }
 

@@ -57,6 +57,7 @@ mod tests {
     use crate::domain::persistence::{Durable, KeptList, Persist, PersistLists, Unusable};
     use crate::middleware::RevocationLayer;
     use crate::model::credential::Credential;
+    use crate::model::log_place::LogPosition;
     use crate::model::timestamp::Timestamp;
     use crate::state::entry::Entry;
     use crate::state::snapshot::RevocationList;
@@ -66,7 +67,7 @@ mod tests {
     struct Hung;
 
     impl Persist for Hung {
-        fn persist(&self, _: Vec<Entry>) -> Durable {
+        fn persist(&self, _: Vec<Entry>, _: Option<LogPosition>) -> Durable {
             Durable::new(pending())
         }
 

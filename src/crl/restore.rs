@@ -126,6 +126,7 @@ fn put_in_force(
         Ok(None) => {}
         Ok(Some(list)) => {
             log::info!(entries = list.entries(), ?age, "kept revocation list installed");
+            sink.domain().list_covers(&list);
             if lists.restored(kept, &list) {
                 store.set_needs_list(false);
             }

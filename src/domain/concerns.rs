@@ -17,6 +17,7 @@ pub(crate) fn concerns(status: &Status, policy: &DomainConfig, needs_list: bool)
         list(status, policy, needs_list),
         signing_keys(status),
         feed(status),
+        issuer_silent(status),
         canary(status),
         gap(status),
         presented(status),
@@ -128,6 +129,22 @@ fn feed(status: &Status) -> Option<Concern> {
             ),
         ),
     }
+}
+
+fn issuer_silent(status: &Status) -> Option<Concern> {
+    let silent = status
+        .issuer_logs
+        .iter()
+        .filter(|log| log.is_silent && !log.is_continued);
+    let ago = silent.filter_map(|log| log.last_heartbeat_ms_ago).max()?;
+    concern(
+        ConcernCode::IssuerSilent,
+        format!(
+            "The issuer was last heard {} ago, and is late: what it revokes does not come, whether it is down or cannot reach the \
+             broker.",
+            Time(ago)
+        ),
+    )
 }
 
 fn canary(status: &Status) -> Option<Concern> {

@@ -11,8 +11,9 @@ use crate::domain::applied::Applied;
 use crate::domain::observer::Phase;
 use crate::domain::trust_domain::TrustDomain;
 use crate::model::canary;
-use crate::model::decode::{Decode, DecodeError, Decoded, Disposition, Ended};
+use crate::model::decode::{Decode, DecodeError, Decoded, Disposition, Ended, Placed};
 use crate::model::event::Event;
+use crate::model::log_place::{LogPlace, LogPosition};
 use crate::model::policy::ListPolicy;
 use crate::model::timestamp::Timestamp;
 use crate::state::accept::ApplyError;
@@ -21,14 +22,29 @@ use crate::status::FeedState;
 impl TrustDomain {
     /// Puts events in force, and lets the journal persist them if there is one.
     pub(crate) fn put_in_force(&self, events: &[Event]) -> Applied {
+        self.put_in_force_and(events, || None)
+    }
+
+    /// Notes a place once its events are in force. Returns up to where its log is known whole, if that is more than before.
+    fn put_in_force_and(&self, events: &[Event], note_place: impl FnOnce() -> Option<LogPosition>) -> Applied {
         let (store, arrival) = (&self.store, self.now());
+        // What found no room comes again, and is missing until then.
+        let note_place = |merged: &Result<(), ApplyError>| match merged {
+            Err(ApplyError::AtCapacity { .. }) => None,
+            _ => note_place(),
+        };
         let (merged, durable) = match self.journal.get() {
-            None => (store.merge(events, arrival), None),
+            None => {
+                let merged = store.merge(events, arrival);
+                note_place(&merged);
+                (merged, None)
+            }
             Some(journal) => {
                 let (merged, entries) = store.merge_to_keep(events, arrival);
+                let whole = note_place(&merged);
                 // With nothing to persist there is nothing to wait for.
-                let durable = (!entries.is_empty()).then(|| journal.persist(entries));
-                (merged, durable)
+                let is_news = !entries.is_empty() || whole.is_some();
+                (merged, is_news.then(|| journal.persist(entries, whole)))
             }
         };
         let refused = match merged {
@@ -41,7 +57,34 @@ impl TrustDomain {
 
     /// Puts in force what a message says, or returns what has to be done with it instead.
     pub(crate) fn take_in(&self, decode: &impl Decode, message: &[u8]) -> Result<Applied, Ended> {
-        self.taken_in(decoded(decode, message), |events| self.put_in_force(&events))
+        let Placed { decoded, place } = decoded(decode, message);
+        match place {
+            None => self.taken_in(decoded, |events| self.put_in_force(&events)),
+            Some(place) => self.take_in_placed(decoded, &place),
+        }
+    }
+
+    /// Takes in a message of an issuer's own log. Its log is held until the journal has both: a place that was written before the
+    /// events of another place before it would hide that these are lost.
+    fn take_in_placed(&self, decoded: Result<Decoded, DecodeError>, place: &LogPlace) -> Result<Applied, Ended> {
+        let mut logs = self.issuer_logs();
+        let sent = match &decoded {
+            Ok(Decoded::Heartbeat(sent)) => Some(*sent),
+            _ => None,
+        };
+        let mut note = || {
+            let log = place.position().log;
+            let before = logs.whole(log);
+            logs.note(place, sent, Instant::now());
+            logs.whole(log).filter(|whole| Some(*whole) != before)
+        };
+        let has_events = matches!(decoded, Ok(Decoded::Events(_)));
+        let taken_in = self.taken_in(decoded, |events| self.put_in_force_and(&events, &mut note));
+        if !has_events && let (Some(whole), Some(journal)) = (note(), self.journal.get()) {
+            // Nobody has to wait: a restart reads it again.
+            drop(journal.persist(Vec::new(), Some(whole)));
+        }
+        taken_in
     }
 
     fn taken_in(
@@ -75,19 +118,27 @@ impl TrustDomain {
     ) -> Vec<Result<Applied, Ended>> {
         // A journal answers for each message separately, and writes those that come at the same time together anyway.
         if self.journal.get().is_none() {
-            let decoded: Vec<_> = messages.clone().map(|message| decoded(decode, message)).collect();
-            let of = |decoded: &Result<Decoded, DecodeError>| match decoded {
+            let placed: Vec<_> = messages.clone().map(|message| decoded(decode, message)).collect();
+            let of = |placed: &Placed| match &placed.decoded {
                 Ok(Decoded::Events(events)) => events.clone(),
                 _ => Vec::new(),
             };
-            let events: Vec<Event> = decoded.iter().flat_map(of).collect();
+            let events: Vec<Event> = placed.iter().flat_map(of).collect();
             let arrival = self.now();
             if events.is_empty() || self.store.merge(&events, arrival).is_ok() {
                 self.note_applied(&events, 0);
-                return decoded
-                    .into_iter()
-                    .map(|decoded| self.taken_in(decoded, |_| Applied::done()))
-                    .collect();
+                let in_force = |Placed { decoded, place }| match place {
+                    None => self.taken_in(decoded, |_| Applied::done()),
+                    Some(place) => {
+                        let sent = match &decoded {
+                            Ok(Decoded::Heartbeat(sent)) => Some(*sent),
+                            _ => None,
+                        };
+                        self.issuer_logs().note(&place, sent, Instant::now());
+                        self.taken_in(decoded, |_| Applied::done())
+                    }
+                };
+                return placed.into_iter().map(in_force).collect();
             }
         }
         // Each message is taken in alone to learn which of them found no room. That some are in force already does no
@@ -185,10 +236,10 @@ impl TrustDomain {
 }
 
 /// Reads a message. A decoder that panics has not read it.
-fn decoded(decode: &impl Decode, message: &[u8]) -> Result<Decoded, DecodeError> {
+fn decoded(decode: &impl Decode, message: &[u8]) -> Placed {
     // What it says of that may quote the message.
-    guarded(|| decode.decode(message))
-        .unwrap_or_else(|_panic| Err(DecodeError::new("message", "makes the decoder panic")))
+    guarded(|| decode.decode_placed(message))
+        .unwrap_or_else(|_panic| DecodeError::new("message", "makes the decoder panic").into())
 }
 
 /// What became of a message, by what became of its events.

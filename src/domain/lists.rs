@@ -40,6 +40,7 @@ impl TrustDomain {
     /// Puts a list in force. The caller lets it be persisted, and reports the result.
     pub(crate) fn accept_list(&self, list: RevocationList) -> Result<AcceptedList, InstallError> {
         let accepted = self.store.install(list, self.now())?;
+        self.list_covers(&accepted.list);
         log::info!(
             entries = accepted.list.entries(),
             iat = accepted.list.issued_at().map(|at| at.as_unix_secs()),

@@ -5,6 +5,7 @@ mod doubtful;
 pub(crate) mod ingested;
 pub(crate) mod ingest;
 mod lists;
+pub(crate) mod issuer_logs;
 mod report;
 mod concerns;
 mod presented;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
+use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
 use crate::state::snapshot::RevocationList;
@@ -16,8 +17,9 @@ use crate::status::JournalStatus;
 /// Keeps what is known: implemented by the journal. Whatever it is asked to keep is in force already, so that no revocation
 /// waits for a disk.
 pub(crate) trait Persist: Send + Sync {
-    /// Keeps what events said, joined with what is kept of their keys.
-    fn persist(&self, entries: Vec<Entry>) -> Durable;
+    /// Keeps what events said, joined with what is kept of their keys; and with the same commit up to where the issuer's log is known
+    /// whole that they came in.
+    fn persist(&self, entries: Vec<Entry>, whole: Option<LogPosition>) -> Durable;
 
     /// Keeps that a list of this issue time was installed, so that no older one is ever installed again. Any other write
     /// keeps that as well.

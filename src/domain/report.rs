@@ -37,6 +37,7 @@ impl TrustDomain {
         });
         // The journal asks the file system. Nobody else should wait for that, so no lock is held here.
         let journal = self.journal.get().map(|journal| journal.status());
+        let issuer_logs = self.issuer_log_status();
         let health = self.health();
         let mut status = Status {
             started_ms_ago: millis(self.age(now)),
@@ -58,6 +59,7 @@ impl TrustDomain {
                 applied: self.counters.of_events(),
             },
             feed: health.feed.status(*self.feed.borrow(), now),
+            issuer_logs,
             dispositions: self.counters.of_dispositions(),
             last_dead_letter: health
                 .last_dead_letter

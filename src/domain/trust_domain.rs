@@ -15,6 +15,7 @@ use crate::domain::health::{Health, SigningKeysHealth};
 use crate::domain::observer::Observer;
 use crate::domain::persistence::Persist;
 use crate::domain::sightings::Doubtful;
+use crate::issuer_log::IssuerLogs;
 use crate::model::domain_config::DomainConfig;
 use crate::model::timestamp::Timestamp;
 use crate::state::store::Store;
@@ -36,6 +37,8 @@ pub(crate) struct TrustDomain {
     /// Receives how long things took, if the host wants that.
     pub(crate) observer: OnceLock<Box<dyn Observer>>,
     health: Mutex<Health>,
+    /// How far the issuer's own logs are known.
+    pub(super) issuer_logs: Mutex<IssuerLogs>,
     /// Whether the last request found that the list is not fresh. Used only to log the change.
     pub(super) was_stale: AtomicBool,
     /// Whether the last status found that the canary is overdue. Used only to log the change.
@@ -64,6 +67,7 @@ impl TrustDomain {
             journal: OnceLock::new(),
             observer: OnceLock::new(),
             health: Mutex::new(health),
+            issuer_logs: Mutex::default(),
             was_stale: AtomicBool::new(false),
             was_overdue: AtomicBool::new(false),
             was_never_presented: AtomicBool::new(false),

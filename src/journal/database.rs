@@ -13,8 +13,10 @@ use redb::{
 
 use crate::journal::commit_count::CommitCount;
 use crate::journal::error::JournalError;
+use crate::journal::log_row;
 use crate::journal::row::{Row, RowKey, from_row, to_row};
 use crate::model::key_secrets::KeySecrets;
+use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
 
@@ -220,6 +222,22 @@ impl JournalDatabase {
         self.read(|transaction| match transaction.open_table(TEXTS) {
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
             table => Ok(table?.get(name)?.map(|text| text.value().to_vec())),
+        })
+    }
+
+    /// Returns up to where the issuer's own logs are known whole.
+    pub(super) fn issuer_logs(&self) -> Result<Vec<LogPosition>, JournalError> {
+        self.read(|transaction| {
+            let table = match transaction.open_table(TEXTS) {
+                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                table => table?,
+            };
+            let mut logs = Vec::new();
+            for row in table.range(log_row::PREFIX..log_row::END)? {
+                let (name, row) = row?;
+                logs.extend(log_row::log_of(name.value(), row.value()));
+            }
+            Ok(logs)
         })
     }
 

@@ -18,6 +18,7 @@ use crate::journal::list_file::ListFile;
 use crate::journal::open::Journal;
 use crate::journal::request::{Item, Owes, RequestQueue};
 use crate::journal::writer::JournalWriter;
+use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
 use crate::state::entry::Entry;
@@ -57,6 +58,7 @@ impl EventSink {
         domain
             .store
             .restore(&entries, SeenLists { newest, missed }, Timestamp::now());
+        domain.restore_issuer_logs(mem::take(&mut journal.issuer_logs));
         let handle = JournalHandle::start(journal, entries.len(), domain)?;
         let set = domain.journal.set(Box::new(handle));
         set.map_err(|_| JournalError::Taken { path })
@@ -134,8 +136,12 @@ impl JournalHandle {
 }
 
 impl Persist for JournalHandle {
-    fn persist(&self, entries: Vec<Entry>) -> Durable {
-        self.list_file().submit(Item::Entries(entries))
+    fn persist(&self, entries: Vec<Entry>, whole: Option<LogPosition>) -> Durable {
+        let item = match whole {
+            None => Item::Entries(entries),
+            Some(whole) => Item::Placed(entries, whole),
+        };
+        self.list_file().submit(item)
     }
 
     fn persist_newest(&self, issued_at: Timestamp) -> Durable {

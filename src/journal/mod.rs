@@ -64,6 +64,7 @@ mod recovery;
 mod database;
 mod storage;
 mod row;
+mod log_row;
 mod digest;
 mod commit_count;
 mod directory;

@@ -11,6 +11,7 @@ use crate::journal::directory::PendingRead;
 use crate::journal::error::JournalError;
 use crate::journal::recovery::Recovery;
 use crate::model::key_secrets::{KeySecrets, KeysExist};
+use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
 use crate::status::JournalStart;
@@ -28,6 +29,8 @@ pub struct Journal {
     /// `None` if it cannot be used for now.
     pub(super) database: Option<JournalDatabase>,
     pub(super) entries: Vec<Entry>,
+    /// Up to where the issuer's own logs are known whole.
+    pub(super) issuer_logs: Vec<LogPosition>,
     /// The issue time of the newest list that was ever installed.
     pub(super) newest: Option<Timestamp>,
     pub(super) kept: Kept,
@@ -127,6 +130,7 @@ impl Journal {
             recovery,
             database,
             entries: Vec::new(),
+            issuer_logs: Vec::new(),
             newest: None,
             kept: Kept::default(),
             damage: Damage::StartEmpty,
@@ -182,6 +186,7 @@ impl Journal {
         recovery.took_over();
         Ok(Self {
             entries,
+            issuer_logs: database.issuer_logs()?,
             newest: database.time(NEWEST)?,
             kept: Kept {
                 list: Some(list),

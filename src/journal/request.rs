@@ -11,7 +11,9 @@ use redb::ReadableTable;
 use crate::domain::persistence::{Durable, NotKept};
 use crate::journal::database::{ACCEPTED, DIGEST, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, Page, REFRESHED};
 use crate::journal::digest::ListDigest;
+use crate::journal::log_row::put_log;
 use crate::journal::row::{from_row, join, to_row};
+use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
 use crate::state::snapshot::RevocationList;
@@ -26,6 +28,8 @@ pub(super) struct WriteRequest {
 #[derive(Debug)]
 pub(super) enum Item {
     Entries(Vec<Entry>),
+    /// The entries of a message, and up to where its issuer's log is known whole with it.
+    Placed(Vec<Entry>, LogPosition),
     /// Another list was issued at this time, and could not be kept although it says more.
     Incomplete(Timestamp),
     /// The issuer's signing keys.
@@ -106,13 +110,10 @@ impl Item {
     /// Writes the item.
     pub(super) fn put(&self, page: &mut Page<'_>) -> Result<(), redb::Error> {
         match self {
-            Self::Entries(entries) => {
-                for entry in entries {
-                    let (key, row) = to_row(entry);
-                    let known = page.entries.get(key)?.and_then(|row| from_row(key, row.value()));
-                    let row = known.map_or(row, |known| to_row(&join(&known, entry)).1);
-                    page.entries.insert(key, row)?;
-                }
+            Self::Entries(entries) => put_entries(entries, page)?,
+            Self::Placed(entries, whole) => {
+                put_entries(entries, page)?;
+                put_log(*whole, page)?;
             }
             Self::Incomplete(at) => page.raise_time(INCOMPLETE, *at)?,
             Self::Keys(keys) => drop(page.texts.insert(KEYS, &keys[..])?),
@@ -150,4 +151,14 @@ impl Item {
         }
         Ok(())
     }
+}
+
+fn put_entries(entries: &[Entry], page: &mut Page<'_>) -> Result<(), redb::Error> {
+    for entry in entries {
+        let (key, row) = to_row(entry);
+        let known = page.entries.get(key)?.and_then(|row| from_row(key, row.value()));
+        let row = known.map_or(row, |known| to_row(&join(&known, entry)).1);
+        page.entries.insert(key, row)?;
+    }
+    Ok(())
 }

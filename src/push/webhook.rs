@@ -160,6 +160,7 @@ impl<D: Decode> Push<D> {
             }
         };
         self.mourn(&dispositions);
+        self.sink.domain().look_for_lost_messages();
         Ok(answer::of(&dispositions, form))
     }
 
@@ -318,6 +319,7 @@ mod tests {
     use crate::model::domain_config::DomainConfig;
     use crate::model::event::Revocation;
     use crate::model::key::Key;
+    use crate::model::log_place::LogPosition;
     use crate::model::timestamp::Timestamp;
     use crate::state::entry::Entry;
     use crate::status::JournalStatus;
@@ -329,7 +331,7 @@ mod tests {
     }
 
     impl Persist for Disk {
-        fn persist(&self, _entries: Vec<Entry>) -> Durable {
+        fn persist(&self, _entries: Vec<Entry>, _whole: Option<LogPosition>) -> Durable {
             let (sync, synced) = oneshot::channel();
             let mut asked = self.asked.lock().unwrap();
             asked.push(Some(sync));

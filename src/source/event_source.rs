@@ -63,6 +63,9 @@ pub enum Continuity {
     /// Some may be missing; the text says why: the log was trimmed or wiped, or does not reach back far enough. A list that
     /// is newer than this answer makes up for it.
     Gap(String),
+    /// The transport cannot tell. The [numbers of the issuer's own](crate::LogPlace) show whether something is missing; the feed is live
+    /// only while they show that everything came. If they do not show it for three seconds, this is a gap as well.
+    Unproven,
 }
 
 /// What a feed has to say.

@@ -31,6 +31,7 @@
 pub mod testing;
 mod driver;
 mod memory;
+mod pipe;
 #[cfg(feature = "amqp")]
 pub mod amqp;
 #[cfg(feature = "cloudflare")]
@@ -57,4 +58,5 @@ pub use event_source::{Continuity, Delivery, EventSource, Retry, Signal};
 pub use landmark::Landmark;
 pub use log::{LogDeadLetters, LogDelivery, Storing};
 pub use memory::{Memory, MemorySource};
+pub use pipe::{Pipe, PipeInlet, PipeMessage, PipeSettled, pipe};
 pub use position::{Position, Start};

@@ -135,20 +135,20 @@ impl RevocationList {
         if let Some(entry) = other.everything {
             self.put(None, Key::everything().fingerprint(), entry);
         }
-        self.covers.extend(
-            other
-                .covers
-                .iter()
-                .filter(|position| !self.covers.contains(position))
-                .copied()
-                .collect::<Vec<_>>(),
-        );
+        for theirs in &other.covers {
+            match self.covers.iter_mut().find(|ours| ours.log == theirs.log) {
+                // Together they say all that either of them does.
+                Some(ours) => *ours = (*ours).max(*theirs),
+                None => self.covers.push(*theirs),
+            }
+        }
         self
     }
 
     /// Whether it takes into account all that the other does.
     fn covers_all_of(&self, other: &Self) -> bool {
-        other.covers.iter().all(|position| self.covers.contains(position))
+        let covers = |theirs: &LogPosition| self.covers.iter().any(|ours| ours.log == theirs.log && ours >= theirs);
+        other.covers.iter().all(covers)
     }
 
     fn put(&mut self, table: Option<usize>, fingerprint: Fingerprint, entry: Listed) {

@@ -6,6 +6,7 @@ use crate::model::verdict::Freshness;
 use crate::status::concern::Concern;
 use crate::status::events::{CanaryStatus, OverlayStatus};
 use crate::status::feed::FeedStatus;
+use crate::status::issuer_log::IssuerLogStatus;
 use crate::status::journal::JournalStatus;
 use crate::status::list::{ListStatus, PollStatus};
 use crate::status::message::{DeadLetterStatus, DispositionCounts};
@@ -35,6 +36,8 @@ pub struct Status {
     pub overlay: OverlayStatus,
     /// The event feed.
     pub feed: FeedStatus,
+    /// The issuer's own logs, as far as its messages state any.
+    pub issuer_logs: Vec<IssuerLogStatus>,
     /// Messages by what became of them.
     pub dispositions: DispositionCounts,
     /// The latest dead letter.

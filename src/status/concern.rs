@@ -35,6 +35,8 @@ pub enum ConcernCode {
     NoSigningKeys,
     /// The event feed is disconnected, or nobody reads it any more.
     FeedDown,
+    /// The issuer missed three of its heartbeats: what it revokes does not come.
+    IssuerSilent,
     /// No canary came through in time.
     CanaryOverdue,
     /// Messages may have been skipped, and no list was fetched since.
@@ -73,6 +75,7 @@ impl ConcernCode {
             Self::ListStale => "list-stale",
             Self::NoSigningKeys => "no-signing-keys",
             Self::FeedDown => "feed-down",
+            Self::IssuerSilent => "issuer-silent",
             Self::CanaryOverdue => "canary-overdue",
             Self::FeedGap => "feed-gap",
             Self::OnlyAnonymous => "only-anonymous",

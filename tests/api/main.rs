@@ -37,6 +37,7 @@ mod freshness;
 mod http3;
 mod identify;
 mod in_flight;
+mod issuer_logs;
 mod layer;
 #[cfg(all(
     feature = "clawdentity",

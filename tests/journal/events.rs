@@ -1,15 +1,63 @@
 //! What events said.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use tower_revocation::format::clawdentity::ClawdentityEvents;
+use tower_revocation::format::revocation::{LogWriter, RevocationEvents};
 use tower_revocation::status::JournalStart;
 use tower_revocation::{
-    Applied, ApplyError, Credential, Disposition, DomainConfig, Effect, InstallError, Key, Reason, Reinstatement,
-    Revocation, RevocationList, Timestamp, Verdict,
+    Applied, ApplyError, Credential, Disposition, DomainConfig, Effect, InstallError, Key, LogId, Reason,
+    Reinstatement, Revocation, RevocationList, Statement, Subject, Timestamp, Verdict,
 };
 
 use crate::support::{Process, ago, new_directory, open, secs};
+
+/// The place in the issuer's log is written with the events: a restart goes on exactly there, and misses what came meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_restart_goes_on_with_the_issuers_log() {
+    let directory = new_directory();
+    let decode = RevocationEvents::from_source("issuer");
+    let mut log = LogWriter::begin("issuer", LogId::from_bytes([7; 16]), None);
+    let mut revoke = |id: &str| log.write(id, &Statement::block(Subject::session(id)));
+    let whole = |process: &Process| {
+        let logs = process.sink.status().issuer_logs;
+        (logs[0].whole_to, logs[0].is_lost)
+    };
+    let process = Process::start(directory.path());
+    for id in ["a", "b"] {
+        assert_eq!(process.sink.ingest(&decode, &revoke(id)).wait(), Disposition::Applied);
+    }
+    // What is no event is known too. Nobody waits for it.
+    let unknown = revoke("c");
+    let unknown = String::from_utf8(unknown)
+        .unwrap()
+        .replace("tower-revocation.block", "tower-revocation.other");
+    drop(process.sink.ingest(&decode, unknown.as_bytes()));
+    drop(process);
+
+    let process = Process::start(directory.path());
+    assert_eq!(whole(&process), (Some(3), false));
+    drop(process.sink.ingest(&decode, &revoke("d")));
+    // The digest of what was read is not that of what its issuer says it wrote.
+    assert_eq!(whole(&process), (Some(3), true));
+    drop(process);
+
+    let directory = new_directory();
+    let process = Process::start(directory.path());
+    let mut log = LogWriter::begin("issuer", LogId::from_bytes([8; 16]), None);
+    let mut revoke = |id: &str| log.write(id, &Statement::block(Subject::session(id)));
+    assert_eq!(process.sink.ingest(&decode, &revoke("a")).wait(), Disposition::Applied);
+    drop(process);
+    let _lost = revoke("b");
+    let process = Process::start(directory.path());
+    assert_eq!(process.sink.ingest(&decode, &revoke("c")).wait(), Disposition::Applied);
+    assert_eq!(whole(&process), (Some(1), false));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    drop(process.sink.ingest(&decode, &revoke("d")));
+    assert_eq!(whole(&process), (Some(1), true));
+    assert!(process.is_revoked(Key::session("d")));
+}
 
 #[test]
 fn a_restart_forgets_nothing() {

@@ -17,7 +17,7 @@ use crate::source::driver::resync_task::ResyncTask;
 use crate::source::driver::settle::{Noted, Settled};
 use crate::source::driver::watermark::Watermark;
 use crate::source::error::SourceError;
-use crate::source::event_source::Delivery;
+use crate::source::event_source::{Continuity, Delivery};
 use crate::status::FeedState;
 
 /// How far reading has come. It alone says how the feed is.
@@ -27,6 +27,10 @@ pub(super) struct Progress {
     pub(super) watermark: Watermark,
     /// When the feed last said that it is at its end, since it was opened.
     at_end: Option<Instant>,
+    /// Since when the issuer's numbers have to show that everything came, if the feed itself cannot tell.
+    unproven_since: Option<Instant>,
+    /// Whether that counts as a gap already.
+    is_proof_late: bool,
     /// Whether the feed was always read from its beginning, and no message was ever missed.
     is_whole: bool,
     /// How many messages were taken in and are not settled, and their size.
@@ -45,6 +49,8 @@ impl Progress {
             config,
             watermark: Watermark::default(),
             at_end: None,
+            unproven_since: None,
+            is_proof_late: false,
             is_whole: true,
             unsettled: 0,
             bytes: 0,
@@ -79,6 +85,7 @@ impl Progress {
     /// Notes that everything came in that lies before the end of the feed, which was asked for just now.
     pub(super) fn caught_up(&mut self) {
         self.report.behind = None;
+        self.sink.domain().settle_issuer_logs();
         self.heard(Some(0));
         self.at_end = Some(self.last_signal);
     }
@@ -133,9 +140,16 @@ impl Progress {
     }
 
     /// Notes that the feed is open, and since when messages were asked for.
-    pub(super) fn opened(&mut self, since: Timestamp) {
+    pub(super) fn opened(&mut self, since: Timestamp, continuity: &Continuity) {
         self.at_end = None;
-        self.is_whole &= since == Timestamp::default();
+        let is_unproven = *continuity == Continuity::Unproven;
+        if is_unproven {
+            // A log that turns up in its midst has lost its beginning: nobody says that the list has that.
+            self.sink.domain().settle_issuer_logs();
+        }
+        self.unproven_since = is_unproven.then(Instant::now);
+        self.is_proof_late = false;
+        self.is_whole &= since == Timestamp::default() && !is_unproven;
         self.report.opened += 1;
         self.say(FeedState::CatchingUp);
     }
@@ -159,6 +173,28 @@ impl Progress {
         self.report.is_gap_open = true;
         self.publish();
         resync_task.ask();
+    }
+
+    /// Looks whether messages are missing by the issuer's own numbers.
+    pub(super) fn look_for_lost_messages<R: Resync + 'static>(&mut self, resync_task: &mut ResyncTask<R>) {
+        if let Some(lost) = self.sink.domain().take_lost_messages() {
+            self.missed(resync_task, &lost);
+        }
+    }
+
+    /// Looks whether the issuer's numbers show that everything came, where the feed itself cannot tell.
+    pub(super) fn look_for_proof<R: Resync + 'static>(&mut self, resync_task: &mut ResyncTask<R>) {
+        let Some(since) = self.unproven_since else { return };
+        if self.sink.domain().are_issuer_logs_at_end(since) {
+            self.report.lag = Some(0);
+            self.at_end = Some(Instant::now());
+        } else if self.at_end.is_none() && !self.is_proof_late && since.elapsed() >= PROOF_WITHIN {
+            self.is_proof_late = true;
+            self.missed(
+                resync_task,
+                "nothing shows that everything came: the issuer's numbers are missing",
+            );
+        }
     }
 
     /// Returns whether a gap is open that nothing made up for yet, perhaps an earlier feed's.
@@ -206,6 +242,9 @@ impl Progress {
         } else if !self.is_at_end() {
             let problem = "the end of the log is not known, or was not reached".into();
             (FeedState::CatchingUp, Some(problem))
+        } else if let Some(silent_for) = self.sink.domain().silent_issuer() {
+            let problem = format!("the issuer has been silent for {} s", silent_for.as_secs());
+            (FeedState::Down, Some(problem))
         } else if self.config.heartbeat.is_some_and(is_issuer_silent) {
             (FeedState::Down, Some("the issuer's heartbeat is late".into()))
         } else {
@@ -237,6 +276,9 @@ impl Progress {
         self.sink.domain().set_feed_report(self.report.clone());
     }
 }
+
+/// How long the issuer's numbers may take to show that everything came: 3 seconds.
+const PROOF_WITHIN: Duration = Duration::from_secs(3);
 
 /// How many messages may be unsettled before no more are read: a bound of memory. Those of a disk that fails are in force.
 const ROOM: usize = 65_536;

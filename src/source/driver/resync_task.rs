@@ -87,7 +87,13 @@ impl<R: Resync + 'static> ResyncTask<R> {
             let mut backoff = Backoff::jittered(SHORTEST_PAUSE, LONGEST_PAUSE);
             loop {
                 match guarded_future(async { resync.resync(&sink).await }).await {
-                    Ok(Ok(())) => return,
+                    Ok(Ok(())) => {
+                        sink.domain().resynced_issuer_logs();
+                        if !sink.domain().is_issuer_log_lost() {
+                            return;
+                        }
+                        log::warn!("the list does not cover what is missing of the issuer's log yet");
+                    }
                     Ok(Err(error)) => {
                         log::warn!(error = %error_text(&error), "no fresh list after a gap in the feed");
                     }

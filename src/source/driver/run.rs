@@ -122,10 +122,10 @@ where
             .map_err(|_late| SourceError::new(format!("cannot be opened within {within:?}")))?
             .unwrap_or_else(panicked)?;
         let continuity = match (opened, self.loss.take()) {
-            (Continuity::Complete, Some(loss)) => Continuity::Gap(loss),
+            (Continuity::Complete | Continuity::Unproven, Some(loss)) => Continuity::Gap(loss),
             (opened, _) => opened,
         };
-        self.progress.opened(start.time());
+        self.progress.opened(start.time(), &continuity);
         if let Continuity::Gap(reason) = &continuity {
             // Positions of a log that was wiped mean nothing in the new one.
             self.progress.watermark.forget();
@@ -149,7 +149,7 @@ where
             ..
         } = self;
         let intake = &*intake;
-        if continuity != Continuity::Complete && resync_task.is_open() {
+        if matches!(continuity, Continuity::Gap(_)) && resync_task.is_open() {
             select! {
                 biased;
                 () = &mut told_to_end => return ControlFlow::Break(()),
@@ -181,6 +181,8 @@ where
                             progress.tell(false);
                         }
                         _ = ticks.tick() => {
+                            progress.look_for_lost_messages(resync_task);
+                            progress.look_for_proof(resync_task);
                             progress.tell(resync_task.is_open());
                             if progress.is_silent() {
                                 break Turn::Silent;
@@ -216,6 +218,7 @@ where
                     progress.delivered(&batch);
                     // In force before the next ones are read, in the order of the feed.
                     let taken_in = intake.take_in_all(&batch);
+                    progress.look_for_lost_messages(resync_task);
                     let settlements = batch.into_iter().zip(taken_in);
                     settling.extend(settlements.map(|(delivery, taken_in)| intake.settle(delivery, taken_in)));
                 }

@@ -227,6 +227,7 @@ mod tests {
     use crate::model::decode::{DecodeError, Decoded};
     use crate::model::event::Revocation;
     use crate::model::key::Key;
+    use crate::model::log_place::LogPosition;
     use crate::model::policy::ListPolicy;
     use crate::source::memory::Memory;
     use crate::state::entry::Entry;
@@ -236,7 +237,7 @@ mod tests {
     struct Failing(Arc<AtomicUsize>);
 
     impl Persist for Failing {
-        fn persist(&self, _: Vec<Entry>) -> Durable {
+        fn persist(&self, _: Vec<Entry>, _: Option<LogPosition>) -> Durable {
             let left = self.0.load(Ordering::Relaxed);
             self.0.store(left.saturating_sub(1), Ordering::Relaxed);
             Durable::new(ready(if left == 0 { Ok(()) } else { Err("no room".into()) }))
