@@ -1,5 +1,7 @@
 //! Formats of queue messages that this crate reads.
 
+#[cfg(any(feature = "amqp", feature = "http-push", feature = "kafka", feature = "nats"))]
+pub(crate) mod binary_mode;
 mod canary;
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;

@@ -52,6 +52,7 @@
 
 mod webhook;
 mod config;
+mod binary;
 mod batch;
 mod answer;
 mod handshake;

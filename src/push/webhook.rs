@@ -1,5 +1,6 @@
 //! The service, and its builder.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
@@ -27,6 +28,7 @@ use crate::domain::persistence::LONGEST_WAIT;
 use crate::model::decode::{Decode, Disposition, Ended};
 use crate::push::answer::{self, Form, Rejection};
 use crate::push::batch::Messages;
+use crate::push::binary::as_structured;
 use crate::push::config::PushConfig;
 use crate::push::secret::{ClaimedSecret, Secret};
 use crate::respond::AnswerUnread;
@@ -143,12 +145,17 @@ impl<D: Decode> Push<D> {
                 }
                 Unread::TooLarge => Rejection::TooLarge(terms.body_cap),
             })?;
-        if let ClaimedSecret::Signed(signature) = claim {
-            terms
-                .secrets
-                .verify(&body, &signature)
-                .map_err(Rejection::Unauthorized)?;
-        }
+        let body = match claim {
+            ClaimedSecret::Signed(signature) => {
+                terms
+                    .secrets
+                    .verify(&body, &signature)
+                    .map_err(Rejection::Unauthorized)?;
+                // Nobody signed what is in the headers.
+                Cow::from(&body[..])
+            }
+            _ => as_structured(&head.headers, &body),
+        };
         let (dispositions, form) = match Messages::of(&body, terms.batch_cap) {
             Messages::TooMany => return Err(Rejection::TooMany(terms.batch_cap)),
             Messages::One => (self.take_in(&[&body]).await, Form::One),

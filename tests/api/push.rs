@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_stream::StreamExt;
 use tower::ServiceExt;
+use tower_revocation::format::revocation::RevocationEvents;
 use tower_revocation::push::{DEFAULT_BODY_CAP, DEFAULT_BODY_TIMEOUT, Push, Secret};
 use tower_revocation::{DecodeError, Decoded, EventSink, Key, Reinstatement, Revocation, RevocationLayer, Timestamp};
 
@@ -115,6 +116,41 @@ async fn what_is_pushed_is_in_force_when_it_is_answered() {
     );
     let counts = sink.status().dispositions;
     assert_eq!((counts.applied, counts.ignored), (1, 1));
+}
+
+/// An event whose type, time and source are headers. A signature covers none of them: whoever saw a signed body could send it again as
+/// another type.
+#[tokio::test]
+async fn an_event_in_binary_mode_is_read_unless_it_is_signed() {
+    let (_layer, sink) = fresh_pair();
+    let decode = || RevocationEvents::from_source("https://auth.example.com/ü");
+    let event = |path: &str, data: &str| {
+        Request::post(path)
+            .header("ce-specversion", "1.0")
+            .header("ce-id", "1")
+            .header("ce-source", "https://auth.example.com/%C3%BC")
+            .header("ce-type", "rs.tower-revocation.block")
+            .header("ce-time", "2026-11-29T14:00:00.123Z")
+            .header(CONTENT_TYPE, "application/json")
+            .header(AUTHORIZATION, "Bearer token")
+            .header("x-signature-256", sign("key", data))
+            .body(Body::from(data.to_owned()))
+            .unwrap()
+    };
+    let push = |secret| Router::new().route_service("/push", Push::new(sink.clone(), decode(), secret));
+    let data = r#"{"keys":[{"kind":"session","id":"s-1"}]}"#;
+    let answer = push(Secret::hmac_sha256("key"))
+        .oneshot(event("/push", data))
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 422);
+    assert_eq!(sink.status().overlay.entries, 0);
+    let answer = push(Secret::bearer("token"))
+        .oneshot(event("/push", data))
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(sink.status().overlay.entries, 1);
 }
 
 #[tokio::test]

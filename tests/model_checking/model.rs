@@ -10,6 +10,8 @@ pub(crate) mod domain_config;
 pub(crate) mod event;
 #[path = "../../src/model/key.rs"]
 pub(crate) mod key;
+#[path = "../../src/model/log_place.rs"]
+pub(crate) mod log_place;
 #[path = "../../src/model/key_secrets.rs"]
 pub(crate) mod key_secrets;
 #[path = "../../src/model/policy.rs"]

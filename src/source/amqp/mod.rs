@@ -43,6 +43,7 @@
 
 mod stream;
 mod queue;
+mod payload;
 mod dead_letters;
 mod liveness;
 mod connection;

@@ -48,6 +48,7 @@
 
 mod source;
 mod reader;
+mod record_value;
 mod leader;
 mod leadership;
 mod continuity;

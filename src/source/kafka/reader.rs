@@ -16,6 +16,7 @@ use crate::source::kafka::leader::LeaderReader;
 use crate::source::kafka::leadership::Leadership;
 use crate::source::kafka::partition::{Partition, ReadFrom};
 use crate::source::kafka::partition_end::PartitionEnd;
+use crate::source::kafka::record_value::value_of;
 use crate::source::kafka::wire::{ErrorCode, FetchedPartition, RecordBatch};
 use crate::source::log::{Batch, LogDeadLetters, LogDelivery, ReadBatches};
 use crate::source::position::{Position, Start};
@@ -188,7 +189,7 @@ impl PartitionReader {
                     let wanted = records.into_iter().filter(|record| record.offset >= first);
                     deliveries.extend(wanted.map(|record| {
                         let print = print_of(&record);
-                        self.delivery(record.value.unwrap_or_default(), print, answer.high_watermark)
+                        self.delivery(value_of(record), print, answer.high_watermark)
                     }));
                 }
                 Err(why) => {

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::{Client, Message, Request, StatusCode, Subject, Subscriber, jetstream};
+use async_nats::{Client, HeaderMap, Message, Request, StatusCode, Subject, Subscriber, jetstream};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
+use crate::format::binary_mode::structured;
 use crate::model::timestamp::Timestamp;
 use crate::source::error::SourceError;
 use crate::source::nats::continuity::timestamp;
@@ -139,7 +141,7 @@ impl StreamConsumer {
     }
 
     fn read(&mut self, message: Message) -> Result<StreamMessage, SourceError> {
-        let payload = message.payload.clone();
+        let payload = payload(&message);
         let newest = match &mut self.newest {
             Some(newest) => {
                 newest.message = message;
@@ -172,6 +174,25 @@ fn missed_none(delivered: u64, sent: u64) -> Result<(), SourceError> {
         true => Ok(()),
         false => Err(SourceError::new("messages were lost on their way")),
     }
+}
+
+/// What was published; an event in CloudEvents' binary mode
+/// ([NATS, section 3.1](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/nats-protocol-binding.md)) as decoders read it.
+fn payload(message: &Message) -> Bytes {
+    let of_headers = |headers: &HeaderMap| {
+        let attributes = headers.iter().filter_map(|(name, values)| {
+            let name: &str = name.as_ref();
+            let name = name
+                .get(..3)
+                .filter(|prefix| prefix.eq_ignore_ascii_case("ce-"))
+                .map(|_| &name[3..])?;
+            let value = percent_decode_str(values.first()?.as_str()).decode_utf8_lossy();
+            Some((name.to_owned(), value.into_owned()))
+        });
+        structured(attributes, None, &message.payload)
+    };
+    let event = message.headers.as_ref().and_then(of_headers);
+    event.map_or_else(|| message.payload.clone(), Bytes::from)
 }
 
 fn number(message: &Message, header: &str) -> Option<u64> {

@@ -8,6 +8,7 @@ use lapin::Connection;
 
 use crate::source::amqp::connection::Connector;
 use crate::source::amqp::dead_letters::AmqpDeadLetters;
+use crate::source::amqp::payload::as_structured;
 use crate::source::amqp::queue::delivery::AmqpQueueDelivery;
 use crate::source::amqp::queue::reader::{AmqpQueueReader, QueueConfig};
 use crate::source::error::SourceError;
@@ -138,7 +139,7 @@ impl EventSource for AmqpQueue {
             Signal::CaughtUp => Signal::CaughtUp,
             Signal::Behind(by) => Signal::Behind(by),
             Signal::Message(message) => Signal::Message(AmqpQueueDelivery {
-                message,
+                message: as_structured(message),
                 lag: reader.lag(),
                 dead_letters: self.config.dead_letters.clone(),
             }),

@@ -9,6 +9,7 @@ use tokio::select;
 use tokio::time::timeout;
 
 use crate::source::amqp::connection::{because, number};
+use crate::source::amqp::payload::as_structured;
 use crate::source::amqp::stream::acks::Acks;
 use crate::source::error::SourceError;
 
@@ -72,7 +73,10 @@ impl StreamMessages {
         self.acks.read(&delivery.acker);
         let offset = number(delivery.properties.headers().as_ref(), "x-stream-offset")
             .ok_or_else(|| SourceError::new("the message has no offset: this is no stream"))?;
-        Ok(AmqpMessage { offset, delivery })
+        Ok(AmqpMessage {
+            offset,
+            delivery: as_structured(delivery),
+        })
     }
 
     /// Acknowledges all that was read, with the next reading.

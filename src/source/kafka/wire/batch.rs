@@ -47,6 +47,8 @@ pub(crate) struct KafkaRecord {
     /// A hash of its key, its value, its headers and its time: as the publisher says, or as the broker does.
     pub(crate) print: u64,
     pub(crate) value: Option<Bytes>,
+    /// Its headers, if they may be those of an event in CloudEvents' binary mode.
+    pub(crate) headers: Option<Bytes>,
 }
 
 impl RecordBatch {
@@ -186,11 +188,16 @@ fn read_record(
     let value = reader.varint_bytes()?;
     value.hash(&mut print);
     let headers = reader.left().checked_sub(left_behind).ok_or_else(misplaced)?;
-    reader.pass(headers, |headers| headers.hash(&mut print))?;
+    let headers = reader.pass(headers, |headers| {
+        headers.hash(&mut print);
+        let is_event = headers.windows(EVENT.len()).any(|name| name == EVENT);
+        is_event.then(|| Bytes::copy_from_slice(headers))
+    })?;
     Ok(KafkaRecord {
         offset: base.checked_add(offset).ok_or_else(misplaced)?,
         print: print.finish(),
         value,
+        headers,
     })
 }
 
@@ -204,6 +211,9 @@ const CHECKSUM_END: usize = 21;
 
 /// That of all records since Kafka 0.11.
 pub(crate) const FORMAT: i8 = 2;
+
+/// The header that events in CloudEvents' binary mode have.
+const EVENT: &[u8] = b"ce_specversion";
 
 const CODEC: i16 = 0b111;
 const TRANSACTIONAL: i16 = 1 << 4;

@@ -18,7 +18,7 @@ mod bytes_writer;
 mod bytes_reader;
 
 pub(crate) use batch::{KafkaRecord, RecordBatch};
-pub(crate) use bytes_reader::KafkaUuid;
+pub(crate) use bytes_reader::{BytesReader, KafkaUuid};
 pub(crate) use connection::{BrokerConnection, ByteStream, PATIENCE, Received, Sent};
 pub(crate) use error_code::ErrorCode;
 pub(crate) use fetch::{AbortedTransaction, Fetch, FetchAnswer, FetchedPartition};
