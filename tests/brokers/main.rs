@@ -26,6 +26,8 @@ mod nats_cluster;
 mod nats_node;
 mod permissions;
 mod rabbit;
+#[path = "../support/rabbit_nodes.rs"]
+mod rabbit_nodes;
 mod readiness;
 #[path = "../support/redis_node.rs"]
 mod redis_node;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use lapin::options::QueueDeclareOptions;
+use lapin::options::{BasicQosOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, Queue};
 use tokio::time::timeout;
@@ -54,6 +54,13 @@ pub(super) async fn look(channel: &Channel, queue: &ShortString) -> lapin::Resul
     channel
         .queue_declare(queue.clone(), passive, FieldTable::default())
         .await
+}
+
+/// Returns once everything came to the client that the broker had sent over a channel by now: the answer comes behind it.
+///
+/// It says again how much credit the channel's consumer has, which changes nothing.
+pub(super) async fn all_came(channel: &Channel, credit: u16) -> lapin::Result<()> {
+    channel.basic_qos(credit, BasicQosOptions::default()).await
 }
 
 /// A name as the protocol has them: of 255 bytes at most.

@@ -7,7 +7,7 @@ use lapin::types::ShortString;
 use lapin::{Channel, Queue};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::source::amqp::connection::{because, look};
+use crate::source::amqp::connection::{all_came, because, look};
 use crate::source::error::SourceError;
 
 /// Asks the broker once a second how the feed's queue or stream is.
@@ -17,6 +17,8 @@ pub(super) struct Liveness {
     /// Its own: messages wait for a channel's replies, and a channel's replies for messages.
     channel: Channel,
     queue: ShortString,
+    /// Over which messages come, and its credit; if the answer has to come behind those that were sent before.
+    reading: Option<(Channel, u16)>,
     due: Instant,
     asked: Option<BoxFuture<'static, Result<Queue, SourceError>>>,
     /// When the broker last had to answer, or sent anything.
@@ -28,10 +30,18 @@ impl Liveness {
         Self {
             channel,
             queue,
+            reading: None,
             due: Instant::now() + PERIOD,
             asked: None,
             heard: Instant::now(),
         }
+    }
+
+    /// Has each answer wait for all messages that came over a channel before it. They are far more than an answer, and have a
+    /// channel of their own: over a slow link they come later.
+    pub(super) fn behind(mut self, reading: Channel, credit: u16) -> Self {
+        self.reading = Some((reading, credit));
+        self
     }
 
     /// Notes that the broker sent a message. On a slow link, an answer comes behind those that were sent before.
@@ -49,7 +59,7 @@ impl Liveness {
             sleep_until(self.due).await;
             self.heard = Instant::now();
         }
-        let ask = || ask(self.channel.clone(), self.queue.clone()).boxed();
+        let ask = || ask(self.channel.clone(), self.queue.clone(), self.reading.clone()).boxed();
         let asked = self.asked.get_or_insert_with(ask);
         let answer = timeout_at(self.heard + PATIENCE, asked).await;
         self.asked = None;
@@ -62,9 +72,13 @@ impl Liveness {
     }
 }
 
-async fn ask(channel: Channel, queue: ShortString) -> Result<Queue, SourceError> {
-    let answer = look(&channel, &queue).await;
-    answer.map_err(because(format!("cannot look at {queue}")))
+async fn ask(channel: Channel, queue: ShortString, reading: Option<(Channel, u16)>) -> Result<Queue, SourceError> {
+    let attempt = || because(format!("cannot look at {queue}"));
+    let answer = look(&channel, &queue).await.map_err(attempt())?;
+    if let Some((reading, credit)) = reading {
+        all_came(&reading, credit).await.map_err(attempt())?;
+    }
+    Ok(answer)
 }
 
 const PERIOD: Duration = Duration::from_secs(1);

@@ -1,5 +1,6 @@
 //! A queue that is being read.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(super) struct AmqpQueueReader {
     liveness: Liveness,
     /// How many messages are still to come, of those that were there at the opening; until that was said.
     old: Option<u64>,
+    /// Whether nothing is on its way but what the client has already.
+    is_last: bool,
 }
 
 impl AmqpQueueReader {
@@ -79,6 +82,7 @@ impl AmqpQueueReader {
             _channel: channel,
             liveness,
             old: Some(old.into()),
+            is_last: false,
         };
         Ok((reader, continuity))
     }
@@ -91,24 +95,29 @@ impl AmqpQueueReader {
             self.old = None;
             return Ok(Signal::CaughtUp);
         }
+        let is_last = std::mem::take(&mut self.is_last);
         select! {
             biased;
             delivery = self.consumer.next() => {
                 let delivery = delivery.ok_or_else(|| SourceError::new("the broker ended the reading of the queue"))?;
                 let delivery = delivery.map_err(because("cannot read the queue"))?;
                 self.old = self.old.map(|old| old - 1);
+                self.is_last = is_last;
                 self.liveness.heard();
                 Ok(Signal::Message(delivery))
+            }
+            () = ready(()), if is_last => {
+                self.old = None;
+                Ok(Signal::CaughtUp)
             }
             queue = self.liveness.beat() => {
                 let queue = queue?;
                 // What another one has read by now is lost.
                 *is_known &= queue.consumer_count() <= 1;
                 is_ours(&queue)?;
-                Ok(match (self.old, queue.message_count()) {
-                    (None, 0) => Signal::CaughtUp,
-                    (_, count) => Signal::Alive { lag: Some(count.into()) },
-                })
+                // Not counting what is on its way to this reader: that came before the answer did.
+                self.is_last = queue.message_count() == 0;
+                Ok(Signal::Alive { lag: Some(queue.message_count().into()) })
             }
         }
     }
@@ -186,7 +195,8 @@ async fn consume(
     let asking = channel(connection).await?;
     let now = look(&asking, queue).await.map_err(attempt())?;
     is_ours(&now)?;
-    Ok((consumer, Liveness::new(asking, queue.clone()), now.message_count()))
+    let liveness = Liveness::new(asking, queue.clone()).behind(reading.clone(), CREDIT);
+    Ok((consumer, liveness, now.message_count()))
 }
 
 /// Whether this is the one that reads it. The broker also says that nobody does when the queue's leader does not

@@ -1,11 +1,14 @@
 //! A stream as it can be asked about.
 
+use std::future::ready;
+use std::pin::pin;
 use std::time::Duration;
 
 use lapin::Connection;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use tokio::time::{Instant, timeout_at};
+use tokio::select;
+use tokio::time::timeout;
 
 use crate::model::timestamp::Timestamp;
 use crate::source::amqp::connection::{Connector, because, channel, close, look, short};
@@ -66,18 +69,30 @@ impl StreamConnection {
 
     /// The offset of the newest message, or of one that came while it was looked for; `None` as above.
     ///
-    /// Nothing says where the last chunk ends: it is read for a moment. On a busy stream it never does end.
+    /// The broker sends the last chunk at once, and what it is asked then it answers behind that.
     pub(super) async fn newest(&self) -> Result<Option<u64>, SourceError> {
         let mut messages = self.read(Place::LastChunk, u16::MAX).await?;
         let Some(first) = messages.first(PATIENCE).await? else {
             return Ok(None);
         };
         let mut newest = first.offset;
-        let end = Instant::now() + MOMENT;
-        while let Ok(message) = timeout_at(end, messages.next()).await {
-            newest = newest.max(message?.offset);
+        let all_came = messages.all_came(u16::MAX);
+        let mut all_came = pin!(all_came);
+        let mut is_last = false;
+        loop {
+            select! {
+                biased;
+                message = timeout(SILENCE, messages.next()) => match message {
+                    Ok(message) => newest = newest.max(message?.offset),
+                    Err(_late) => return Ok(None),
+                },
+                () = ready(()), if is_last => return Ok(Some(newest)),
+                came = &mut all_came => {
+                    came?;
+                    is_last = true;
+                }
+            }
         }
-        Ok(Some(newest))
     }
 
     pub(super) async fn liveness(&self) -> Result<Liveness, SourceError> {
@@ -103,5 +118,5 @@ impl From<Place> for AMQPValue {
 
 /// How long to wait for a message that should be there: 1 second. Without load it takes some milliseconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the last chunk is read.
-const MOMENT: Duration = Duration::from_millis(100);
+/// How long the broker may send nothing of the last chunk.
+const SILENCE: Duration = Duration::from_secs(3);

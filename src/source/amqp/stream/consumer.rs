@@ -8,7 +8,7 @@ use lapin::{Channel, Consumer};
 use tokio::select;
 use tokio::time::timeout;
 
-use crate::source::amqp::connection::{because, number};
+use crate::source::amqp::connection::{all_came, because, number};
 use crate::source::amqp::payload::as_structured;
 use crate::source::amqp::stream::acks::Acks;
 use crate::source::error::SourceError;
@@ -16,7 +16,7 @@ use crate::source::error::SourceError;
 /// A stream from some place on, over a channel of its own. Dropping it ends the reading.
 pub(super) struct StreamMessages {
     consumer: Consumer,
-    _channel: Channel,
+    channel: Channel,
     acks: Acks,
     /// Read ahead, to see where the stream begins.
     first: Option<AmqpMessage>,
@@ -32,7 +32,7 @@ impl StreamMessages {
     pub(super) fn new(channel: Channel, consumer: Consumer) -> Self {
         Self {
             consumer,
-            _channel: channel,
+            channel,
             acks: Acks::default(),
             first: None,
         }
@@ -77,6 +77,15 @@ impl StreamMessages {
             offset,
             delivery: as_structured(delivery),
         })
+    }
+
+    /// Returns once everything came to the client that the broker had sent by now.
+    pub(super) fn all_came(&self, credit: u16) -> impl Future<Output = Result<(), SourceError>> + use<> {
+        let channel = self.channel.clone();
+        async move {
+            let came = all_came(&channel, credit).await;
+            came.map_err(because("cannot read the stream"))
+        }
     }
 
     /// Acknowledges all that was read, with the next reading.
