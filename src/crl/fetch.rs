@@ -1,4 +1,4 @@
-//! One HTTP exchange, bounded in time and size.
+//! One HTTP exchange, bounded in time, pace and size.
 
 use std::error::Error;
 use std::fmt;
@@ -17,6 +17,7 @@ use tower_service::Service;
 use crate::common::bounded_body::{Unread, read_bounded};
 use crate::common::host_code::guarded_future;
 use crate::crl::list::ListError;
+use crate::crl::pace::{Paced, TooSlow};
 use crate::state::accept::InstallError;
 
 /// Any tower HTTP client: hyper-util's, or one wrapped in layers of the host's. All of them implement it.
@@ -42,8 +43,10 @@ where
 /// The limits of an exchange.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// For the whole of it, from readiness to the last byte.
+    /// For the answer's head, from readiness on; and for each piece of its body, as [`Paced`] has it.
     pub(crate) timeout: Duration,
+    /// For the whole of it, from readiness to the last byte.
+    pub(crate) total: Duration,
     /// For the body, in bytes as the client delivers them.
     pub(crate) size: usize,
 }
@@ -99,11 +102,11 @@ pub(crate) async fn get<C: HttpClient>(
         uri: uri.clone(),
         problem,
     };
-    let exchange = guarded_future(exchange(client, uri, validator, limits.size));
-    let exchanged = match timeout(limits.timeout, exchange).await {
+    let exchange = guarded_future(exchange(client, uri, validator, limits));
+    let exchanged = match timeout(limits.total, exchange).await {
         Ok(Ok(exchanged)) => exchanged,
         Ok(Err(panic)) => Err(PollProblem::Client(format!("the HTTP client panicked: {panic}").into())),
-        Err(_late) => Err(PollProblem::Timeout(limits.timeout)),
+        Err(_late) => Err(PollProblem::Timeout(limits.total)),
     };
     exchanged.map_err(fail)
 }
@@ -112,7 +115,7 @@ async fn exchange<C: HttpClient>(
     client: &mut C,
     uri: &Uri,
     validator: Option<&Validator>,
-    size: usize,
+    limits: Limits,
 ) -> Result<Answer, PollProblem> {
     let mut request = Request::new(Empty::new());
     *request.uri_mut() = uri.clone();
@@ -124,23 +127,25 @@ async fn exchange<C: HttpClient>(
             .headers_mut()
             .insert(validator.name.clone(), validator.value.clone());
     }
-    poll_fn(|context| client.poll_ready(context))
-        .await
-        .map_err(|cause| PollProblem::Client(cause.into()))?;
-    let response = client
-        .call(request)
-        .await
-        .map_err(|cause| PollProblem::Client(cause.into()))?;
+    let asked = async {
+        poll_fn(|context| client.poll_ready(context)).await?;
+        client.call(request).await
+    };
+    let response = match timeout(limits.timeout, asked).await {
+        Ok(response) => response.map_err(|cause| PollProblem::Client(cause.into()))?,
+        Err(_late) => return Err(PollProblem::Timeout(limits.timeout)),
+    };
     let (head, body) = response.into_parts();
+    let body = Paced::new(body, limits.timeout);
     Ok(match head.status {
         StatusCode::OK => Answer::Document {
-            body: read(body, size).await?,
+            body: read(body, limits.size).await?,
             validator: Validator::of(&head.headers),
         },
         StatusCode::NOT_MODIFIED => Answer::NotModified,
         status => Answer::Other {
             status,
-            body: read(body, size.min(LARGEST_EXCUSE)).await?,
+            body: read(body, limits.size.min(LARGEST_EXCUSE)).await?,
             retry_after: retry_after(&head.headers, SystemTime::now()),
         },
     })
@@ -154,7 +159,10 @@ where
 {
     // A list is large, so all of the size that the registry states is allocated at once.
     read_bounded(body, cap, cap).await.map_err(|unread| match unread {
-        Unread::Broken(cause) => PollProblem::Body(cause),
+        Unread::Broken(cause) => match cause.downcast() {
+            Ok(slow) => PollProblem::TooSlow(*slow),
+            Err(cause) => PollProblem::Body(cause),
+        },
         Unread::TooLarge => PollProblem::TooLarge(cap),
     })
 }
@@ -199,6 +207,7 @@ pub(crate) enum PollProblem {
     },
     Timeout(Duration),
     TooLarge(usize),
+    TooSlow(TooSlow),
 }
 
 impl FetchError {
@@ -216,7 +225,7 @@ impl FetchError {
             PollProblem::NotKept(_) => "not-kept",
             PollProblem::NothingToModify => "nothing-to-modify",
             PollProblem::Status { .. } => "status",
-            PollProblem::Timeout(_) => "timeout",
+            PollProblem::Timeout(_) | PollProblem::TooSlow(_) => "timeout",
             PollProblem::TooLarge(_) => "too-large",
         }
     }
@@ -253,6 +262,7 @@ impl fmt::Display for FetchError {
             PollProblem::Status { status, .. } => write!(f, "{uri}: status {}", status.as_u16()),
             PollProblem::Timeout(after) => write!(f, "{uri}: no complete answer within {after:?}"),
             PollProblem::TooLarge(cap) => write!(f, "{uri}: body is larger than {cap} bytes"),
+            PollProblem::TooSlow(slow) => write!(f, "{uri}: body comes too slowly: {slow}"),
         }
     }
 }
@@ -332,5 +342,30 @@ mod tests {
             tokio_stream::iter((0..3).map(|_| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from("1234")))));
         let endless = http_body_util::StreamBody::new(chunks);
         assert!(matches!(read(endless, 10).await, Err(PollProblem::TooLarge(10))));
+    }
+
+    /// It sends just enough to be waited for.
+    #[tokio::test(start_paused = true)]
+    async fn ends_after_the_total_time_however_well_it_comes() {
+        let mut client = tower::service_fn(async |_: Request<Empty<Bytes>>| {
+            let pieces = tokio_stream::iter(std::iter::repeat_with(|| {
+                Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(vec![b' '; 2048])))
+            }));
+            let paced = tokio_stream::StreamExt::throttle(pieces, Duration::from_secs(1));
+            Ok::<_, std::io::Error>(Response::new(Box::pin(http_body_util::StreamBody::new(paced))))
+        });
+        let limits = Limits {
+            timeout: Duration::from_secs(10),
+            total: Duration::from_secs(3_600),
+            size: usize::MAX,
+        };
+        let started = tokio::time::Instant::now();
+        let uri = Uri::from_static("http://registry/list");
+        let late = get(&mut client, &uri, None, limits).await.unwrap_err();
+        assert_eq!(
+            late.to_string(),
+            "http://registry/list: no complete answer within 3600s"
+        );
+        assert_eq!(started.elapsed(), limits.total);
     }
 }

@@ -12,6 +12,7 @@ mod poller;
 pub mod clawdentity;
 mod fetch;
 mod list;
+mod pace;
 mod key_handle;
 mod keys;
 mod jws;

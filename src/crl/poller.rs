@@ -27,7 +27,8 @@ use crate::sink::EventSink;
 ///   least [`FETCH_GAP`] apart.
 /// - **Back-off.** Failures back off exponentially up to the fast pace, with a jitter of up to as much again; a
 ///   `Retry-After` is honoured even beyond that.
-/// - **Bounds.** Each exchange has a [total timeout](DEFAULT_TIMEOUT) and a [size cap](DEFAULT_SIZE_CAP).
+/// - **Bounds.** Each exchange has a [timeout](DEFAULT_TIMEOUT) for its answer and for each piece of the body, a
+///   [total timeout](DEFAULT_TOTAL_TIMEOUT), and a [size cap](DEFAULT_SIZE_CAP).
 /// - **Conditional requests**, if the server gives an `ETag` or a `Last-Modified`.
 /// - **Keys** are fetched before the first list, again when they are older than [`KEYS_MAX_AGE`] or the host asks for a fetch, and
 ///   once more if a list names an unknown key.
@@ -102,6 +103,7 @@ impl<C, F: ListFormat> Poller<C, F> {
             fast: DEFAULT_FAST_PACE,
             limits: Limits {
                 timeout: DEFAULT_TIMEOUT,
+                total: DEFAULT_TOTAL_TIMEOUT,
                 size: DEFAULT_SIZE_CAP,
             },
             keys,
@@ -126,9 +128,18 @@ impl<C, F: ListFormat> Poller<C, F> {
         self
     }
 
-    /// Sets the time for one exchange, from first to last byte. Defaults to [`DEFAULT_TIMEOUT`].
+    /// Sets how long a server may take to answer. Its body may take longer, as over a slow link a large list does: but for as long as
+    /// it comes, at least 1 KiB for each second of such a time has to come within that time. Defaults to [`DEFAULT_TIMEOUT`].
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = timeout;
+        self
+    }
+
+    /// Sets how long one exchange may take in all, however well its body comes. Defaults to [`DEFAULT_TOTAL_TIMEOUT`].
+    ///
+    /// Meanwhile no other one is tried, so that a server that sends as slowly as it may holds up the poller for that long.
+    pub const fn with_total_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.total = timeout;
         self
     }
 
@@ -152,8 +163,12 @@ pub const DEFAULT_SLOW_PACE: Duration = Duration::from_secs(15 * 60);
 /// How often the list is fetched while the event feed is not live: every 30 seconds.
 pub const DEFAULT_FAST_PACE: Duration = Duration::from_secs(30);
 
-/// How long one exchange may take, from first to last byte: 30 seconds.
+/// How long a server may take to answer, and to send each 30 KiB of its body: 30 seconds.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long one exchange may take in all: 1 hour, which is how old a list may be by default. Over 1 Mbit/s, the largest list that is
+/// read takes 36 minutes.
+pub const DEFAULT_TOTAL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 /// The largest body that is read: 256 MiB, some 1.6 million entries of Clawdentity's list.
 pub const DEFAULT_SIZE_CAP: usize = 256 * 1024 * 1024;

@@ -95,13 +95,31 @@ async fn a_list_that_drips_is_given_up_and_no_request_waits_for_it() {
     let ok = service_fn(|_: Request<String>| async { Ok::<_, Infallible>(Response::new(String::new())) });
     let answered = layer.layer(ok).oneshot(Request::new(String::new())).await.unwrap();
     assert_eq!((answered.status().as_u16(), asked.elapsed()), (401, Duration::ZERO));
-    assert_goes_on(&sink, "no complete answer within 10s").await;
+    assert_goes_on(&sink, "comes too slowly: fewer than 10240 bytes came within 10s").await;
     // A time-out, and a pause before the next attempt.
     assert!(
         started.elapsed() < TIMEOUT + Duration::from_secs(5),
         "{:?}",
         started.elapsed()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_takes_its_time_is_waited_for() {
+    let sink = world::without_list();
+    let mut document = vec![b' '; CAP / 2];
+    document.extend(good());
+    let pieces: Vec<_> = document.chunks(8 * 1024).map(Bytes::copy_from_slice).collect();
+    let frames = tokio_stream::iter(pieces.into_iter().map(|piece| Ok(Frame::data(piece))));
+    let started = Instant::now();
+    poll(
+        &sink,
+        Response::new(StreamBody::new(frames.throttle(Duration::from_secs(3))).boxed_unsync()),
+    );
+    sink.refreshed().await;
+    assert_eq!(sink.status().poll.last_error, None);
+    assert!(sink.is_ready() && world::is_blocked(&sink, Key::token(registry::A)));
+    assert!(started.elapsed() > 15 * TIMEOUT, "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
