@@ -19,6 +19,9 @@
 //! let source = AmqpStream::new(connect, "revocations").with_dead_letters("", "revocations.dead");
 //! ```
 //!
+//! For TLS, turn on `rustls--ring` **and** a feature for roots, such as `rustls-webpki-roots-certs`, of the client's crate: without the
+//! latter, version 4.12 connects to `amqps://` in clear text. Certificates are read anew at each opening if the closure does that.
+//!
 //! A heartbeat of some seconds is good for tidiness: until it is missed, the client keeps the thread and the socket of
 //! a connection that was given up, and the broker keeps the consumer. That the broker is silent is noticed without it.
 //!
