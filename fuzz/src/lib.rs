@@ -8,6 +8,15 @@ use std::sync::OnceLock;
 
 #[path = "../../tests/untrusted_input/properties/mod.rs"]
 mod properties;
+#[path = "../../tests/untrusted_input/source/mod.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    clippy::wrong_self_convention,
+    reason = "it is the crate's, where it is public, and not all of it is about what comes in"
+)]
+mod source;
 
 use properties::{TARGETS, Target};
 

@@ -6,6 +6,14 @@
 
 mod depth;
 mod properties;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    clippy::wrong_self_convention,
+    reason = "it is the crate's, where it is public, and not all of it is about what comes in"
+)]
+mod source;
 
 use std::fs;
 use std::path::Path;
@@ -144,4 +152,4 @@ macro_rules! runs {
     };
 }
 
-runs!(authorization claims cloudflare document events heartbeats journal jws keys list places poll push rows);
+runs!(authorization claims cloudflare document events heartbeats journal jws kafka keys list places poll push rows);

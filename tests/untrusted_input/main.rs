@@ -4,7 +4,16 @@
 
 mod answers;
 mod ids;
+mod kafka_answers;
 #[allow(dead_code, unused_imports, reason = "here they are only drawn upon")]
 mod properties;
 mod requests;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    clippy::wrong_self_convention,
+    reason = "it is the crate's, where it is public, and not all of it is about what comes in"
+)]
+mod source;
 mod twice;

@@ -10,6 +10,7 @@ mod events;
 mod heartbeats;
 mod journal;
 mod jws;
+pub(crate) mod kafka;
 mod keys;
 mod list;
 mod places;

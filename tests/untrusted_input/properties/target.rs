@@ -1,7 +1,8 @@
 //! The table of targets.
 
 use super::{
-    authorization, claims, cloudflare, document, events, heartbeats, journal, jws, keys, list, places, poll, push, rows,
+    authorization, claims, cloudflare, document, events, heartbeats, journal, jws, kafka, keys, list, places, poll,
+    push, rows,
 };
 
 /// A reader of what others wrote.
@@ -41,6 +42,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target!(heartbeats, 512, 1000),
     target!(journal, 256, 30),
     target!(jws, 4096, 200),
+    target!(kafka, 1024, 1000),
     target!(keys, 4096, 500),
     target!(list, 4096, 60),
     target!(places, 4096, 200),

@@ -55,8 +55,13 @@ fn snappy(compressed: &[u8]) -> Result<Bytes, SourceError> {
 
 fn snappy_block(block: &[u8], most: usize) -> Result<Vec<u8>, SourceError> {
     let because = |cause: snap::Error| damaged("snappy").because(cause);
-    if snap::raw::decompress_len(block).map_err(because)? > most {
+    let length = snap::raw::decompress_len(block).map_err(because)?;
+    if length > most {
         return Err(too_long("snappy"));
+    }
+    // The decoder has room for all of it at once.
+    if length / MOST_OF_A_BYTE > block.len() {
+        return Err(damaged("snappy"));
     }
     snap::raw::Decoder::new().decompress_vec(block).map_err(because)
 }
@@ -71,6 +76,9 @@ fn too_long(codec: &str) -> SourceError {
         MOST_BYTES >> 20
     ))
 }
+
+/// More than a byte of Snappy can become: three of them are 64 at most.
+const MOST_OF_A_BYTE: usize = 22;
 
 /// The longest batch, decompressed.
 const MOST_BYTES: usize = 64 << 20;

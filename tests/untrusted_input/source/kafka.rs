@@ -1,0 +1,4 @@
+//! The protocol of Kafka.
+
+#[path = "../../../src/source/kafka/wire/mod.rs"]
+pub(crate) mod wire;
