@@ -14,6 +14,8 @@ pub mod metrics;
 pub mod source;
 #[cfg(feature = "http-push")]
 pub mod push;
+#[cfg(all(feature = "cloudevents", feature = "crl-poll"))]
+pub mod list_server;
 #[cfg(feature = "crl-poll")]
 pub mod crl;
 #[cfg(feature = "journal")]

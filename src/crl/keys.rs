@@ -76,6 +76,18 @@ impl PublicKey {
         (!key.is_weak()).then_some(Self(key))
     }
 
+    /// Returns its 32 bytes.
+    #[must_use]
+    pub fn to_ed25519(&self) -> [u8; 32] {
+        self.0.to_bytes()
+    }
+
+    /// Returns the key that verifies what this one signs.
+    #[cfg(feature = "cloudevents")]
+    pub(crate) fn of_signing(key: &ed25519_dalek::SigningKey) -> Self {
+        Self(key.verifying_key())
+    }
+
     /// Verifies strictly: the encoding of the signature is canonical and no point has small order, so that one message
     /// has one signature (the checks of [RFC 8032 §5.1.7](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.7)
     /// and more).

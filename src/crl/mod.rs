@@ -10,7 +10,9 @@ mod persist;
 mod poller;
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;
+pub mod open;
 mod fetch;
+pub(crate) mod list_source;
 mod list;
 mod pace;
 mod key_handle;
@@ -22,5 +24,6 @@ pub use jws::{JwsError, VerifySignature, verify_jws};
 pub use key_handle::KeyHandle;
 pub use keys::{KeySet, PublicKey};
 pub use list::{ListError, ListFormat};
+pub use list_source::ListSource;
 pub use poller::*;
 pub use restore::RestoreError;

@@ -6,7 +6,7 @@ mod canary;
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;
 mod heartbeat;
-#[cfg(feature = "clawdentity")]
+#[cfg(any(feature = "clawdentity", feature = "crl-poll"))]
 pub(crate) mod json;
 #[cfg(feature = "cloudevents")]
 pub mod revocation;

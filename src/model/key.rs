@@ -149,7 +149,7 @@ impl Key {
         Some(Self(Fingerprint::new(kind, (bits >> 64) as u64, bits as u64)))
     }
 
-    fn of(kind: KeyKind, id: &[u8]) -> Self {
+    pub(crate) fn of(kind: KeyKind, id: &[u8]) -> Self {
         let hash = KeySecrets::in_use().hasher(kind.code()).hash(id);
         Self(Fingerprint::new(kind, hash.h1, hash.h2))
     }
@@ -234,7 +234,7 @@ impl KeyKind {
     }
 
     /// The kind of this [name](Self::as_str).
-    #[cfg(feature = "cloudevents")]
+    #[cfg(any(feature = "cloudevents", feature = "crl-poll"))]
     pub(crate) fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }

@@ -47,6 +47,8 @@ mod layer;
 ))]
 mod metrics;
 mod model;
+#[cfg(all(feature = "cloudevents", feature = "crl-poll"))]
+mod open_list;
 mod places;
 #[cfg(feature = "crl-poll")]
 mod poll;

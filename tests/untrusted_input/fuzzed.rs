@@ -84,7 +84,7 @@ fn mutated(seed: &[u8], other: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 /// What means something to the one or the other.
-const WORDS: [&str; 50] = [
+const WORDS: [&str; 54] = [
     "\"",
     "\\",
     "\\u0000",
@@ -135,6 +135,10 @@ const WORDS: [&str; 50] = [
     ";",
     "&",
     "@",
+    "\"digest\":\"\",",
+    "\"sections\":[],",
+    "\"kid\":\"k1\",",
+    "\u{0}\u{0}\u{0}\u{1}",
 ];
 
 macro_rules! runs {
@@ -152,4 +156,6 @@ macro_rules! runs {
     };
 }
 
-runs!(authorization claims cloudflare document events heartbeats journal jws kafka keys list places poll push rows);
+runs!(
+    authorization claims cloudflare document events heartbeats journal jwk_set jws kafka keys list open places poll push rows
+);

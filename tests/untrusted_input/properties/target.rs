@@ -1,8 +1,8 @@
 //! The table of targets.
 
 use super::{
-    authorization, claims, cloudflare, document, events, heartbeats, journal, jws, kafka, keys, list, places, poll,
-    push, rows,
+    authorization, claims, cloudflare, document, events, heartbeats, journal, jwk_set, jws, kafka, keys, list, open,
+    places, poll, push, rows,
 };
 
 /// A reader of what others wrote.
@@ -41,10 +41,12 @@ pub(crate) const TARGETS: &[Target] = &[
     target!(events, 4096, 200),
     target!(heartbeats, 512, 1000),
     target!(journal, 256, 30),
+    target!(jwk_set, 4096, 200),
     target!(jws, 4096, 200),
     target!(kafka, 1024, 1000),
     target!(keys, 4096, 500),
     target!(list, 4096, 60),
+    target!(open, 4096, 1000),
     target!(places, 4096, 200),
     target!(poll, 4096, 20),
     target!(push, 4096, 40),
