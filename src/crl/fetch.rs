@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -16,9 +15,8 @@ use tower_service::Service;
 
 use crate::common::bounded_body::{Unread, read_bounded};
 use crate::common::host_code::guarded_future;
-use crate::crl::list::ListError;
-use crate::crl::pace::{Paced, TooSlow};
-use crate::state::accept::InstallError;
+use crate::crl::pace::Paced;
+use crate::crl::poll_error::{PollError, PollProblem};
 
 /// Any tower HTTP client: hyper-util's, or one wrapped in layers of the host's. All of them implement it.
 pub trait HttpClient:
@@ -97,9 +95,9 @@ pub(crate) async fn get<C: HttpClient>(
     uri: &Uri,
     validator: Option<&Validator>,
     limits: Limits,
-) -> Result<Answer, FetchError> {
-    let fail = |problem| FetchError {
-        uri: uri.clone(),
+) -> Result<Answer, PollError> {
+    let fail = |problem| PollError {
+        place: Plain(uri).to_string(),
         problem,
     };
     let exchange = guarded_future(exchange(client, uri, validator, limits));
@@ -179,106 +177,6 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
 }
 
-/// Why a poll failed. Whatever was installed stays in force.
-#[derive(Debug)]
-pub(crate) struct FetchError {
-    pub(crate) uri: Uri,
-    pub(crate) problem: PollProblem,
-}
-
-/// What went wrong.
-#[derive(Debug)]
-pub(crate) enum PollProblem {
-    Body(Box<dyn Error + Send + Sync>),
-    Client(Box<dyn Error + Send + Sync>),
-    Install(InstallError),
-    List(ListError),
-    /// The format panicked, or the runtime is going down.
-    Lost(tokio::task::JoinError),
-    /// The list is in force; but another of its second is missing, which may say more.
-    NotAll,
-    /// The list is in force, and could not be kept.
-    NotKept(Arc<str>),
-    /// 304, although the request was not conditional.
-    NothingToModify,
-    Status {
-        status: StatusCode,
-        retry_after: Option<Duration>,
-    },
-    Timeout(Duration),
-    TooLarge(usize),
-    TooSlow(TooSlow),
-}
-
-impl FetchError {
-    /// Returns what went wrong as one word, to count failures by.
-    pub(crate) const fn code(&self) -> &'static str {
-        match &self.problem {
-            PollProblem::Body(_) => "body",
-            PollProblem::Client(_) => "client",
-            PollProblem::Install(InstallError::Rollback { .. }) => "rollback",
-            PollProblem::Install(_) => "install",
-            PollProblem::List(ListError::UnknownKey { .. }) => "unknown-key",
-            PollProblem::List(ListError::Invalid { .. }) => "invalid",
-            PollProblem::Lost(_) => "lost",
-            PollProblem::NotAll => "not-all",
-            PollProblem::NotKept(_) => "not-kept",
-            PollProblem::NothingToModify => "nothing-to-modify",
-            PollProblem::Status { .. } => "status",
-            PollProblem::Timeout(_) | PollProblem::TooSlow(_) => "timeout",
-            PollProblem::TooLarge(_) => "too-large",
-        }
-    }
-
-    /// Returns whether the fetched list is in force nevertheless.
-    pub(crate) const fn is_in_force(&self) -> bool {
-        matches!(self.problem, PollProblem::NotAll | PollProblem::NotKept(_))
-    }
-
-    /// Returns how long the server asked not to be asked again.
-    pub(crate) const fn retry_after(&self) -> Option<Duration> {
-        match self.problem {
-            PollProblem::Status { retry_after, .. } => retry_after,
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for FetchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let uri = Plain(&self.uri);
-        match &self.problem {
-            PollProblem::Body(_) => write!(f, "{uri}: body cannot be read to its end"),
-            PollProblem::Client(_) => write!(f, "{uri}: request failed"),
-            PollProblem::Install(_) => write!(f, "{uri}: list not installed"),
-            PollProblem::List(_) => write!(f, "{uri}: document refused"),
-            PollProblem::Lost(_) => write!(f, "{uri}: document could not be read"),
-            PollProblem::NotAll => write!(
-                f,
-                "{uri}: list is in force, but one of the same second was lost that may say more: a later one is wanted"
-            ),
-            PollProblem::NotKept(why) => write!(f, "{uri}: list is in force, but not kept: {why}"),
-            PollProblem::NothingToModify => write!(f, "{uri}: 304 in answer to an unconditional request"),
-            PollProblem::Status { status, .. } => write!(f, "{uri}: status {}", status.as_u16()),
-            PollProblem::Timeout(after) => write!(f, "{uri}: no complete answer within {after:?}"),
-            PollProblem::TooLarge(cap) => write!(f, "{uri}: body is larger than {cap} bytes"),
-            PollProblem::TooSlow(slow) => write!(f, "{uri}: body comes too slowly: {slow}"),
-        }
-    }
-}
-
-impl Error for FetchError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.problem {
-            PollProblem::Body(cause) | PollProblem::Client(cause) => Some(cause.as_ref()),
-            PollProblem::Install(cause) => Some(cause),
-            PollProblem::List(cause) => Some(cause),
-            PollProblem::Lost(cause) => Some(cause),
-            _ => None,
-        }
-    }
-}
-
 /// A URI without user, password and query, which may be secret.
 pub(super) struct Plain<'u>(pub(super) &'u Uri);
 
@@ -320,8 +218,11 @@ mod tests {
 
     #[test]
     fn shows_no_secrets_of_a_uri() {
-        let error = FetchError {
-            uri: Uri::from_static("https://user:password@registry.example:8443/v1/crl?key=secret"),
+        let error = PollError {
+            place: Plain(&Uri::from_static(
+                "https://user:password@registry.example:8443/v1/crl?key=secret",
+            ))
+            .to_string(),
             problem: PollProblem::NothingToModify,
         };
         assert!(

@@ -3,15 +3,19 @@
 //! A [`Poller`] keeps the list of one issuer fresh: it fetches through any tower HTTP client, has a [`ListFormat`]
 //! verify and index what it got, and installs it through an [`EventSink`](crate::EventSink).
 
-mod poll_loop;
 mod refresh;
-mod restore;
-mod persist;
 mod poller;
+mod source_poller;
+mod poll_loop;
+mod paces;
+mod persist;
+mod restore;
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;
+mod kept;
 pub mod open;
 mod fetch;
+mod poll_error;
 pub(crate) mod list_source;
 mod list;
 mod pace;
@@ -25,5 +29,7 @@ pub use key_handle::KeyHandle;
 pub use keys::{KeySet, PublicKey};
 pub use list::{ListError, ListFormat};
 pub use list_source::ListSource;
+pub use paces::{DEFAULT_FAST_PACE, DEFAULT_SLOW_PACE, FETCH_GAP};
 pub use poller::*;
 pub use restore::RestoreError;
+pub use source_poller::SourcePoller;

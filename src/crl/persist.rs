@@ -1,39 +1,44 @@
 //! Has the journal keep a fetched list.
 
+use std::time::Duration;
+
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::crl::fetch::PollProblem;
-use crate::crl::poller::Poller;
+use crate::crl::poll_error::PollProblem;
 use crate::domain::persistence::Fetched;
+use crate::sink::EventSink;
 use crate::state::accept::AcceptedList;
 
-impl<C, F> Poller<C, F> {
-    /// Has the journal keep a list that was installed. Gives up waiting if the disk hangs.
-    pub(super) async fn persist(&self, fetched: Fetched, accepted: AcceptedList) -> Result<(), PollProblem> {
-        let Some(journal) = self.sink.domain().journal.get() else {
-            return Ok(());
-        };
-        if !accepted.is_as_offered {
-            // In memory, two lists of one second are joined; on disk they cannot be. The next list takes the place of both.
-            let kept = journal.lists().persist_incomplete(&accepted.list).answer().await;
-            return kept.map_err(PollProblem::NotKept);
-        }
-        let sink = self.sink.clone();
-        let persisting = spawn_blocking(move || match sink.domain().journal.get() {
-            Some(journal) => journal.lists().persist(&fetched, &accepted.list).map(|is_all| {
-                if is_all {
-                    sink.domain().store.set_needs_list(false);
-                }
-            }),
-            None => Ok(()),
-        });
-        // A longer wait would make the next list late.
-        match timeout(self.limits.timeout.min(self.fast), persisting).await {
-            Ok(Ok(kept)) => kept.map_err(PollProblem::NotKept),
-            Ok(Err(lost)) => Err(PollProblem::Lost(lost)),
-            Err(_) => Err(PollProblem::NotKept("the disk has not answered in time".into())),
-        }
+/// Has the journal keep a list that was installed. Gives up waiting after `patience` if the disk hangs: a longer wait would make the
+/// next list late.
+pub(super) async fn persist(
+    sink: &EventSink,
+    patience: Duration,
+    fetched: Fetched,
+    accepted: AcceptedList,
+) -> Result<(), PollProblem> {
+    let Some(journal) = sink.domain().journal.get() else {
+        return Ok(());
+    };
+    if !accepted.is_as_offered {
+        // In memory, two lists of one second are joined; on disk they cannot be. The next list takes the place of both.
+        let kept = journal.lists().persist_incomplete(&accepted.list).answer().await;
+        return kept.map_err(PollProblem::NotKept);
+    }
+    let sink = sink.clone();
+    let persisting = spawn_blocking(move || match sink.domain().journal.get() {
+        Some(journal) => journal.lists().persist(&fetched, &accepted.list).map(|is_all| {
+            if is_all {
+                sink.domain().store.set_needs_list(false);
+            }
+        }),
+        None => Ok(()),
+    });
+    match timeout(patience, persisting).await {
+        Ok(Ok(kept)) => kept.map_err(PollProblem::NotKept),
+        Ok(Err(lost)) => Err(PollProblem::Lost(lost)),
+        Err(_) => Err(PollProblem::NotKept("the disk has not answered in time".into())),
     }
 }
 
@@ -53,7 +58,7 @@ mod tests {
     use tower_service::Service;
 
     use super::*;
-    use crate::crl::{KeySet, ListError, ListFormat};
+    use crate::crl::{KeySet, ListError, ListFormat, Poller};
     use crate::domain::persistence::{Durable, KeptList, Persist, PersistLists, Unusable};
     use crate::middleware::RevocationLayer;
     use crate::model::credential::Credential;

@@ -1,5 +1,6 @@
 //! The poller and its settings.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,15 @@ use http::Uri;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::crl::fetch::{Limits, Plain, Validator};
+use crate::crl::fetch::{HttpClient, Limits, Plain, Validator};
 use crate::crl::key_handle::KeyHandle;
 use crate::crl::keys::KeySet;
 use crate::crl::list::ListFormat;
+use crate::crl::paces::Paces;
+use crate::crl::poll_error::PollError;
+use crate::crl::poll_loop::{PollMethod, poll_for_ever};
+use crate::crl::restore::{RestoreError, Restored, Restoring, restoring};
+use crate::domain::observer::Polled;
 use crate::sink::EventSink;
 
 /// Keeps an issuer's signed revocation list fresh: the safety net under the event feed.
@@ -20,11 +26,11 @@ use crate::sink::EventSink;
 /// and credentials.
 ///
 /// - **Two paces.** While the feed is [live](crate::FeedState::Live) the list is fetched every
-///   [`DEFAULT_SLOW_PACE`], otherwise every [`DEFAULT_FAST_PACE`], and at once when the feed comes
+///   [`DEFAULT_SLOW_PACE`](crate::crl::DEFAULT_SLOW_PACE), otherwise every [`DEFAULT_FAST_PACE`](crate::crl::DEFAULT_FAST_PACE), and at once when the feed comes
 ///   back; both with a jitter of a tenth, so that a fleet does not fetch in step. When the feed goes, the next fetch starts at
 ///   a random moment within the fast pace, so that a fleet does not fetch in step after its broker died.
 /// - **One at a time.** However many callers ask for a fetch (`EventSink::refresh`), one is under way, and fetches start at
-///   least [`FETCH_GAP`] apart.
+///   least [`FETCH_GAP`](crate::crl::FETCH_GAP) apart.
 /// - **Back-off.** Failures back off exponentially up to the fast pace, with a jitter of up to as much again; a
 ///   `Retry-After` is honoured even beyond that.
 /// - **Bounds.** Each exchange has a [timeout](DEFAULT_TIMEOUT) for its answer and for each piece of the body, a
@@ -65,8 +71,7 @@ pub struct Poller<C, F> {
     pub(super) list_uri: Uri,
     pub(super) keys_uri: Uri,
     pub(super) sink: EventSink,
-    pub(super) slow: Duration,
-    pub(super) fast: Duration,
+    pub(super) paces: Paces,
     pub(super) limits: Limits,
     pub(super) keys: watch::Sender<Arc<KeySet>>,
     /// The document from which the keys were read.
@@ -74,6 +79,8 @@ pub struct Poller<C, F> {
     /// Whether the poller has looked for what an earlier process left.
     pub(super) is_restored: bool,
     pub(super) handle: KeyHandle,
+    /// Sees each request for new keys.
+    pub(super) key_requests: watch::Receiver<()>,
     pub(super) keys_fetched_at: Option<Instant>,
     pub(super) keys_tried_at: Option<Instant>,
     pub(super) validator: Option<Validator>,
@@ -99,8 +106,7 @@ impl<C, F: ListFormat> Poller<C, F> {
             list_uri,
             keys_uri,
             sink,
-            slow: DEFAULT_SLOW_PACE,
-            fast: DEFAULT_FAST_PACE,
+            paces: Paces::default(),
             limits: Limits {
                 timeout: DEFAULT_TIMEOUT,
                 total: DEFAULT_TOTAL_TIMEOUT,
@@ -109,6 +115,7 @@ impl<C, F: ListFormat> Poller<C, F> {
             keys,
             keys_document: None,
             is_restored: false,
+            key_requests: handle.requests(),
             handle,
             keys_fetched_at: None,
             keys_tried_at: None,
@@ -116,15 +123,15 @@ impl<C, F: ListFormat> Poller<C, F> {
         }
     }
 
-    /// Sets the pace while the event feed is live. Defaults to [`DEFAULT_SLOW_PACE`]; a year at most.
+    /// Sets the pace while the event feed is live. Defaults to [`DEFAULT_SLOW_PACE`](crate::crl::DEFAULT_SLOW_PACE); a year at most.
     pub fn with_slow_pace(mut self, pace: Duration) -> Self {
-        self.slow = pace.min(SLOWEST_PACE);
+        self.paces.set_slow(pace);
         self
     }
 
-    /// Sets the pace while the event feed is not live. Defaults to [`DEFAULT_FAST_PACE`]; a year at most.
+    /// Sets the pace while the event feed is not live. Defaults to [`DEFAULT_FAST_PACE`](crate::crl::DEFAULT_FAST_PACE); a year at most.
     pub fn with_fast_pace(mut self, pace: Duration) -> Self {
-        self.fast = pace.min(SLOWEST_PACE);
+        self.paces.set_fast(pace);
         self
     }
 
@@ -157,11 +164,85 @@ impl<C, F: ListFormat> Poller<C, F> {
     }
 }
 
-/// How often the list is fetched while the event feed is live: every 15 minutes.
-pub const DEFAULT_SLOW_PACE: Duration = Duration::from_secs(15 * 60);
+impl<C: HttpClient, F: ListFormat> Poller<C, F> {
+    /// Polls until the future is dropped: spawn it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops an exchange under way; a list that is being indexed may still be installed.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime with its clock enabled.
+    pub async fn run(self) -> Infallible {
+        self.sink.domain().signing_keys(|_| ());
+        poll_for_ever(self).await
+    }
+}
 
-/// How often the list is fetched while the event feed is not live: every 30 seconds.
-pub const DEFAULT_FAST_PACE: Duration = Duration::from_secs(30);
+impl<C, F: ListFormat> Poller<C, F> {
+    /// Puts the list in force that an earlier process kept in the sink's journal (`EventSink::keep_in`, feature `journal`), and
+    /// takes over the signing keys of that process. So requests are decided at once, even if the registry cannot be reached.
+    ///
+    /// Does nothing without a journal. Blocks while the list is verified and indexed, some 0.5 s for a million entries.
+    /// [`run`](Self::run) does the same first if nobody has called this.
+    ///
+    /// The list does not become younger by that: [`max_age`](crate::DomainConfig::with_max_age) counts from when it was last
+    /// fetched or
+    /// confirmed, by the wall clock, and from nothing if that was set back since.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the list is missing, is not what the issuer signed, or is older than another that was installed. Then nothing
+    /// is put in force. With a journal that was opened by `Journal::open_or_start_empty`, everybody is refused instead, until that
+    /// list or one of a later second is fetched. The same happens if the issuer has withdrawn the key that signed the list.
+    pub fn restore(&mut self) -> Result<(), RestoreError> {
+        let restored = restoring(&self.format, &self.sink)();
+        self.take_over(restored)
+    }
+
+    fn take_over(&mut self, restored: Restored) -> Result<(), RestoreError> {
+        self.is_restored = true;
+        if let Some((keys, document)) = restored.keys {
+            let count = keys.len();
+            self.keys.send_replace(Arc::new(keys));
+            self.keys_document = Some(document);
+            self.sink.domain().signing_keys(|known| known.count = count);
+        }
+        RestoreError::of(restored.problem)
+    }
+}
+
+impl<C: HttpClient, F: ListFormat> PollMethod for Poller<C, F> {
+    fn sink(&self) -> &EventSink {
+        &self.sink
+    }
+
+    fn paces(&self) -> Paces {
+        self.paces
+    }
+
+    fn restoring(&self) -> Option<Restoring> {
+        (!self.is_restored).then(|| restoring(&self.format, &self.sink))
+    }
+
+    fn adopt(&mut self, restored: Restored) -> Result<(), RestoreError> {
+        self.take_over(restored)
+    }
+
+    async fn poll(&mut self) -> Result<Polled, PollError> {
+        self.fetch_list().await
+    }
+
+    async fn is_asked(&mut self) {
+        // The sender lives as long as the handle that this has.
+        let _ = self.key_requests.changed().await;
+    }
+
+    async fn answer(&mut self) {
+        self.refetch_keys().await;
+    }
+}
 
 /// How long a server may take to answer, and to send each 30 KiB of its body: 30 seconds.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -173,14 +254,8 @@ pub const DEFAULT_TOTAL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// The largest body that is read: 256 MiB, some 1.6 million entries of Clawdentity's list.
 pub const DEFAULT_SIZE_CAP: usize = 256 * 1024 * 1024;
 
-/// How far apart fetches start, however many are asked for: 1 second.
-pub const FETCH_GAP: Duration = Duration::from_secs(1);
-
 /// How old the signing keys may grow before they are fetched again with the next list: 5 minutes.
 pub const KEYS_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// How far apart fetches of the signing keys start if unknown keys cause them: 10 seconds.
 pub const KEY_FETCH_GAP: Duration = Duration::from_secs(10);
-
-/// The slowest pace. Clocks overflow somewhere beyond a year.
-const SLOWEST_PACE: Duration = Duration::from_secs(365 * 24 * 60 * 60);

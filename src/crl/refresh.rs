@@ -8,8 +8,10 @@ use tokio::time::Instant;
 
 use crate::common::error_text::error_text;
 use crate::common::log;
-use crate::crl::fetch::{Answer, FetchError, HttpClient, Limits, PollProblem, get};
+use crate::crl::fetch::{Answer, HttpClient, Limits, Plain, get};
 use crate::crl::list::{ListError, ListFormat};
+use crate::crl::persist::persist;
+use crate::crl::poll_error::{PollError, PollProblem};
 use crate::crl::poller::{KEY_FETCH_GAP, KEYS_MAX_AGE, Poller};
 use crate::domain::observer::Polled;
 use crate::domain::persistence::Fetched;
@@ -19,7 +21,7 @@ use crate::state::view::State;
 
 impl<C: HttpClient, F: ListFormat> Poller<C, F> {
     /// Fetches the list, unless it is still the newest, and puts it in force.
-    pub(super) async fn poll(&mut self) -> Result<Polled, FetchError> {
+    pub(super) async fn fetch_list(&mut self) -> Result<Polled, PollError> {
         let are_wanted = self.sink.domain().wants_keys.swap(false, Ordering::AcqRel);
         if are_wanted || self.keys_fetched_at.is_none_or(|at| at.elapsed() >= KEYS_MAX_AGE) {
             let fetched = self.fetch_keys().await;
@@ -66,7 +68,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
 
     /// Verifies, indexes and installs a list, and has the journal keep it. Fetches the keys again if the list names an unknown
     /// one.
-    async fn install(&mut self, body: Vec<u8>) -> Result<(), FetchError> {
+    async fn install(&mut self, body: Vec<u8>) -> Result<(), PollError> {
         let accepted_at = Timestamp::now();
         let (body, outcome) = self.try_install(body, accepted_at).await?;
         let (body, outcome) = match outcome {
@@ -82,7 +84,9 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             keys: self.keys_document.clone(),
             accepted_at,
         };
-        self.persist(fetched, accepted).await.map_err(|problem| {
+        let patience = self.limits.timeout.min(self.paces.fast);
+        let kept = persist(&self.sink, patience, fetched, accepted).await;
+        kept.map_err(|problem| {
             // A later `304 Not Modified` would confirm a list that the journal does not have.
             self.validator = None;
             self.failed(problem)
@@ -96,10 +100,10 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
 
     /// Returns the body as well: it may be needed once more.
     async fn try_install(
-        &self,
+        &mut self,
         body: Vec<u8>,
         now: Timestamp,
-    ) -> Result<(Vec<u8>, Result<AcceptedList, PollProblem>), FetchError> {
+    ) -> Result<(Vec<u8>, Result<AcceptedList, PollProblem>), PollError> {
         let format = Arc::clone(&self.format);
         let keys = self.handle.current();
         let sink = self.sink.clone();
@@ -124,7 +128,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         }
     }
 
-    async fn fetch_keys(&mut self) -> Result<(), FetchError> {
+    async fn fetch_keys(&mut self) -> Result<(), PollError> {
         let fetched = self.try_fetch_keys().await;
         let count = self.keys.borrow().len();
         let last_error = fetched.as_ref().err().map(|error| error_text(error).into_owned());
@@ -136,10 +140,10 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         fetched
     }
 
-    async fn try_fetch_keys(&mut self) -> Result<(), FetchError> {
+    async fn try_fetch_keys(&mut self) -> Result<(), PollError> {
         self.keys_tried_at = Some(Instant::now());
-        let failed = |problem| FetchError {
-            uri: self.keys_uri.clone(),
+        let failed = |problem| PollError {
+            place: Plain(&self.keys_uri).to_string(),
             problem,
         };
         // The keys are read on an async thread, so there must not be many of them.
@@ -173,13 +177,13 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
     }
 
     /// Returns whether something is lost that no list has made up for.
-    pub(super) fn needs_list(&self) -> bool {
+    fn needs_list(&self) -> bool {
         self.sink.domain().store.look(State::needs_list)
     }
 
-    fn failed(&self, problem: PollProblem) -> FetchError {
-        FetchError {
-            uri: self.list_uri.clone(),
+    fn failed(&self, problem: PollProblem) -> PollError {
+        PollError {
+            place: Plain(&self.list_uri).to_string(),
             problem,
         }
     }

@@ -8,58 +8,27 @@ use crate::common::error_text::error_text;
 use crate::common::log;
 use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
-use crate::crl::poller::Poller;
 use crate::domain::persistence::{KeptList, PersistLists, Unusable};
 use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
 
-impl<C, F: ListFormat> Poller<C, F> {
-    /// Puts the list in force that an earlier process kept in the sink's journal (`EventSink::keep_in`, feature `journal`), and
-    /// takes over the signing keys of that process. So requests are decided at once, even if the registry cannot be reached.
-    ///
-    /// Does nothing without a journal. Blocks while the list is verified and indexed, some 0.5 s for a million entries.
-    /// [`run`](Self::run) does the same first if nobody has called this.
-    ///
-    /// The list does not become younger by that: [`max_age`](crate::DomainConfig::with_max_age) counts from when it was last
-    /// fetched or
-    /// confirmed, by the wall clock, and from nothing if that was set back since.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the list is missing, is not what the issuer signed, or is older than another that was installed. Then nothing
-    /// is put in force. With a journal that was opened by `Journal::open_or_start_empty`, everybody is refused instead, until that
-    /// list or one of a later second is fetched. The same happens if the issuer has withdrawn the key that signed the list.
-    pub fn restore(&mut self) -> Result<(), RestoreError> {
-        let restored = self.restoring()();
-        self.adopt(restored)
-    }
+/// Puts the list in force that an earlier process kept, on a thread where blocking is allowed.
+pub(super) type Restoring = Box<dyn FnOnce() -> Restored + Send>;
 
-    /// Returns the slow part of [`restore`](Self::restore), to be called on a thread where blocking is allowed.
-    pub(super) fn restoring(&self) -> Box<dyn FnOnce() -> Restored + Send> {
-        let (format, sink) = (Arc::clone(&self.format), self.sink.clone());
-        Box::new(move || match sink.domain().journal.get() {
-            None => Restored::default(),
-            Some(journal) => restore(&*format, &sink, journal.lists()),
-        })
-    }
-
-    pub(super) fn adopt(&mut self, restored: Restored) -> Result<(), RestoreError> {
-        self.is_restored = true;
-        if let Some((keys, document)) = restored.keys {
-            let count = keys.len();
-            self.keys.send_replace(Arc::new(keys));
-            self.keys_document = Some(document);
-            self.sink.domain().signing_keys(|known| known.count = count);
-        }
-        restored.problem.map_or(Ok(()), |problem| Err(RestoreError { problem }))
-    }
+/// Returns what puts the list in force that an earlier process kept in the sink's journal.
+pub(super) fn restoring(format: &Arc<impl ListFormat>, sink: &EventSink) -> Restoring {
+    let (format, sink) = (Arc::clone(format), sink.clone());
+    Box::new(move || match sink.domain().journal.get() {
+        None => Restored::default(),
+        Some(journal) => restore(&*format, &sink, journal.lists()),
+    })
 }
 
 /// What an earlier process kept.
 #[derive(Debug, Default)]
 pub(super) struct Restored {
-    keys: Option<(KeySet, Arc<[u8]>)>,
-    problem: Option<String>,
+    pub(super) keys: Option<(KeySet, Arc<[u8]>)>,
+    pub(super) problem: Option<String>,
 }
 
 fn restore(format: &impl ListFormat, sink: &EventSink, lists: &dyn PersistLists) -> Restored {
@@ -142,6 +111,13 @@ fn put_in_force(
 #[derive(Debug)]
 pub struct RestoreError {
     problem: String,
+}
+
+impl RestoreError {
+    /// An error, if there is a problem.
+    pub(super) fn of(problem: Option<String>) -> Result<(), Self> {
+        problem.map_or(Ok(()), |problem| Err(Self { problem }))
+    }
 }
 
 impl fmt::Display for RestoreError {

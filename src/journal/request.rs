@@ -11,7 +11,7 @@ use redb::ReadableTable;
 use crate::domain::persistence::{Durable, NotKept};
 use crate::journal::database::{ACCEPTED, DIGEST, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, Page, REFRESHED};
 use crate::journal::digest::ListDigest;
-use crate::journal::log_row::put_log;
+use crate::journal::log_row;
 use crate::journal::row::{from_row, join, to_row};
 use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
@@ -162,3 +162,29 @@ fn put_entries(entries: &[Entry], page: &mut Page<'_>) -> Result<(), redb::Error
     }
     Ok(())
 }
+
+/// Puts up to where a log is known whole in the table of texts. Of too many logs, the one that was written longest ago is forgotten: its
+/// next message is a gap.
+fn put_log(whole: LogPosition, page: &mut Page<'_>) -> Result<(), redb::Error> {
+    let (name, row) = log_row::to_log_row(whole, Timestamp::now());
+    let is_new = page.texts.insert(&*name, &row[..])?.is_none();
+    if is_new {
+        let mut logs = Vec::new();
+        for row in page.texts.range(log_row::PREFIX..log_row::END)? {
+            let (name, row) = row?;
+            logs.push((
+                row.value().get(24..).unwrap_or_default().to_vec(),
+                name.value().to_owned(),
+            ));
+        }
+        logs.sort_unstable();
+        let too_many = logs.len().saturating_sub(MOST_LOGS);
+        for (_, name) in logs.into_iter().take(too_many) {
+            page.texts.remove(&*name)?;
+        }
+    }
+    Ok(())
+}
+
+/// How many logs are kept.
+const MOST_LOGS: usize = 64;

@@ -39,6 +39,10 @@ mod identify;
 mod in_flight;
 mod issuer_logs;
 mod layer;
+#[cfg(all(feature = "cloudevents", feature = "crl-poll"))]
+mod list_server;
+#[cfg(all(feature = "crl-poll", feature = "source"))]
+mod list_source;
 #[cfg(all(
     feature = "clawdentity",
     feature = "crl-poll",

@@ -236,6 +236,7 @@ async fn status_has_the_shape_that_operators_rely_on() {
                 "last_gap": null,
                 "last_error": null,
             },
+            "issuer_logs": [],
             "dispositions": {"applied": 0, "ignored": 0, "retry": 0, "dead-letter": 0},
             "last_dead_letter": null,
             "verdicts": {"admit": 1, "anonymous": 0, "revoked": 0, "revoked_by_event": 0, "revoked_by_list": 0, "unknown": 0, "unreadable": 0},

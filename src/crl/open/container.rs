@@ -42,3 +42,6 @@ pub(crate) const LIST: Magic = *b"\x89REVOKED";
 
 /// The version of the format.
 const VERSION: u8 = 1;
+
+/// The magic of what is kept of a list that nobody signed.
+pub(crate) const KEPT: Magic = *b"\x89REVKEPT";

@@ -28,13 +28,11 @@ pub(crate) struct EncodedList {
 impl EncodedList {
     /// Encodes what is in force, without what was to be forgotten a while before `now`. Takes time proportional to it, and sorts it.
     pub(crate) fn of(in_force: &InForce, now: Timestamp) -> Result<Self, UnwritableId> {
-        let forgotten_before = now.saturating_sub(STAYS);
-        let is_forgotten = |row: &ListedRow<'_>| row.forgotten_at().is_some_and(|at| at < forgotten_before);
         let mut rows: Vec<_> = in_force
             .statements
             .iter()
             .flat_map(ListedRow::of)
-            .filter(|row| !is_forgotten(row))
+            .filter(|row| !is_forgotten(row, now))
             .collect();
         rows.sort_unstable_by(ListedRow::cmp);
         rows.dedup();
@@ -84,6 +82,11 @@ impl EncodedList {
     }
 }
 
+/// Whether an entry was to be forgotten so long ago that no list has to carry it.
+pub(crate) fn is_forgotten(row: &ListedRow<'_>, now: Timestamp) -> bool {
+    row.forgotten_at().is_some_and(|at| at < now.saturating_sub(STAYS))
+}
+
 fn generation(digest: &[u8; 32], sections: &[ListSection], covers: &[LogPosition]) -> String {
     let mut hash = Sha256::new();
     hash.update(digest);
@@ -116,4 +119,4 @@ impl Error for UnwritableId {}
 
 /// How long an entry stays in lists beyond its end. Some verifiers go on accepting a token for a minute after its `exp`, and the
 /// clocks of others may be behind by another one.
-pub(crate) const STAYS: Duration = Duration::from_secs(120);
+const STAYS: Duration = Duration::from_secs(120);
