@@ -10,6 +10,8 @@ pub mod probe;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 
+#[cfg(feature = "issuer")]
+pub mod issuer;
 #[cfg(feature = "source")]
 pub mod source;
 #[cfg(feature = "http-push")]

@@ -8,6 +8,7 @@ pub mod first_gateway;
 pub mod cors;
 pub mod feeds;
 pub mod brokers;
+pub mod issuer;
 pub mod lists;
 pub mod restarts;
 pub mod streams;

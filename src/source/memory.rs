@@ -80,6 +80,45 @@ impl Memory {
         })
     }
 
+    /// Publishes messages in one go, if the newest that `is_own` is the expected one.
+    #[cfg(feature = "issuer")]
+    pub(crate) fn publish_behind(
+        &self,
+        expected: Option<&Bytes>,
+        is_own: impl Fn(&Bytes) -> bool,
+        messages: impl Iterator<Item = Bytes>,
+    ) -> bool {
+        self.change(|log| {
+            let newest = log
+                .messages
+                .iter()
+                .rev()
+                .map(|(_, message)| message)
+                .find(|held| is_own(held));
+            if newest != expected {
+                return false;
+            }
+            for message in messages {
+                log.messages.push_back((Timestamp::now(), message));
+                if log.messages.len() > self.shared.room {
+                    log.drop_oldest();
+                }
+            }
+            true
+        })
+    }
+
+    /// Returns all messages that it holds, the oldest first.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Bytes> {
+        self.log().messages.iter().map(|(_, message)| message.clone()).collect()
+    }
+
+    #[cfg(feature = "issuer")]
+    pub(crate) fn name(&self) -> &str {
+        &self.shared.name
+    }
+
     /// Returns the log as a source that one replica reads.
     #[must_use]
     pub fn source(&self) -> MemorySource {
@@ -125,6 +164,15 @@ impl Memory {
             log.complete_since = Timestamp::now();
             log.cuts += 1;
             log.wipes += 1;
+        });
+    }
+
+    /// Drops the newest messages, all but so many of the oldest, as a broker does that is put back to an old copy. Nothing shows it: what is
+    /// published next takes the places of what is lost.
+    pub fn set_back(&self, rest: usize) {
+        self.change(|log| {
+            log.messages.truncate(rest);
+            log.cuts += 1;
         });
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::crl::clawdentity::issuer::Issuer;
+use crate::crl::clawdentity::issuer::ClawdentityIssuer;
 use crate::crl::list::ListError;
 use crate::format::clawdentity::is_ulid;
 use crate::format::json::Json;
@@ -17,7 +17,11 @@ use crate::state::snapshot::{RevocationList, RevocationListBuilder};
 
 /// Reads the claims of a list in one pass. Each entry is checked and goes into the list as it is read, and the first one at
 /// fault ends the reading. The other claims are checked after the last one is read.
-pub(super) fn read_claims(payload: &str, issuer: &Issuer, now: Timestamp) -> Result<RevocationList, ListError> {
+pub(super) fn read_claims(
+    payload: &str,
+    issuer: &ClawdentityIssuer,
+    now: Timestamp,
+) -> Result<RevocationList, ListError> {
     let mut claims = Claims {
         issuer,
         iss: Json::Absent,
@@ -38,7 +42,7 @@ pub(super) fn read_claims(payload: &str, issuer: &Issuer, now: Timestamp) -> Res
 
 /// The claims that are read so far.
 struct Claims<'i, 'de> {
-    issuer: &'i Issuer,
+    issuer: &'i ClawdentityIssuer,
     iss: Json<'de>,
     jti: Json<'de>,
     iat: Json<'de>,
@@ -207,7 +211,7 @@ struct ListedToken<'a> {
 
 impl ListedToken<'_> {
     /// Returns what the entry says; or which member is at fault, and why.
-    fn revocation(&self, issuer: &Issuer) -> Result<Revocation, (&'static str, &'static str)> {
+    fn revocation(&self, issuer: &ClawdentityIssuer) -> Result<Revocation, (&'static str, &'static str)> {
         let jti = match &self.jti {
             Json::Text(jti) if is_ulid(jti) => jti,
             other => return Err((".jti", other.or("is not a ULID"))),
@@ -258,7 +262,7 @@ mod tests {
 
     /// Returns what is said of these claims.
     fn read(claims: &[&str]) -> String {
-        let issuer = Issuer::new("https://registry.example.com").unwrap();
+        let issuer = ClawdentityIssuer::new("https://registry.example.com").unwrap();
         match read_claims(&format!("{{{}}}", claims.join(",")), &issuer, NOW) {
             Ok(list) => list.entries().to_string(),
             Err(error) => match std::error::Error::source(&error) {

@@ -4,7 +4,7 @@ use crate::format::clawdentity::{agent_did, is_ulid};
 
 /// Who has to have signed a list, and whose agents the list may name.
 #[derive(Clone, Debug)]
-pub(super) struct Issuer {
+pub(super) struct ClawdentityIssuer {
     /// What `iss` has to be, to the letter.
     pub(super) name: String,
     /// Its host, which is the authority of all its agents.
@@ -13,7 +13,7 @@ pub(super) struct Issuer {
     did_prefix: Option<String>,
 }
 
-impl Issuer {
+impl ClawdentityIssuer {
     /// Returns `None` if `name` is not an HTTP URL.
     pub(super) fn new(name: &str) -> Option<Self> {
         let host = host(name)?;
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn names_what_is_wrong_with_an_agent() {
-        let check = |issuer, did| Issuer::new(issuer).unwrap().check_agent(did);
+        let check = |issuer, did| ClawdentityIssuer::new(issuer).unwrap().check_agent(did);
         let ours = "did:cdi:a.b:agent:01KDVDNA03XJ61A46WBY7B0EGN";
         assert_eq!(check("https://a.b", ours), Ok(()));
         assert!(check("https://c.d", ours).unwrap_err().contains("another authority"));

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use crate::crl::clawdentity::body::{Response, is_none_yet, read_body};
 use crate::crl::clawdentity::claims::read_claims;
-use crate::crl::clawdentity::issuer::Issuer;
+use crate::crl::clawdentity::issuer::ClawdentityIssuer;
 use crate::crl::clawdentity::keys::read_keys;
 use crate::crl::jws::Jws;
 use crate::crl::keys::KeySet;
@@ -39,7 +39,7 @@ use crate::state::snapshot::RevocationList;
 /// No list is returned before its signature is verified.
 #[derive(Clone, Debug)]
 pub struct ClawdentityList {
-    issuer: Option<Issuer>,
+    issuer: Option<ClawdentityIssuer>,
 }
 
 impl ClawdentityList {
@@ -49,7 +49,7 @@ impl ClawdentityList {
     #[must_use]
     pub fn new(issuer: impl Into<String>) -> Self {
         Self {
-            issuer: Issuer::new(&issuer.into()),
+            issuer: ClawdentityIssuer::new(&issuer.into()),
         }
     }
 }
@@ -92,7 +92,7 @@ impl ListFormat for ClawdentityList {
 }
 
 /// Reads the claims of a list, whether or not its signature holds.
-fn index(jws: &Jws<'_>, issuer: &Issuer, now: Timestamp) -> Result<RevocationList, ListError> {
+fn index(jws: &Jws<'_>, issuer: &ClawdentityIssuer, now: Timestamp) -> Result<RevocationList, ListError> {
     let payload = jws.payload()?;
     let payload =
         str::from_utf8(&payload).map_err(|cause| ListError::invalid("payload", "is not UTF-8").because(cause))?;

@@ -20,11 +20,11 @@ pub(super) struct AmqpDeadLetters {
     routing_key: String,
     /// Locked from publication to confirmation. With two under way, the client may take the return of one for the
     /// other's.
-    publisher: Mutex<Option<Publisher>>,
+    publisher: Mutex<Option<LetterChannel>>,
 }
 
 /// A connection of its own: a broker that is short of memory stops those that publish, and reading has to go on.
-struct Publisher {
+struct LetterChannel {
     channel: Channel,
     _connection: Connection,
 }
@@ -55,7 +55,7 @@ impl AmqpDeadLetters {
         let stored = async {
             let current = match current {
                 Some(current) if current.channel.status().connected() => current,
-                _ => Publisher::connect(&self.connect).await?,
+                _ => LetterChannel::connect(&self.connect).await?,
             };
             self.publish(&current.channel, letter, message_id).await?;
             Ok(current)
@@ -96,7 +96,7 @@ impl AmqpDeadLetters {
     }
 }
 
-impl Publisher {
+impl LetterChannel {
     async fn connect(connect: &Connector) -> Result<Self, SourceError> {
         let connection = connect.connect().await?;
         let channel = channel(&connection).await?;

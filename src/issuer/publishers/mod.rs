@@ -1,0 +1,5 @@
+//! The brokers that can be published to.
+
+mod memory;
+
+pub use memory::MemoryPublisher;

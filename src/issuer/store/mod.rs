@@ -1,0 +1,14 @@
+//! What an issuer keeps on disk.
+
+mod writer;
+mod database;
+mod page;
+mod written_log;
+mod row;
+mod directory;
+
+pub(crate) use database::IssuerStore;
+pub(crate) use page::LogBeginning;
+pub(crate) use row::{KeptStatement, id_of, to_row};
+pub(crate) use writer::StoreWriter;
+pub(crate) use written_log::WrittenLog;

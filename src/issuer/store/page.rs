@@ -1,0 +1,160 @@
+//! Changes of what an issuer keeps.
+
+use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
+
+use crate::issuer::store::row::{from_row, place_bytes, to_bytes};
+use crate::model::log_place::{LogId, LogPosition};
+use crate::model::timestamp::Timestamp;
+
+/// The store while it is being changed.
+pub(crate) struct StorePage<'t> {
+    facts: Table<'t, &'static str, &'static [u8]>,
+    statements: Table<'t, u64, &'static [u8]>,
+    places: Table<'t, &'static [u8], &'static [u8]>,
+    ends: Table<'t, u64, &'static [u8]>,
+}
+
+/// A log to be begun.
+pub(crate) struct LogBeginning {
+    pub(crate) log: LogId,
+    pub(crate) after: Option<LogPosition>,
+    /// The first statement that is published in it.
+    pub(crate) from: u64,
+    /// Statements that the store did not know.
+    pub(crate) rows: Vec<Vec<u8>>,
+}
+
+impl<'t> StorePage<'t> {
+    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
+        Ok(Self {
+            facts: transaction.open_table(FACTS)?,
+            statements: transaction.open_table(STATEMENTS)?,
+            places: transaction.open_table(PLACES)?,
+            ends: transaction.open_table(ENDS)?,
+        })
+    }
+
+    /// Makes a new store what it is.
+    pub(crate) fn begin_store(&mut self, source: &str) -> Result<(), redb::Error> {
+        if self.facts.get("format")?.is_none() {
+            self.facts.insert("source", source.as_bytes())?;
+            self.facts.insert("format", FORMAT)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a statement behind all others.
+    pub(crate) fn add(&mut self, row: &[u8]) -> Result<u64, redb::Error> {
+        let last = self.statements.last()?.map(|(last, _)| last.value());
+        // A number is given once, even if the newest statements are gone.
+        let sequence = last.map_or(0, |last| last + 1).max(self.number("cursor")?);
+        self.statements.insert(sequence, row)?;
+        Ok(sequence)
+    }
+
+    /// Notes what was confirmed and read back, the last one last.
+    pub(crate) fn published(&mut self, published: &[(LogPosition, u64)]) -> Result<(), redb::Error> {
+        for (position, sequence) in published {
+            let mut value = position.digest.to_bytes().to_vec();
+            value.extend(sequence.to_be_bytes());
+            self.places
+                .insert(&place_bytes(position.log, position.n)[..], &value[..])?;
+            if let Some(beyond) = position.n.checked_sub(PLACES_KEPT) {
+                self.places.remove(&place_bytes(position.log, beyond)[..])?;
+            }
+        }
+        let Some((position, sequence)) = published.last() else {
+            return Ok(());
+        };
+        self.facts.insert("position", &to_bytes(*position)[..])?;
+        self.facts.insert("cursor", &(sequence + 1).to_be_bytes()[..])?;
+        Ok(())
+    }
+
+    /// Begins a log.
+    pub(crate) fn begin_log(&mut self, beginning: &LogBeginning) -> Result<(), redb::Error> {
+        let ended = self.facts.get("position")?.map(|bytes| bytes.value().to_vec());
+        if let Some(ended) = ended {
+            let turn = self.ends.last()?.map_or(0, |(last, _)| last.value() + 1);
+            self.ends.insert(turn, &ended[..])?;
+            if let Some(beyond) = turn.checked_sub(ENDS_KEPT)
+                && let Some(forgotten) = self.ends.remove(beyond)?
+            {
+                forget_places(&mut self.places, forgotten.value())?;
+            }
+        }
+        // In this order: numbers are given behind those that the former log had.
+        for row in &beginning.rows {
+            self.add(row)?;
+        }
+        let position = to_bytes(LogPosition::beginning(beginning.log));
+        self.facts.insert("position", &position[..])?;
+        self.facts.insert("cursor", &beginning.from.to_be_bytes()[..])?;
+        match beginning.after {
+            Some(after) => drop(self.facts.insert("after", &to_bytes(after)[..])?),
+            None => drop(self.facts.remove("after")?),
+        }
+        Ok(())
+    }
+
+    /// Notes what the newest list covers.
+    pub(crate) fn covered(&mut self, position: LogPosition, sequence: u64) -> Result<(), redb::Error> {
+        self.facts.insert("covered", &to_bytes(position)[..])?;
+        self.facts.insert("covered-sequence", &sequence.to_be_bytes()[..])?;
+        Ok(())
+    }
+
+    /// Forgets statements that are published, that no gateway needs any more, and that the newest list covers. Without any list,
+    /// nobody waits for one. Returns how many.
+    pub(crate) fn forget(&mut self, source: &str, before: Timestamp) -> Result<u64, redb::Error> {
+        let cursor = self.number("cursor")?;
+        let is_listed = self.facts.get("covered")?.is_some();
+        let end = match is_listed {
+            true => cursor.min(self.number("covered-sequence")? + 1),
+            false => cursor,
+        };
+        let mut over = Vec::new();
+        for row in self.statements.range(..end)? {
+            let (sequence, row) = row?;
+            let kept = from_row(source, sequence.value(), row.value());
+            let forget_at = kept.and_then(|kept| kept.statement.forget_at);
+            if forget_at.is_some_and(|forget_at| forget_at < before) {
+                over.push(sequence.value());
+            }
+        }
+        for sequence in &over {
+            self.statements.remove(sequence)?;
+        }
+        Ok(over.len() as u64)
+    }
+
+    fn number(&self, name: &str) -> Result<u64, redb::Error> {
+        let bytes = self.facts.get(name)?.and_then(|bytes| bytes.value().try_into().ok());
+        Ok(bytes.map_or(0, u64::from_be_bytes))
+    }
+}
+
+/// Forgets what was published in a log that nobody asks about any more.
+fn forget_places(places: &mut Table<'_, &'static [u8], &'static [u8]>, end: &[u8]) -> Result<(), redb::Error> {
+    let Some(log) = end.get(..16).and_then(|log| log.try_into().ok()).map(LogId::from_bytes) else {
+        return Ok(());
+    };
+    places.retain_in::<&[u8], _>(&place_bytes(log, 0)[..]..=&place_bytes(log, u64::MAX)[..], |_, _| false)?;
+    Ok(())
+}
+
+/// What a store is written in.
+pub(crate) const FORMAT: &[u8] = b"1";
+
+pub(crate) const FACTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("facts");
+pub(crate) const STATEMENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("statements");
+/// Which statement was published where: log and number to digest and statement.
+pub(crate) const PLACES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("places");
+/// Where former logs ended.
+pub(crate) const ENDS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("ends");
+
+/// How many places of a log are known: as far as a broker may be set back without anything being published twice.
+const PLACES_KEPT: u64 = 100_000;
+
+/// How many former logs are known.
+const ENDS_KEPT: u64 = 64;
