@@ -22,5 +22,5 @@ pub(super) fn as_structured<'b>(headers: &HeaderMap, body: &'b [u8]) -> Cow<'b, 
         Some((name.to_owned(), value.into_owned()))
     });
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    structured(attributes, content_type, body).map_or(body.into(), Cow::from)
+    structured(attributes, content_type, body).map_or_else(|| body.into(), Cow::from)
 }
