@@ -4,8 +4,8 @@
 //! verify and index what it got, and installs it through an [`EventSink`](crate::EventSink).
 
 mod refresh;
-mod poller;
 mod source_poller;
+mod poller;
 mod poll_loop;
 mod paces;
 mod persist;

@@ -7,19 +7,19 @@ use crate::domain::health::millis;
 use crate::domain::presented::is_never_presented;
 use crate::domain::sightings::REMEMBERED;
 use crate::model::domain_config::DomainConfig;
-use crate::model::policy::{FutureIssuedAt, StalePolicy};
+use crate::model::policy::{FutureIssuedAt, ListPolicy, StalePolicy};
 use crate::model::verdict::Freshness;
 use crate::status::{Concern, ConcernCode, FeedState, PollStatus, SightingStatus, Status};
 
-/// What is wrong, the gravest first. Pure: everything it tells of is in the status.
-pub(crate) fn concerns(status: &Status, policy: &DomainConfig, needs_list: bool) -> Vec<Concern> {
+/// What is wrong, the gravest first. Pure: everything else that it tells of is in the status.
+pub(crate) fn concerns(status: &Status, policy: &DomainConfig, needs_list: bool, is_polled: bool) -> Vec<Concern> {
     let all = [
         list(status, policy, needs_list),
         signing_keys(status),
-        feed(status),
+        feed(status, Meanwhile::of(policy.lists, is_polled)),
         issuer_silent(status),
         canary(status),
-        gap(status),
+        gap(status, policy.lists),
         presented(status),
         without_keys(status),
         issued_in_future(status, policy),
@@ -34,15 +34,30 @@ pub(crate) fn concerns(status: &Status, policy: &DomainConfig, needs_list: bool)
 fn list(status: &Status, policy: &DomainConfig, needs_list: bool) -> Option<Concern> {
     let (poll, consequence) = (Failing(&status.poll), consequence(policy.stale));
     if needs_list {
+        let until = match policy.lists {
+            ListPolicy::Expected => "a signed list is fetched that makes up for it",
+            ListPolicy::NotUsed => {
+                "the feed has been read again from as far back as revocations are kept, without a gap"
+            }
+        };
         return concern(
             ConcernCode::JournalLost,
             format!(
-                "What was known before the restart is lost. Nobody is admitted until a signed list is fetched that makes up for \
-                 it, whatever the policy.{poll}"
+                "What was known before the restart is lost. Nobody is admitted until {until}, whatever the policy.{poll}"
             ),
         );
     }
     match (status.freshness, &status.snapshot) {
+        (Freshness::FeedUnread, _) => concern(
+            ConcernCode::FeedUnread,
+            format!(
+                "There is no list, and the feed has not been read up to its end since the start. Until it is, {}.",
+                match policy.stale {
+                    StalePolicy::FailClosed => consequence,
+                    StalePolicy::FailOpen => "credentials are admitted although an event may have revoked them",
+                }
+            ),
+        ),
         (Freshness::NoSnapshot, _) => concern(
             ConcernCode::NoList,
             format!("No revocation list was fetched yet. Until one is, {consequence}.{poll}"),
@@ -100,7 +115,34 @@ fn signing_keys(status: &Status) -> Option<Concern> {
     )
 }
 
-fn feed(status: &Status) -> Option<Concern> {
+/// How revocations come in while the feed does not bring them.
+#[derive(Clone, Copy)]
+struct Meanwhile {
+    connecting: &'static str,
+    down: &'static str,
+}
+
+impl Meanwhile {
+    const fn of(lists: ListPolicy, is_polled: bool) -> Self {
+        let (connecting, down) = match (lists, is_polled) {
+            (ListPolicy::NotUsed, _) => (
+                "No revocation comes in: there is no list",
+                "No revocation comes in until it is back: there is no list",
+            ),
+            (ListPolicy::Expected, true) => (
+                "Revocations come with the list alone",
+                "Revocations come with the list alone, which is fetched more often meanwhile",
+            ),
+            (ListPolicy::Expected, false) => (
+                "Revocations come with the list alone, and no poller of this process fetches it",
+                "Revocations come with the list alone, and no poller of this process fetches it",
+            ),
+        };
+        Self { connecting, down }
+    }
+}
+
+fn feed(status: &Status, meanwhile: Meanwhile) -> Option<Concern> {
     let feed = &status.feed;
     let name = feed.source.as_deref().unwrap_or("of events");
     let time = feed
@@ -115,7 +157,10 @@ fn feed(status: &Status) -> Option<Concern> {
         FeedState::Unknown | FeedState::Live => None,
         FeedState::Connecting => concern(
             ConcernCode::FeedConnecting,
-            format!("The feed {name} has been connecting{time}. Revocations come with the list alone.{why}"),
+            format!(
+                "The feed {name} has been connecting{time}. {}.{why}",
+                meanwhile.connecting
+            ),
         ),
         FeedState::CatchingUp => concern(
             ConcernCode::FeedCatchingUp,
@@ -123,10 +168,7 @@ fn feed(status: &Status) -> Option<Concern> {
         ),
         FeedState::Down => concern(
             ConcernCode::FeedDown,
-            format!(
-                "The feed {name} has been down{time}. Revocations come with the list alone, which is fetched more often \
-                 meanwhile.{why}"
-            ),
+            format!("The feed {name} has been down{time}. {}.{why}", meanwhile.down),
         ),
     }
 }
@@ -163,14 +205,19 @@ fn canary(status: &Status) -> Option<Concern> {
     )
 }
 
-fn gap(status: &Status) -> Option<Concern> {
+fn gap(status: &Status, lists: ListPolicy) -> Option<Concern> {
     let gap = status.feed.last_gap.as_ref().filter(|gap| gap.is_open)?;
     concern(
         ConcernCode::FeedGap,
         format!(
-            "Revocations may have been missed {} ago: {}. No list was fetched since that would make up for them.",
+            "Revocations may have been missed {} ago: {}. {}.",
             Time(gap.ms_ago),
-            gap.reason
+            gap.reason,
+            match lists {
+                ListPolicy::Expected => "No list was fetched since that would make up for them",
+                ListPolicy::NotUsed =>
+                    "There is no list that would make up for them: whom they revoked is admitted until the tokens expire",
+            }
         ),
     )
 }

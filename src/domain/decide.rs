@@ -33,7 +33,7 @@ impl TrustDomain {
         decision.list.is_of_credential = true;
         let is_stale = decision.list.freshness != Freshness::Fresh;
         if is_stale != self.was_stale.load(Ordering::Relaxed) {
-            self.log_transition(is_stale);
+            self.log_transition(decision.list.freshness);
         }
         let mut outcome = match decision.refusal {
             Some(Refusal::Revoked(why)) => Outcome::from(why.source),
@@ -65,17 +65,24 @@ impl TrustDomain {
     }
 
     #[cold]
-    fn log_transition(&self, is_stale: bool) {
+    fn log_transition(&self, freshness: Freshness) {
+        let is_stale = freshness != Freshness::Fresh;
         // If several requests see the change at the same time, one logs it.
         if self.was_stale.swap(is_stale, Ordering::Relaxed) == is_stale {
             return;
         }
-        match (is_stale, self.store.look(|state| state.stale())) {
-            (false, _) => log::info!("revocation list is fresh again"),
-            (true, StalePolicy::FailClosed) => {
+        match (freshness, self.store.look(|state| state.stale())) {
+            (Freshness::Fresh, _) => log::info!("revocation list is fresh again"),
+            (Freshness::FeedUnread, StalePolicy::FailClosed) => {
+                log::warn!("feed is not read yet: refusing credentials that nothing is known against");
+            }
+            (Freshness::FeedUnread, StalePolicy::FailOpen) => {
+                log::warn!("feed is not read yet: admitting credentials that may be revoked");
+            }
+            (_, StalePolicy::FailClosed) => {
                 log::warn!("no fresh revocation list: refusing credentials that nothing is known against");
             }
-            (true, StalePolicy::FailOpen) => {
+            (_, StalePolicy::FailOpen) => {
                 log::warn!("no fresh revocation list: admitting credentials that may be revoked");
             }
         }

@@ -41,6 +41,8 @@ pub(crate) struct FeedHealth {
     /// When it came into its present state.
     pub(crate) since: Option<Instant>,
     pub(crate) last_event: Option<Instant>,
+    /// When the journal was last asked to keep that it is live.
+    pub(crate) kept: Option<Instant>,
     last_heartbeat: Option<Dated>,
     pub(crate) report: FeedReport,
 }

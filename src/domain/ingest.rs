@@ -17,6 +17,7 @@ use crate::model::log_place::{LogPlace, LogPosition};
 use crate::model::policy::ListPolicy;
 use crate::model::timestamp::Timestamp;
 use crate::state::accept::ApplyError;
+use crate::state::view::FeedReading;
 use crate::status::FeedState;
 
 impl TrustDomain {
@@ -178,10 +179,39 @@ impl TrustDomain {
             self.health().feed.since = Some(Instant::now());
             log::info!(?state, "event feed changed");
         }
+        match state {
+            FeedState::Unknown => {}
+            FeedState::Live => {
+                self.store.set_feed(FeedReading::Read);
+                self.keep_that_feed_is_live();
+            }
+            FeedState::Connecting | FeedState::CatchingUp | FeedState::Down => self.announce_feed(),
+        }
         is_news
     }
 
-    /// Notes that all older events came in. If events alone decide, and the feed replays from its beginning, the domain
+    /// Notes that a feed is about to be read: where there is no list, nothing is known before its end was reached once.
+    pub(crate) fn announce_feed(&self) {
+        self.store.set_feed(FeedReading::Awaited);
+    }
+
+    /// Has the journal keep now and then that the feed is live, where there is no list whose age is kept.
+    fn keep_that_feed_is_live(&self) {
+        let (lists, max_age) = self.store.look(|state| (state.policy.lists, state.policy.max_age));
+        let Some(journal) = self.journal.get().filter(|_| lists == ListPolicy::NotUsed) else {
+            return;
+        };
+        let now = Instant::now();
+        let mut health = self.health();
+        let kept = health.feed.kept.map(|at| now.saturating_duration_since(at));
+        if kept.is_none_or(|ago| ago >= max_age / 4) {
+            health.feed.kept = Some(now);
+            // Nobody waits for this: at worst, a restart takes longer until it admits anybody.
+            drop(journal.persist_feed_read(self.now()));
+        }
+    }
+
+    /// Notes that all older events came in. If events alone decide, and the feed replays all that is not to be forgotten yet, the domain
     /// has resynced and needs no list.
     pub(crate) fn caught_up(&self) {
         if self

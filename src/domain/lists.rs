@@ -54,6 +54,11 @@ impl TrustDomain {
         self.wants_keys.store(true, Ordering::Release);
     }
 
+    /// Whether a poller runs: it listens for that.
+    pub(super) fn is_polled(&self) -> bool {
+        self.requested.receiver_count() > 0
+    }
+
     /// Asks the poller for a fetch.
     pub(crate) fn refresh(&self) {
         self.requested.send_modify(|count| *count += 1);

@@ -28,6 +28,9 @@ pub(crate) trait Persist: Send + Sync {
     /// Keeps that everything that was lost is known again.
     fn persist_resynced(&self) -> Durable;
 
+    /// Keeps that the feed had been read up to its end by then.
+    fn persist_feed_read(&self, at: Timestamp) -> Durable;
+
     /// Returns what keeps the list itself.
     #[cfg_attr(
         not(feature = "crl-poll"),

@@ -81,7 +81,7 @@ impl TrustDomain {
         if let Some(proofs) = &status.canary {
             self.log_canary(proofs, canary.is_some());
         }
-        status.concerns = concerns(&status, &policy, needs_list);
+        status.concerns = concerns(&status, &policy, needs_list, self.is_polled());
         status
     }
 

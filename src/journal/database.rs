@@ -344,6 +344,9 @@ pub(super) const ACCEPTED: &str = "list accepted";
 /// When the kept list was last fetched or confirmed.
 pub(super) const REFRESHED: &str = "list refreshed";
 
+/// When the feed was last known to be read up to its end.
+pub(super) const FEED_READ: &str = "feed read";
+
 /// When another list was issued that was installed, says more, and could not be kept.
 pub(super) const INCOMPLETE: &str = "list incomplete";
 

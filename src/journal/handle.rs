@@ -23,6 +23,7 @@ use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
 use crate::state::entry::Entry;
 use crate::state::store::SeenLists;
+use crate::state::view::FeedReading;
 use crate::status::{JournalStart, JournalStatus};
 
 impl EventSink {
@@ -50,6 +51,11 @@ impl EventSink {
         let missed = journal.kept.incomplete.max(journal.kept.issued_at);
         if domain.journal.get().is_some() {
             return Err(JournalError::Taken { path });
+        }
+        let max_age = domain.store.look(|state| state.policy.max_age);
+        let is_recent = |at| Timestamp::now().saturating_since(at) <= max_age;
+        if journal.kept.feed_read.is_some_and(is_recent) {
+            domain.store.set_feed(FeedReading::Read);
         }
         // This comes before anything that this sink learns meanwhile can be kept.
         if needs_list {
@@ -150,6 +156,10 @@ impl Persist for JournalHandle {
 
     fn persist_resynced(&self) -> Durable {
         self.list_file().submit(Item::Resynced)
+    }
+
+    fn persist_feed_read(&self, at: Timestamp) -> Durable {
+        self.list_file().submit(Item::FeedRead(at))
     }
 
     fn lists(&self) -> &dyn PersistLists {

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::common::error_text::error_text;
 use crate::common::log;
-use crate::journal::database::{ACCEPTED, DIGEST, INCOMPLETE, ISSUED, JournalDatabase, KEYS, NEWEST, REFRESHED};
+use crate::journal::database::{
+    ACCEPTED, DIGEST, FEED_READ, INCOMPLETE, ISSUED, JournalDatabase, KEYS, NEWEST, REFRESHED,
+};
 use crate::journal::digest::ListDigest;
 use crate::journal::directory::PendingRead;
 use crate::journal::error::JournalError;
@@ -56,6 +58,8 @@ pub(super) struct Kept {
     pub(super) refreshed_at: Option<Timestamp>,
     /// When another list was issued, in the same second or later, that was installed and could not be kept.
     pub(super) incomplete: Option<Timestamp>,
+    /// When the feed was last known to be read up to its end, where there was no list.
+    pub(super) feed_read: Option<Timestamp>,
 }
 
 /// What to do if the directory's content is of no use.
@@ -196,6 +200,7 @@ impl Journal {
                 accepted_at: database.time(ACCEPTED)?,
                 refreshed_at: database.time(REFRESHED)?,
                 incomplete: database.time(INCOMPLETE)?,
+                feed_read: database.time(FEED_READ)?,
             },
             recovery,
             database: Some(database),

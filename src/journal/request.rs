@@ -9,7 +9,7 @@ use futures_channel::oneshot;
 use redb::ReadableTable;
 
 use crate::domain::persistence::{Durable, NotKept};
-use crate::journal::database::{ACCEPTED, DIGEST, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, Page, REFRESHED};
+use crate::journal::database::{ACCEPTED, DIGEST, FEED_READ, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, Page, REFRESHED};
 use crate::journal::digest::ListDigest;
 use crate::journal::log_row;
 use crate::journal::row::{from_row, join, to_row};
@@ -30,6 +30,8 @@ pub(super) enum Item {
     Entries(Vec<Entry>),
     /// The entries of a message, and up to where its issuer's log is known whole with it.
     Placed(Vec<Entry>, LogPosition),
+    /// The feed had been read up to its end by then.
+    FeedRead(Timestamp),
     /// Another list was issued at this time, and could not be kept although it says more.
     Incomplete(Timestamp),
     /// The issuer's signing keys.
@@ -139,6 +141,7 @@ impl Item {
                     page.texts.insert(KEYS, &keys[..])?;
                 }
             }
+            Self::FeedRead(at) => page.set_time(FEED_READ, *at)?,
             Self::Resynced => drop(page.numbers.remove(LOST)?),
             Self::Newest(issued_at) => page.raise_time(NEWEST, *issued_at)?,
             Self::Refreshed(at) => {

@@ -53,14 +53,14 @@ pub(super) struct SignedList {
 #[derive(Default)]
 struct Newest {
     /// `None` before the first, and if it failed.
-    list: Option<Look>,
+    list: Option<SourceLook>,
     /// When the source may be asked again.
     next: Option<Instant>,
     /// When the newest list of all was issued.
     issued_at: Option<Timestamp>,
 }
 
-struct Look {
+struct SourceLook {
     manifest: Manifest,
     body: Bytes,
     /// Signed, and by which key.
@@ -113,7 +113,7 @@ impl<S: ListSource> ListProducer<S> {
     }
 
     /// Asks the source. What it said before is not copied if it says the same.
-    async fn look(&self, newest: &Newest, settings: &Settings) -> Result<Look, Box<dyn Error + Send + Sync>> {
+    async fn look(&self, newest: &Newest, settings: &Settings) -> Result<SourceLook, Box<dyn Error + Send + Sync>> {
         // Before the source is asked: whatever happens from now on may be missing.
         let now = Timestamp::now();
         let issued_at = newest.issued_at.map_or(now, |known| later_than(known, now));
@@ -145,7 +145,7 @@ impl<S: ListSource> ListProducer<S> {
                 encoded.body.into()
             }
         };
-        Ok(Look {
+        Ok(SourceLook {
             manifest,
             body,
             signed: None,
@@ -168,7 +168,7 @@ impl Settings {
     }
 }
 
-impl Look {
+impl SourceLook {
     fn sign(&self, signer: &Signer) -> Option<SignedList> {
         // A weak one: lists that say the same are the same, whenever they were issued. A key that took over shows.
         let etag = format!(r#"W/"{}.{}""#, self.manifest.generation, signer.kid());

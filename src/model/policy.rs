@@ -1,6 +1,7 @@
 //! What the operator of a trust domain decides about lists, and about dates that cannot be true.
 
-/// Says what to do with a credential while the list is stale or missing, if nothing is known against the credential.
+/// Says what to do with a credential while the list is stale or missing, if nothing is known against the credential. Where there is
+/// [no list](ListPolicy::NotUsed), the same until the feed has been read up to its end for the first time.
 ///
 /// Credentials known to be revoked are refused in both cases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -24,12 +25,18 @@ pub enum ListPolicy {
     /// A revocation list is installed and stays fresh; without one the stale policy decides. The default.
     #[default]
     Expected,
-    /// There is no list: events alone decide, and nothing is ever stale.
+    /// There is no list: events alone decide.
+    ///
+    /// Once somebody reads a feed ([`source::drive`](crate::EventSink), or whoever [says](crate::EventSink::set_feed) that it is being
+    /// connected), the [stale policy](StalePolicy) decides until its end was reached for the first time; or, with a journal, if an earlier
+    /// process was there within `max_age`. Nothing is stale after that. A host that applies events by itself, and never says a word
+    /// of a feed, is believed to know everything from the start on.
     ///
     /// # Security
     ///
-    /// Without a list nothing replaces an event that was not delivered, and after a start nothing is known. Use it only
-    /// if the feed replays from its beginning.
+    /// Without a list nothing replaces an event that was not delivered, and after a start nothing is known. Use it only if the feed
+    /// replays all that came within the [retention](crate::DomainConfig::with_retention). What is older is not asked for, even if
+    /// an event of then states a later end.
     NotUsed,
 }
 

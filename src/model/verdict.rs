@@ -56,6 +56,8 @@ impl RevokedBy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unknown {
+    /// There is no list, and the feed has not been read up to its end yet.
+    FeedUnread,
     /// No revocation list was ever installed.
     NoSnapshot,
     /// The newest revocation list is older than the policy's `max_age`.
@@ -88,6 +90,8 @@ pub struct ListFreshness {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Freshness {
+    /// There is no list, and the feed has not been read up to its end yet.
+    FeedUnread,
     /// The list is younger than `max_age`, or the policy expects none.
     Fresh,
     /// No list was ever installed.
@@ -103,7 +107,7 @@ impl ListFreshness {
             let unreliable = match list.freshness {
                 Freshness::Fresh => 0,
                 Freshness::Stale => 1,
-                Freshness::NoSnapshot => 2,
+                Freshness::FeedUnread | Freshness::NoSnapshot => 2,
             };
             (list.is_of_credential, unreliable, list.snapshot_age)
         };
@@ -112,6 +116,7 @@ impl ListFreshness {
 
     pub(crate) fn unknown(&self) -> Option<Unknown> {
         match self.freshness {
+            Freshness::FeedUnread => Some(Unknown::FeedUnread),
             Freshness::Fresh => None,
             Freshness::NoSnapshot => Some(Unknown::NoSnapshot),
             Freshness::Stale => Some(Unknown::Stale {

@@ -58,7 +58,9 @@ impl Readyz {
     fn report(&self, status: &Status) -> Report {
         let unmet: Vec<Need> = self.needs.iter().copied().filter(|need| !need.is_met(status)).collect();
         let is_to_blame = |concern: &&Concern| match concern.code {
-            ConcernCode::JournalLost | ConcernCode::NoList | ConcernCode::ListStale => !status.ready,
+            ConcernCode::JournalLost | ConcernCode::NoList | ConcernCode::FeedUnread | ConcernCode::ListStale => {
+                !status.ready
+            }
             code => unmet.iter().any(|need| need.concerns().contains(&code)),
         };
         let (missing, other): (Vec<_>, Vec<_>) = status.concerns.iter().partition(is_to_blame);

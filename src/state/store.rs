@@ -24,7 +24,7 @@ use crate::state::overlay::Overlay;
 use crate::state::retention::Clock;
 use crate::state::snapshot::RevocationList;
 use crate::state::terms::Terms;
-use crate::state::view::{Decision, Refreshed, State, Step};
+use crate::state::view::{Decision, FeedReading, Refreshed, State, Step};
 use crate::state::waiters::WaiterIndex;
 
 /// The single state of a trust domain, read by every request and written by one writer at a time.
@@ -261,6 +261,13 @@ impl Store {
     /// Notes whether the state of earlier processes is lost, so that a list is needed.
     pub(crate) fn set_needs_list(&self, needs_list: bool) {
         self.change(vec![Step::NeedsList(needs_list)]);
+    }
+
+    /// Notes how far the feed was read. Publishes nothing if that is known.
+    pub(crate) fn set_feed(&self, feed: FeedReading) {
+        if self.look(|state| state.feed() < feed) {
+            self.change(vec![Step::Feed(feed)]);
+        }
     }
 
     /// Notes that the installed list is still the newest.

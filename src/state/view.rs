@@ -33,6 +33,19 @@ pub(crate) struct State {
     refreshed: Option<Refreshed>,
     /// Whether the state of earlier processes is lost, and no list was accepted since that replaces it.
     needs_list: bool,
+    feed: FeedReading,
+}
+
+/// Whether what a feed says is known, where there is no list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum FeedReading {
+    /// Nobody has said anything of a feed: events come in some other way.
+    #[default]
+    Unannounced,
+    /// It is about to be read.
+    Awaited,
+    /// It was read up to its end, by this process or by one before it.
+    Read,
 }
 
 /// When a list was fetched or confirmed, on the monotonic clock. An earlier process may have done it, even before that
@@ -48,6 +61,8 @@ pub(crate) struct Refreshed {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Configure(Box<DomainConfig>),
+    /// How far the feed was read. It never goes back.
+    Feed(FeedReading),
     /// Forgets the states of keys that are due by then, in seconds on the store's clock.
     Forget(u32),
     Install(Arc<RevocationList>, Refreshed),
@@ -130,6 +145,7 @@ impl State {
         let snapshot_age = self.age(now);
         let freshness = match (self.policy.lists, snapshot_age) {
             _ if self.needs_list => Freshness::NoSnapshot,
+            (ListPolicy::NotUsed, _) if self.feed == FeedReading::Awaited => Freshness::FeedUnread,
             (ListPolicy::NotUsed, _) => Freshness::Fresh,
             (ListPolicy::Expected, None) => Freshness::NoSnapshot,
             (ListPolicy::Expected, Some(age)) if age > self.policy.max_age => Freshness::Stale,
@@ -156,6 +172,10 @@ impl State {
         self.needs_list
     }
 
+    pub(crate) const fn feed(&self) -> FeedReading {
+        self.feed
+    }
+
     /// The installed list.
     pub(crate) const fn snapshot(&self) -> Option<&Arc<RevocationList>> {
         self.snapshot.as_ref()
@@ -165,6 +185,7 @@ impl State {
     pub(crate) fn run(&mut self, step: &Step) -> Result<(), Full> {
         match step {
             Step::Configure(policy) => self.policy = **policy,
+            Step::Feed(feed) => self.feed = self.feed.max(*feed),
             Step::Forget(due) => self.overlay.forget(*due),
             Step::Install(snapshot, refreshed) => {
                 self.overlay.yield_to(snapshot);

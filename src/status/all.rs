@@ -25,7 +25,7 @@ pub struct Status {
     pub ready: bool,
     /// What is wrong, in words, the gravest first. Empty if all is well.
     pub concerns: Vec<Concern>,
-    /// `fresh`, `no-snapshot` or `stale`.
+    /// `feed-unread`, `fresh`, `no-snapshot` or `stale`.
     #[serde(serialize_with = "freshness")]
     pub freshness: Freshness,
     /// The installed list; `None` before the first.
@@ -59,6 +59,7 @@ pub struct Status {
 
 fn freshness<S: serde::Serializer>(freshness: &Freshness, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(match freshness {
+        Freshness::FeedUnread => "feed-unread",
         Freshness::Fresh => "fresh",
         Freshness::NoSnapshot => "no-snapshot",
         Freshness::Stale => "stale",

@@ -29,6 +29,8 @@ pub enum ConcernCode {
     JournalLost,
     /// No list was ever installed.
     NoList,
+    /// There is no list, and the feed has not been read up to its end since the start.
+    FeedUnread,
     /// The list is older than the policy's `max_age`.
     ListStale,
     /// There are no signing keys to verify lists and tokens with.
@@ -72,6 +74,7 @@ impl ConcernCode {
         match self {
             Self::JournalLost => "journal-lost",
             Self::NoList => "no-list",
+            Self::FeedUnread => "feed-unread",
             Self::ListStale => "list-stale",
             Self::NoSigningKeys => "no-signing-keys",
             Self::FeedDown => "feed-down",

@@ -124,10 +124,22 @@ async fn reads_from_when_the_list_was_issued_less_a_margin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_there_are_no_lists_everything_is_read() {
+async fn where_there_are_no_lists_everything_is_read_that_is_kept() {
     let log = Starts::default();
     let (_layer, sink) = fresh_pair();
     sink.configure(|config| config.with_lists(ListPolicy::NotUsed));
+    tokio::spawn(source::drive(log.clone(), plain as Plain, sink.clone()).run());
+    until(&sink, |feed| feed.opened == 1).await;
+    let since = Timestamp::now().saturating_since(log.0.lock().unwrap()[0].time());
+    let expected = tower_revocation::DEFAULT_RETENTION + source::DEFAULT_MARGIN;
+    assert!(
+        since >= expected && since < expected + Duration::from_secs(10),
+        "{since:?}"
+    );
+    // If nothing is ever forgotten, everything is wanted.
+    let log = Starts::default();
+    let (_layer, sink) = fresh_pair();
+    sink.configure(|config| config.with_lists(ListPolicy::NotUsed).with_retention(Duration::MAX));
     tokio::spawn(source::drive(log.clone(), plain as Plain, sink.clone()).run());
     until(&sink, |feed| feed.opened == 1).await;
     assert_eq!(log.0.lock().unwrap()[0].time(), Timestamp::default());

@@ -75,3 +75,5 @@ mod tokens;
 mod two_domains;
 mod unread;
 mod websocket;
+#[cfg(feature = "source")]
+mod without_lists;

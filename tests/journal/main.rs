@@ -14,3 +14,4 @@ mod metrics;
 mod model;
 mod registry;
 mod support;
+mod without_lists;

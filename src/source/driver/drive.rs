@@ -17,6 +17,8 @@ use crate::source::event_source::EventSource;
 ///
 /// One feed for each sink: the status has room for the health of one.
 pub fn drive<S: EventSource, D: Decode>(source: S, decode: D, sink: EventSink) -> Drive<S, D> {
+    // Before it runs: where there is no list, whoever serves until then must not admit everybody.
+    sink.domain().announce_feed();
     Drive {
         source,
         decode,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::common::error_text::error_text;
 use crate::common::log;
 use crate::domain::health::FeedReport;
-use crate::model::timestamp::Timestamp;
+use crate::model::policy::ListPolicy;
 use crate::sink::EventSink;
 use crate::source::config::DriverConfig;
 use crate::source::dead_letter::DeadLetterPolicy;
@@ -31,7 +31,7 @@ pub(super) struct Progress {
     unproven_since: Option<Instant>,
     /// Whether that counts as a gap already.
     is_proof_late: bool,
-    /// Whether the feed was always read from its beginning, and no message was ever missed.
+    /// Whether all that is not to be forgotten yet was always asked for, and no message was ever missed.
     is_whole: bool,
     /// How many messages were taken in and are not settled, and their size.
     unsettled: usize,
@@ -139,8 +139,8 @@ impl Progress {
         (self.unsettled, self.bytes) = (0, 0);
     }
 
-    /// Notes that the feed is open, and since when messages were asked for.
-    pub(super) fn opened(&mut self, since: Timestamp, continuity: &Continuity) {
+    /// Notes that the feed is open, and whether all messages were asked for that are not to be forgotten yet.
+    pub(super) fn opened(&mut self, is_all: bool, continuity: &Continuity) {
         self.at_end = None;
         let is_unproven = *continuity == Continuity::Unproven;
         if is_unproven {
@@ -149,7 +149,7 @@ impl Progress {
         }
         self.unproven_since = is_unproven.then(Instant::now);
         self.is_proof_late = false;
-        self.is_whole &= since == Timestamp::default() && !is_unproven;
+        self.is_whole &= is_all && !is_unproven;
         self.report.opened += 1;
         self.say(FeedState::CatchingUp);
     }
@@ -227,8 +227,23 @@ impl Progress {
         self.unsettled >= ROOM || self.bytes >= ROOM_BYTES
     }
 
+    /// Lets go of a gap that is as old as anything may be that is not to be forgotten yet. Where there are lists, one of them closes it.
+    fn outlive_gap(&mut self) {
+        let (lists, retention) = self
+            .sink
+            .domain()
+            .store
+            .look(|state| (state.policy.lists, state.policy.retention));
+        let is_over = |(at, _): &(Instant, _)| at.elapsed() > retention;
+        if lists == ListPolicy::NotUsed && self.report.is_gap_open && self.report.last_gap.as_ref().is_some_and(is_over)
+        {
+            self.resynced();
+        }
+    }
+
     /// Says how the feed is while it is read.
     pub(super) fn tell(&mut self, needs_list: bool) {
+        self.outlive_gap();
         let age = self.sink.domain().health().feed.heartbeat_age(Instant::now());
         let is_issuer_silent = |within| age.is_none_or(|age| age > within);
         let (state, problem) = if self.is_full() {
@@ -254,7 +269,7 @@ impl Progress {
             self.report.last_error = Some(problem.into());
         }
         self.say(state);
-        // Once replayed from the beginning and settled, a feed makes up for what a journal lost, where there are no lists.
+        // Once all of it was replayed and settled, a feed makes up for what a journal lost, where there are no lists.
         if self.is_caught_up() && self.is_whole && self.unsettled == 0 && self.watermark.is_settled() {
             self.sink.domain().caught_up();
         }

@@ -24,7 +24,7 @@ use crate::source::driver::progress::Progress;
 use crate::source::driver::resync::Resync;
 use crate::source::driver::resync_task::ResyncTask;
 use crate::source::driver::settle::{Intake, Noted};
-use crate::source::driver::since::since;
+use crate::source::driver::since::Since;
 use crate::source::error::SourceError;
 use crate::source::event_source::{Continuity, EventSource, Signal};
 use crate::source::position::Start;
@@ -109,7 +109,8 @@ where
     /// Opens the feed after what is settled, or since the list was issued.
     async fn open(&mut self) -> Result<Continuity, SourceError> {
         self.progress.reopened();
-        let mut start = Start::since(since(&self.intake.sink, self.intake.config.margin));
+        let since = Since::of(&self.intake.sink, self.intake.config.margin);
+        let mut start = Start::since(since.time);
         if self.loss.is_none() {
             let watermark = &self.progress.watermark;
             start = start
@@ -125,7 +126,7 @@ where
             (Continuity::Complete | Continuity::Unproven, Some(loss)) => Continuity::Gap(loss),
             (opened, _) => opened,
         };
-        self.progress.opened(start.time(), &continuity);
+        self.progress.opened(since.is_all, &continuity);
         if let Continuity::Gap(reason) = &continuity {
             // Positions of a log that was wiped mean nothing in the new one.
             self.progress.watermark.forget();
