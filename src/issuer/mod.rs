@@ -65,5 +65,5 @@ pub use config::{ATTEMPT_TIMEOUT, DEFAULT_HEARTBEAT};
 pub use error::IssuerError;
 pub use handle::Issuer;
 pub use issuer_status::{IssuerConcern, IssuerConcernCode, IssuerStatus};
-pub use publisher::{OutgoingMessage, Promise, PromiseWarning, PublishError, Publisher, is_from};
+pub use publisher::{Confirmed, OutgoingMessage, Promise, PromiseWarning, PublishError, Publisher, is_from};
 pub use publishers::*;

@@ -50,7 +50,7 @@ pub trait Publisher: Send + 'static {
         &mut self,
         source: &str,
         messages: &[OutgoingMessage],
-    ) -> impl Future<Output = Result<(), PublishError>> + Send;
+    ) -> impl Future<Output = Result<Confirmed, PublishError>> + Send;
 }
 
 /// A message to be published.
@@ -60,6 +60,13 @@ pub struct OutgoingMessage {
     pub id: String,
     /// The message.
     pub payload: Bytes,
+}
+
+/// Says that messages are published.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confirmed {
+    /// In what the confirmation falls short of the [promise](Promise), if it does: fewer copies have the messages for now.
+    pub shortfall: Option<PromiseWarning>,
 }
 
 /// Says what a broker's confirmation is worth.

@@ -156,7 +156,7 @@ impl<P: Publisher> Relay<P> {
     async fn publish(&mut self, messages: &[OutgoingMessage]) -> Result<bool, Trouble> {
         let source = self.shared.store.source();
         match in_time(self.broker.publisher.publish(source, messages)).await {
-            Ok(()) => {}
+            Ok(confirmed) => self.shared.state.facts().shortfall = confirmed.shortfall,
             Err(Trouble::Publisher(refusal)) if refusal.is_refusal() => {
                 log::warn!(error = %error_text(&refusal), "the broker's log is not as it was left");
                 self.broker.look().await?;

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-use crate::issuer::publisher::Promise;
+use crate::issuer::publisher::{Promise, PromiseWarning};
 
 /// What is known of the relay's work, for the status.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct RelayState(Mutex<RelayFacts>);
 pub(super) struct RelayFacts {
     pub(super) publisher: Option<String>,
     pub(super) promise: Option<Promise>,
+    /// In what the last confirmation fell short of it.
+    pub(super) shortfall: Option<PromiseWarning>,
     /// Whether the last attempt was good.
     pub(super) is_connected: bool,
     pub(super) last_error: Option<String>,

@@ -75,7 +75,11 @@ impl IssuerShared {
 fn concerns(facts: &RelayFacts, log: &WrittenLog, oldest: Option<Duration>) -> Vec<IssuerConcern> {
     let mut concerns = Vec::new();
     let mut say = |code, words: String| concerns.push(IssuerConcern { code, words });
-    let warnings = facts.promise.iter().flat_map(|promise| &promise.warnings);
+    let warnings = facts
+        .promise
+        .iter()
+        .flat_map(|promise| &promise.warnings)
+        .chain(&facts.shortfall);
     warnings.for_each(|warning| say(IssuerConcernCode::Promise, warning.to_string()));
     if let (Some(publisher), false, Some(error)) = (&facts.publisher, facts.is_connected, &facts.last_error) {
         say(

@@ -15,6 +15,7 @@ mod authority;
 mod broker;
 mod fleet;
 mod harness;
+mod issuer;
 mod jetstream;
 mod kafka_nodes;
 #[path = "../support/limit.rs"]
@@ -26,6 +27,8 @@ mod nats_cluster;
 #[path = "../support/nats_node.rs"]
 mod nats_node;
 mod permissions;
+#[path = "../support/issuer/published.rs"]
+mod published;
 mod rabbit;
 #[path = "../support/rabbit_nodes.rs"]
 mod rabbit_nodes;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use tower_revocation::issuer::{MemoryPublisher, OutgoingMessage, Promise, PublishError, Publisher};
+use tower_revocation::issuer::{Confirmed, MemoryPublisher, OutgoingMessage, Promise, PublishError, Publisher};
 use tower_revocation::source::Memory;
 
 use crate::{Home, all_published, block, read};
@@ -41,7 +41,7 @@ impl Publisher for Flaky {
         self.inner.read_back(source, most).await
     }
 
-    async fn publish(&mut self, source: &str, messages: &[OutgoingMessage]) -> Result<(), PublishError> {
+    async fn publish(&mut self, source: &str, messages: &[OutgoingMessage]) -> Result<Confirmed, PublishError> {
         let lost = || Err(PublishError::failed("the answer is lost"));
         match self.plan.pop().unwrap_or(Failure::None) {
             Failure::None => self.inner.publish(source, messages).await,

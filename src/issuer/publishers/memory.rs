@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::issuer::publisher::{OutgoingMessage, Promise, PublishError, Publisher, is_from};
+use crate::issuer::publisher::{Confirmed, OutgoingMessage, Promise, PublishError, Publisher, is_from};
 use crate::source::Memory;
 
 /// Publishes to a log in [memory](Memory): for tests, and for processes whose gateway is inside.
@@ -57,13 +57,13 @@ impl Publisher for MemoryPublisher {
         Ok(found.into())
     }
 
-    async fn publish(&mut self, source: &str, messages: &[OutgoingMessage]) -> Result<(), PublishError> {
+    async fn publish(&mut self, source: &str, messages: &[OutgoingMessage]) -> Result<Confirmed, PublishError> {
         let payloads = messages.iter().map(|message| message.payload.clone());
         let is_own = |message: &Bytes| is_from(source, message);
         if !self.log.publish_behind(self.expected.as_ref(), is_own, payloads) {
             return Err(PublishError::refused("the log's newest message is another one"));
         }
         self.expected = messages.last().map(|last| last.payload.clone());
-        Ok(())
+        Ok(Confirmed::default())
     }
 }

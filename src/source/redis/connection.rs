@@ -9,29 +9,29 @@ use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisError, RedisResu
 
 /// Gives the client that the host wants, each time that it is asked. A cheap clone.
 #[derive(Clone)]
-pub(super) struct ClientProvider(Arc<GetClient>);
+pub(crate) struct ClientProvider(Arc<GetClient>);
 
 type GetClient = dyn Fn() -> BoxFuture<'static, RedisResult<Client>> + Send + Sync;
 
 /// The host and port of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Node {
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(crate) struct Node {
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 /// A server that was connected to.
-pub(super) struct Server {
-    pub(super) client: Client,
-    pub(super) connection: MultiplexedConnection,
+pub(crate) struct Server {
+    pub(crate) client: Client,
+    pub(crate) connection: MultiplexedConnection,
     /// Where it is, if it is not where the host's client is for.
-    pub(super) node: Option<Node>,
+    pub(crate) node: Option<Node>,
     /// Tells whether it is there while an answer takes long; made when it is first needed.
     probe: Option<MultiplexedConnection>,
 }
 
 impl ClientProvider {
-    pub(super) fn new<C, F>(client: C) -> Self
+    pub(crate) fn new<C, F>(client: C) -> Self
     where
         C: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = RedisResult<Client>> + Send + 'static,
@@ -39,7 +39,7 @@ impl ClientProvider {
         Self(Arc::new(move || client().boxed()))
     }
 
-    pub(super) async fn client(&self) -> RedisResult<Client> {
+    pub(crate) async fn client(&self) -> RedisResult<Client> {
         (self.0)().await
     }
 }
@@ -47,7 +47,7 @@ impl ClientProvider {
 impl Node {
     /// Returns where a key is, if that is what the error says: `MOVED 3999 10.0.0.2:6379`. Without a host, it is that of the server
     /// that said it.
-    pub(super) fn moved(error: &RedisError, asked: &Client) -> Option<Self> {
+    pub(crate) fn moved(error: &RedisError, asked: &Client) -> Option<Self> {
         if error.code() != Some("MOVED") {
             return None;
         }
@@ -64,7 +64,7 @@ impl Node {
     }
 
     /// Returns a client for this server, with all that another one has: credentials, TLS, database.
-    pub(super) fn client_like(&self, client: &Client) -> RedisResult<Client> {
+    pub(crate) fn client_like(&self, client: &Client) -> RedisResult<Client> {
         let info = client.get_connection_info().clone();
         let (host, port) = (self.host.clone(), self.port);
         let addr = match info.addr().clone() {
@@ -84,7 +84,7 @@ impl Node {
 
 impl Server {
     /// Connects to a server: to another one than the client is for, if one is named.
-    pub(super) async fn connect(client: &Client, node: Option<Node>) -> RedisResult<Self> {
+    pub(crate) async fn connect(client: &Client, node: Option<Node>) -> RedisResult<Self> {
         let client = match &node {
             Some(node) => node.client_like(client)?,
             None => client.clone(),
@@ -98,7 +98,7 @@ impl Server {
     }
 
     /// Asks over another connection whether the server is there: over this one, an answer is on its way that may be large.
-    pub(super) async fn is_there(&mut self) -> RedisResult<()> {
+    pub(crate) async fn is_there(&mut self) -> RedisResult<()> {
         let mut probe = match self.probe.take() {
             Some(probe) => probe,
             None => connect(&self.client, PROBE_WITHIN).await?,
@@ -110,7 +110,7 @@ impl Server {
 }
 
 /// Connects to a server that has to answer each command within this time.
-pub(super) async fn connect(client: &Client, answer_within: Duration) -> RedisResult<MultiplexedConnection> {
+pub(crate) async fn connect(client: &Client, answer_within: Duration) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(answer_within.min(CONNECTION_TIMEOUT)))
         .set_response_timeout(Some(answer_within));
@@ -118,14 +118,14 @@ pub(super) async fn connect(client: &Client, answer_within: Duration) -> RedisRe
 }
 
 /// What the client says. Its words have those of its own cause in them, which would be said twice.
-pub(super) fn words(error: &RedisError) -> String {
+pub(crate) fn words(error: &RedisError) -> String {
     error.to_string()
 }
 
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an answer may be on its way, with a server that is there: so long for the largest on a slow link.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// Together with the patience of whoever asks, less than the silence that the loop allows.
 const PROBE_WITHIN: Duration = Duration::from_millis(1_200);

@@ -84,4 +84,8 @@ mod sentinels;
 mod connection;
 
 pub use ::redis;
+#[cfg(feature = "issuer")]
+pub(crate) use connection::{ClientProvider, Node, connect, words};
+#[cfg(feature = "issuer")]
+pub(crate) use sentinels::Sentinels;
 pub use source::RedisSource;

@@ -15,7 +15,7 @@ use crate::source::redis::connection::{Node, connect, words};
 
 /// Sentinels, and the name by which they know the master.
 #[derive(Clone)]
-pub(super) struct Sentinels {
+pub(crate) struct Sentinels {
     name: String,
     sentinels: Vec<Sentinel>,
 }
@@ -27,7 +27,7 @@ struct Sentinel {
 }
 
 impl Sentinels {
-    pub(super) fn new(name: String, clients: impl IntoIterator<Item = Client>) -> Self {
+    pub(crate) fn new(name: String, clients: impl IntoIterator<Item = Client>) -> Self {
         let sentinels = clients.into_iter().map(|client| Sentinel {
             client,
             connection: None,
@@ -43,7 +43,7 @@ impl Sentinels {
     /// # Errors
     ///
     /// Whatever the last of them said that did not answer, if it is too few that name the same.
-    pub(super) async fn master(&mut self) -> Result<Node, SourceError> {
+    pub(crate) async fn master(&mut self) -> Result<Node, SourceError> {
         let all = self.sentinels.len();
         let asked = self.sentinels.iter_mut().map(|sentinel| sentinel.ask(&self.name));
         let (mut named, mut problem) = (Vec::new(), None);

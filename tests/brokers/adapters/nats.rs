@@ -8,9 +8,11 @@ use async_nats::jetstream::{self, Context, ContextBuilder};
 use async_nats::{Client, ConnectOptions};
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep};
+use tower_revocation::issuer::{NatsPublisher, Publisher};
 use tower_revocation::source::nats::NatsSource;
 
 use crate::broker::Broker;
+use crate::issuer::PublishedTo;
 use crate::server::NatsServer;
 
 /// A server with a stream for revocations, and one for dead letters.
@@ -107,6 +109,22 @@ impl Broker for Nats {
         while let Some(message) = messages.next().await {
             message.unwrap().ack().await.unwrap();
         }
+    }
+}
+
+impl PublishedTo for Nats {
+    const WARNINGS: &[&str] = &["num_replicas"];
+
+    async fn publisher(&self) -> impl Publisher {
+        NatsPublisher::new(connect(self.port()).await, STREAM, SUBJECT)
+    }
+
+    fn keep(&self) {
+        self.server.keep();
+    }
+
+    async fn put_back(&mut self) {
+        self.server.put_back().await;
     }
 }
 

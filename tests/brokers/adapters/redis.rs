@@ -6,9 +6,11 @@ use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamId, StreamRangeReply, StreamReadReply};
 use redis::{AsyncConnectionConfig, Client, RedisResult, cmd, pipe};
 use tokio::time::{Instant, sleep};
+use tower_revocation::issuer::{Publisher, RedisPublisher};
 use tower_revocation::source::redis::RedisSource;
 
 use crate::broker::Broker;
+use crate::issuer::PublishedTo;
 use crate::server::RedisServer;
 
 /// A stream on a server of its own.
@@ -115,6 +117,22 @@ impl Broker for RedisBroker {
                 last = entry.id;
             }
         }
+    }
+}
+
+impl PublishedTo for RedisBroker {
+    const WARNINGS: &[&str] = &["replicas", "appendfsync"];
+
+    async fn publisher(&self) -> impl Publisher {
+        RedisPublisher::new(self.client.clone(), STREAM)
+    }
+
+    fn keep(&self) {
+        self.server.keep();
+    }
+
+    async fn put_back(&mut self) {
+        self.server.put_back().await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use tower_revocation::issuer::{OutgoingMessage, Promise, PublishError, Publisher, is_from};
+use tower_revocation::issuer::{Confirmed, OutgoingMessage, Promise, PublishError, Publisher, is_from};
 
 /// Messages as the lines of a file.
 #[derive(Debug)]
@@ -56,13 +56,13 @@ impl Publisher for FileLog {
         Ok(own.split_off(own.len().saturating_sub(most)))
     }
 
-    async fn publish(&mut self, _source: &str, messages: &[OutgoingMessage]) -> Result<(), PublishError> {
+    async fn publish(&mut self, _source: &str, messages: &[OutgoingMessage]) -> Result<Confirmed, PublishError> {
         let (mut file, _) = self.open();
         file.seek(SeekFrom::End(0)).unwrap();
         for message in messages {
             file.write_all(&message.payload).unwrap();
             file.write_all(b"\n").unwrap();
         }
-        Ok(())
+        Ok(Confirmed::default())
     }
 }

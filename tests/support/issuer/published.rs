@@ -93,6 +93,7 @@ impl Published {
     }
 
     /// Every statement that is there, by its id.
+    #[allow(dead_code, reason = "not all tests ask")]
     pub(crate) fn statements(&self) -> HashMap<&str, &Statement> {
         let entries = self.logs.iter().flat_map(|log| log.entries.values());
         entries.map(|(_, id, statement)| (&**id, statement)).collect()
