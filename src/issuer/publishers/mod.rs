@@ -1,5 +1,9 @@
 //! The brokers that can be published to.
 
+#[cfg(feature = "amqp")]
+mod amqp;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod memory;
 #[cfg(feature = "nats")]
 mod nats;
@@ -8,6 +12,10 @@ mod redis;
 #[cfg(feature = "redis")]
 mod redis_info;
 
+#[cfg(feature = "amqp")]
+pub use amqp::AmqpPublisher;
+#[cfg(feature = "kafka")]
+pub use kafka::KafkaPublisher;
 pub use memory::MemoryPublisher;
 #[cfg(feature = "nats")]
 pub use nats::NatsPublisher;

@@ -11,6 +11,7 @@ use async_nats::jetstream::stream::{Config, Info, LastRawMessageErrorKind, Reten
 use async_nats::jetstream::{Context, ErrorCode, new};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use tokio::time::sleep;
 
 use crate::issuer::publisher::{Confirmed, OutgoingMessage, Promise, PublishError, Publisher, is_from};
 
@@ -63,6 +64,14 @@ impl NatsPublisher {
     pub const fn with_retention(mut self, retention: Duration) -> Self {
         self.retention = retention;
         self
+    }
+
+    async fn look(&self) -> Result<Option<Stream>, PublishError> {
+        match self.context.get_stream(&self.stream).await {
+            Ok(stream) => Ok(Some(stream)),
+            Err(error) if is_missing(&error.kind()) => Ok(None),
+            Err(error) => Err(self.failed("cannot look at the stream", error)),
+        }
     }
 
     async fn make(&self) -> Result<Stream, PublishError> {
@@ -128,11 +137,15 @@ impl Publisher for NatsPublisher {
     }
 
     async fn ensure(&mut self) -> Result<Promise, PublishError> {
-        let found = self.context.get_stream(&self.stream).await;
+        let mut found = self.look().await?;
+        if found.is_none() {
+            // A server that has just come back may not have it yet, and an empty one would take its place.
+            sleep(LOOK_AGAIN).await;
+            found = self.look().await?;
+        }
         let stream = match found {
-            Ok(stream) => stream,
-            Err(error) if is_missing(&error.kind()) => self.make().await?,
-            Err(error) => return Err(self.failed("cannot look at the stream", error)),
+            Some(stream) => stream,
+            None => self.make().await?,
         };
         let promise = promise(stream.cached_info());
         self.handle = Some(stream);
@@ -256,6 +269,9 @@ fn is_alone(kind: &CreateStreamErrorKind) -> bool {
 const DEFAULT_REPLICAS: usize = 3;
 const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const SHORT_RETENTION: Duration = Duration::from_secs(60 * 60);
+
+/// How long to wait before a stream is believed to be missing.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// When the server forgets whoever reads back.
 const SOON: Duration = Duration::from_secs(5);

@@ -13,12 +13,12 @@ use crate::source::error::SourceError;
 
 /// Connects as the host does. A cheap clone.
 #[derive(Clone)]
-pub(super) struct Connector(Arc<Connect>);
+pub(crate) struct Connector(Arc<Connect>);
 
 type Connect = dyn Fn() -> BoxFuture<'static, lapin::Result<Connection>> + Send + Sync;
 
 impl Connector {
-    pub(super) fn new<C, F>(connect: C) -> Self
+    pub(crate) fn new<C, F>(connect: C) -> Self
     where
         C: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = lapin::Result<Connection>> + Send + 'static,

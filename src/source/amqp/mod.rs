@@ -51,6 +51,10 @@ mod dead_letters;
 mod liveness;
 mod connection;
 
+#[cfg(feature = "issuer")]
+pub(crate) use connection::Connector;
 pub use lapin;
 pub use queue::{AmqpQueue, AmqpQueueDelivery};
 pub use stream::AmqpStream;
+#[cfg(feature = "issuer")]
+pub(crate) use stream::StreamLog;

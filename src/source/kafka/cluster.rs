@@ -55,6 +55,19 @@ impl Cluster {
         self.view(answer).map_err(|cause| failed().because(cause))
     }
 
+    /// Connects to whichever broker answers first.
+    #[cfg(feature = "issuer")]
+    pub(super) async fn any_broker(&self) -> Result<Broker, SourceError> {
+        let asking = self.addresses()?.into_iter().zip(0..).map(|((host, port), turn)| {
+            Box::pin(async move {
+                sleep(turn * APART).await;
+                Broker::connect(&self.config, &host, port).await
+            })
+        });
+        let (broker, _others) = select_ok(asking).await?;
+        Ok(broker)
+    }
+
     /// Asks a broker what it knows of the topic.
     pub(super) async fn ask(&self, broker: &mut Broker) -> Result<TopicView, SourceError> {
         let answer = broker.call(&MetadataRequest { topic: &self.topic }).await?;

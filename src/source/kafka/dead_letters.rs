@@ -30,7 +30,7 @@ impl KafkaDeadLetters {
             time: i64::try_from(letter.at.as_unix_millis()).unwrap_or_default(),
             key: key.as_deref().map(str::as_bytes),
             value: &letter.payload,
-            header: ("json", json.as_bytes()),
+            header: Some(("json", json.as_bytes())),
         };
         let batch = record.to_batch();
         let request = Produce {

@@ -46,6 +46,8 @@
 //! What TLS takes is the [`rustls`] crate's, and is given out again here. A release of that crate that breaks its own users
 //! counts as a minor release of this one.
 
+#[cfg(feature = "issuer")]
+mod topic_log;
 mod source;
 mod reader;
 mod record_value;
@@ -68,3 +70,5 @@ pub use config::KafkaConfig;
 pub use sasl::{Sasl, SaslCredentials, SaslMechanism};
 pub use source::KafkaSource;
 pub use tokio_rustls::rustls;
+#[cfg(feature = "issuer")]
+pub(crate) use topic_log::{NewTopic, TopicLog};

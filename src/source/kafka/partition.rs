@@ -12,6 +12,8 @@ use crate::source::kafka::wire::{
     EARLIEST, ErrorCode, Fetch, FetchAnswer, FetchedPartition, KafkaUuid, LAST_STABLE, ListOffsets, PATIENCE,
     PartitionMetadata, Received, RecordBatch, Sent,
 };
+#[cfg(feature = "issuer")]
+use crate::source::kafka::wire::{Produce, Produced};
 
 /// A partition of a topic, and a connection to its leader.
 pub(super) struct Partition {
@@ -130,11 +132,41 @@ impl Partition {
         Ok(offset)
     }
 
+    /// Publishes a batch, and waits until all replicas that are in sync have it.
+    #[cfg(feature = "issuer")]
+    pub(super) async fn produce(&mut self, batch: bytes::Bytes, timeout_ms: i32) -> Result<Produced, SourceError> {
+        let topic = self.cluster.topic.clone();
+        let request = Produce {
+            topic: &topic,
+            partition: self.number,
+            batch,
+            timeout_ms,
+        };
+        let produced = self.broker.call(&request).await?;
+        self.broker.throttle(produced.throttled_ms);
+        Ok(produced)
+    }
+
+    /// Returns some batches from the one on in which an offset lies.
+    #[cfg(feature = "issuer")]
+    pub(super) async fn batches(&mut self, offset: i64, bytes: i32) -> Result<Vec<RecordBatch>, SourceError> {
+        let fetched = self.fetch(offset, bytes).await?;
+        fetched
+            .code
+            .ok()
+            .map_err(|code| self.failed("cannot read").because(code))?;
+        Ok(RecordBatch::all(fetched.records).collect())
+    }
+
     /// What the leader says of an offset.
     async fn peek(&mut self, offset: i64) -> Result<FetchedPartition, SourceError> {
+        self.fetch(offset, ONE_BATCH).await
+    }
+
+    async fn fetch(&mut self, offset: i64, bytes: i32) -> Result<FetchedPartition, SourceError> {
         loop {
             let from = ReadFrom { offset, last_epoch: -1 };
-            let sent = self.send_fetch(from, ONE_BATCH, SHORTLY).await?;
+            let sent = self.send_fetch(from, bytes, SHORTLY).await?;
             let answer = loop {
                 match self.receive(sent, Instant::now() + SHORTLY + PATIENCE).await? {
                     Received::Answer(answer) => break answer,

@@ -8,12 +8,14 @@ use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, Queu
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, Consumer};
 use tokio::time::{sleep, timeout};
+use tower_revocation::issuer::{AmqpPublisher, Publisher as IssuerPublisher};
 use tower_revocation::source::amqp::AmqpStream as Source;
 
 use crate::adapters::amqp::{
     DEAD_LETTERS, Publisher, connect, connector, dead_letters, declare_dead_letters, declared,
 };
 use crate::broker::Broker;
+use crate::issuer::PublishedTo;
 use crate::server::RabbitServer;
 
 /// A server with a stream for revocations, and a queue for dead letters.
@@ -99,6 +101,22 @@ impl Broker for AmqpStream {
                 message.ack(BasicAckOptions { multiple: true }).await.unwrap();
             }
         }
+    }
+}
+
+impl PublishedTo for AmqpStream {
+    const WARNINGS: &[&str] = &[];
+
+    async fn publisher(&self) -> impl IssuerPublisher {
+        AmqpPublisher::new(connector(self.port()), STREAM)
+    }
+
+    fn keep(&self) {
+        self.server.keep();
+    }
+
+    async fn put_back(&mut self) {
+        self.server.put_back().await;
     }
 }
 

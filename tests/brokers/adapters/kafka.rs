@@ -10,10 +10,12 @@ use rskafka::client::partition::{Compression, OffsetAt, PartitionClient, Unknown
 use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::{Record, RecordAndOffset};
 use tokio::time::{Instant, sleep};
+use tower_revocation::issuer::{KafkaPublisher, Publisher};
 use tower_revocation::source::kafka::{KafkaConfig, KafkaSource};
 use tower_revocation::source::testing::Capability;
 
 use crate::broker::Broker;
+use crate::issuer::PublishedTo;
 use crate::server::{Kafka, Program, Running, Tansu};
 
 /// A topic with one partition, on a server of its own.
@@ -135,6 +137,22 @@ impl<P: SpeaksKafka> Broker for KafkaTopic<P> {
                 std::hint::black_box(record.record.value);
             }
         }
+    }
+}
+
+impl PublishedTo for KafkaBroker {
+    const WARNINGS: &[&str] = &["replication.factor", "min.insync.replicas", "message.timestamp.type"];
+
+    async fn publisher(&self) -> impl Publisher {
+        KafkaPublisher::new(KafkaConfig::new([self.server.url()]), TOPIC)
+    }
+
+    fn keep(&self) {
+        self.server.keep();
+    }
+
+    async fn put_back(&mut self) {
+        self.server.put_back().await;
     }
 }
 

@@ -80,5 +80,7 @@ macro_rules! issuer_over {
 
 issuer_over!(nats, crate::adapters::Nats);
 issuer_over!(redis, crate::adapters::RedisBroker);
+issuer_over!(kafka, crate::adapters::KafkaBroker);
+issuer_over!(amqp_stream, crate::adapters::AmqpStream);
 
 const PATIENCE: Duration = Duration::from_secs(60);

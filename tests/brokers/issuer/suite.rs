@@ -76,10 +76,12 @@ pub(crate) async fn a_whole_log_comes_out<B: PublishedTo>() {
 pub(crate) async fn nothing_is_lost_when_the_broker_is_killed<B: PublishedTo>() {
     let (mut broker, home) = (B::start().await, TempDir::new().unwrap());
     let issuer = Arc::new(issuer(&broker, &home).await);
+    let first = block(&issuer, "first").await;
+    all_published(&issuer).await;
     let stating = {
         let issuer = Arc::clone(&issuer);
         tokio::spawn(async move {
-            let mut ids = Vec::new();
+            let mut ids = vec![first];
             for i in 0..400 {
                 ids.push(block(&issuer, format!("s-{i}")).await);
                 sleep(Duration::from_millis(5)).await;

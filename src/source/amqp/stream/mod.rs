@@ -1,5 +1,7 @@
 //! Streams, which keep their messages.
 
+#[cfg(feature = "issuer")]
+mod stream_log;
 mod source;
 mod reader;
 mod continuity;
@@ -8,3 +10,5 @@ mod consumer;
 mod acks;
 
 pub use source::AmqpStream;
+#[cfg(feature = "issuer")]
+pub(crate) use stream_log::StreamLog;

@@ -11,6 +11,10 @@ impl ErrorCode {
     pub(crate) const NONE: Self = Self(0);
     pub(crate) const OFFSET_OUT_OF_RANGE: Self = Self(1);
     pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: Self = Self(3);
+    #[cfg(feature = "issuer")]
+    pub(crate) const TOPIC_ALREADY_EXISTS: Self = Self(36);
+    #[cfg(feature = "issuer")]
+    pub(crate) const INVALID_REPLICATION_FACTOR: Self = Self(38);
     pub(crate) const UNKNOWN_TOPIC_ID: Self = Self(100);
 
     /// Returns the refusal, if it is one.
@@ -48,6 +52,7 @@ impl ErrorCode {
             33 => "UNSUPPORTED_SASL_MECHANISM",
             34 => "ILLEGAL_SASL_STATE",
             35 => "UNSUPPORTED_VERSION",
+            38 => "INVALID_REPLICATION_FACTOR",
             42 => "INVALID_REQUEST",
             43 => "UNSUPPORTED_FOR_MESSAGE_FORMAT",
             44 => "POLICY_VIOLATION",

@@ -1,36 +1,39 @@
 //! A batch to be published.
 
+use std::slice;
+
 use bytes::Bytes;
 
 use crate::source::kafka::wire::batch::FORMAT;
 use crate::source::kafka::wire::bytes_writer::BytesWriter;
 
-/// A record to be published, alone in its batch.
+/// A record to be published.
 #[derive(Debug)]
 pub(crate) struct NewRecord<'r> {
     /// Milliseconds since the epoch.
     pub(crate) time: i64,
     pub(crate) key: Option<&'r [u8]>,
     pub(crate) value: &'r [u8],
-    pub(crate) header: (&'r str, &'r [u8]),
+    pub(crate) header: Option<(&'r str, &'r [u8])>,
 }
 
 impl NewRecord<'_> {
-    /// Returns the batch.
+    /// Returns a batch of it alone.
     pub(crate) fn to_batch(&self) -> Bytes {
-        let (name, text) = self.header;
-        let mut record = BytesWriter::default();
-        // No attributes; the batch's own time and offset.
-        record.i8(0).varint(0).varint(0);
-        record.varint_bytes(self.key).varint_bytes(Some(self.value));
-        record
-            .varint(1)
-            .varint_bytes(Some(name.as_bytes()))
-            .varint_bytes(Some(text));
+        Self::batch(slice::from_ref(self))
+    }
+
+    /// Returns a batch of some records, in their order.
+    pub(crate) fn batch(records: &[Self]) -> Bytes {
+        let time = |record: Option<&Self>| record.map_or(0, |record| record.time);
+        let (first, last) = (time(records.first()), time(records.last()));
+        let count = i32::try_from(records.len()).unwrap_or(i32::MAX);
         let mut checked = BytesWriter::default();
-        checked.i16(NO_ATTRIBUTES).i32(0).i64(self.time).i64(self.time);
-        checked.i64(NO_PRODUCER).i16(-1).i32(-1);
-        checked.i32(1).varint_bytes(Some(&record.into_bytes()));
+        checked.i16(NO_ATTRIBUTES).i32(count - 1).i64(first).i64(last);
+        checked.i64(NO_PRODUCER).i16(-1).i32(-1).i32(count);
+        for (offset, record) in (0..).zip(records) {
+            checked.varint_bytes(Some(&record.written(offset, first)));
+        }
         let checked = checked.into_bytes();
         let mut batch = BytesWriter::default();
         let length = LENGTH_BEFORE_CHECKED + checked.len();
@@ -41,6 +44,19 @@ impl NewRecord<'_> {
             .u32(crc32c::crc32c(&checked))
             .raw(&checked);
         batch.into_bytes()
+    }
+
+    /// It alone, with its offset and time from the batch's first.
+    fn written(&self, offset: i64, first_time: i64) -> Bytes {
+        let mut record = BytesWriter::default();
+        // No attributes.
+        record.i8(0).varint(self.time - first_time).varint(offset);
+        record.varint_bytes(self.key).varint_bytes(Some(self.value));
+        record.varint(self.header.iter().len() as i64);
+        if let Some((name, text)) = self.header {
+            record.varint_bytes(Some(name.as_bytes())).varint_bytes(Some(text));
+        }
+        record.into_bytes()
     }
 }
 
@@ -62,7 +78,7 @@ mod tests {
             time: 1_767_225_600_000,
             key: Some(b"key"),
             value: b"value",
-            header: ("json", b"{}"),
+            header: Some(("json", b"{}")),
         };
         record.to_batch()
     }
@@ -86,6 +102,26 @@ mod tests {
     }
 
     #[test]
+    fn several_are_read_in_their_order() {
+        let record = |time, value| NewRecord {
+            time,
+            key: None,
+            value,
+            header: None,
+        };
+        let records = [record(5, b"a"), record(7, b"b"), record(6, b"c")];
+        let batch = RecordBatch::all(NewRecord::batch(&records)).next().unwrap();
+        assert_eq!((batch.base, batch.last), (0, 2));
+        assert!(!batch.has_holes());
+        let read = batch.records().unwrap();
+        let read: Vec<_> = read
+            .iter()
+            .map(|record| (record.offset, record.value.as_deref().unwrap()))
+            .collect();
+        assert_eq!(read, [(0, &b"a"[..]), (1, b"b"), (2, b"c")]);
+    }
+
+    #[test]
     fn whatever_differs_in_a_record_shows_in_its_print() {
         let print = |record: NewRecord<'_>| {
             let batch = RecordBatch::all(record.to_batch()).next().unwrap();
@@ -95,7 +131,7 @@ mod tests {
             time: 1_767_225_600_000,
             key: Some(b"key"),
             value: b"value",
-            header: ("json", b"{}"),
+            header: Some(("json", b"{}")),
         };
         assert_eq!(print(record()), print(record()));
         for other in [
@@ -107,7 +143,7 @@ mod tests {
             },
             NewRecord { value: b"", ..record() },
             NewRecord {
-                header: ("json", b"[]"),
+                header: Some(("json", b"[]")),
                 ..record()
             },
         ] {

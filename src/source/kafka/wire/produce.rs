@@ -21,6 +21,9 @@ pub(crate) struct Produce<'t> {
 #[derive(Debug)]
 pub(crate) struct Produced {
     pub(crate) code: ErrorCode,
+    /// Where the first of its records is.
+    #[cfg_attr(not(feature = "issuer"), expect(dead_code, reason = "only an issuer reads back"))]
+    pub(crate) offset: i64,
     /// For how long the broker reads nothing more of this connection. The batch is stored all the same.
     pub(crate) throttled_ms: i32,
 }
@@ -52,16 +55,20 @@ impl KafkaRequest for Produce<'_> {
             Ok(partitions)
         })?;
         let throttled_ms = from.i32()?;
-        let code = topics.into_iter().flatten().next();
-        let code = code.ok_or_else(|| SourceError::new("the broker says nothing of the partition"))?;
-        Ok(Produced { code, throttled_ms })
+        let produced = topics.into_iter().flatten().next();
+        let (code, offset) = produced.ok_or_else(|| SourceError::new("the broker says nothing of the partition"))?;
+        Ok(Produced {
+            code,
+            offset,
+            throttled_ms,
+        })
     }
 }
 
-fn partition(version: i16, from: &mut BytesReader) -> Result<ErrorCode, SourceError> {
+fn partition(version: i16, from: &mut BytesReader) -> Result<(ErrorCode, i64), SourceError> {
     let _number = from.i32()?;
     let code = ErrorCode(from.i16()?);
-    let (_offset, _time) = (from.i64()?, from.i64()?);
+    let (offset, _time) = (from.i64()?, from.i64()?);
     if version >= 5 {
         let _log_start = from.i64()?;
     }
@@ -73,7 +80,7 @@ fn partition(version: i16, from: &mut BytesReader) -> Result<ErrorCode, SourceEr
         let _reason = from.string()?;
     }
     from.end()?;
-    Ok(code)
+    Ok((code, offset))
 }
 
 const ALL_IN_SYNC: i16 = -1;
