@@ -9,7 +9,7 @@ use crate::issuer::error::IssuerError;
 use crate::issuer::store::directory::IssuerDirectory;
 use crate::issuer::store::page::{ENDS, FACTS, FORMAT, PLACES, STATEMENTS, StorePage};
 use crate::issuer::store::row::{KeptStatement, from_bytes, from_row, place_bytes};
-use crate::issuer::store::written_log::{Covered, WrittenLog};
+use crate::issuer::store::written_log::{CoveredByList, WrittenLog};
 use crate::model::log_place::LogPosition;
 
 /// An issuer's database. Whatever was written to it is durable.
@@ -101,7 +101,7 @@ impl IssuerStore {
                 after: position("after")?,
                 cursor,
                 next: next.max(cursor),
-                covered: covered.map(|position| Covered {
+                covered: covered.map(|position| CoveredByList {
                     position,
                     sequence: covered_sequence,
                 }),

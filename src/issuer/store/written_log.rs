@@ -13,12 +13,12 @@ pub(crate) struct WrittenLog {
     pub(crate) cursor: u64,
     /// Behind the newest statement.
     pub(crate) next: u64,
-    pub(crate) covered: Option<Covered>,
+    pub(crate) covered: Option<CoveredByList>,
 }
 
 /// What the newest list covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Covered {
+pub(crate) struct CoveredByList {
     pub(crate) position: LogPosition,
     /// The statement at that position: it and all before it are on the list, if they are in force.
     pub(crate) sequence: u64,

@@ -50,7 +50,6 @@
 mod topic_log;
 mod source;
 mod reader;
-mod record_value;
 mod leader;
 mod leadership;
 mod continuity;

@@ -16,8 +16,7 @@ use crate::source::kafka::leader::LeaderReader;
 use crate::source::kafka::leadership::Leadership;
 use crate::source::kafka::partition::{Partition, ReadFrom};
 use crate::source::kafka::partition_end::PartitionEnd;
-use crate::source::kafka::record_value::value_of;
-use crate::source::kafka::wire::{ErrorCode, FetchedPartition, RecordBatch};
+use crate::source::kafka::wire::{ErrorCode, FetchedPartition, RecordBatch, value_of};
 use crate::source::log::{Batch, LogDeadLetters, LogDelivery, ReadBatches};
 use crate::source::position::{Position, Start};
 

@@ -16,13 +16,14 @@ mod handshake;
 mod request;
 mod error_code;
 mod new_batch;
+mod record_value;
 mod batch;
 mod compression;
 mod bytes_writer;
 mod bytes_reader;
 
 pub(crate) use batch::{KafkaRecord, RecordBatch};
-pub(crate) use bytes_reader::{BytesReader, KafkaUuid};
+pub(crate) use bytes_reader::KafkaUuid;
 pub(crate) use connection::{BrokerConnection, ByteStream, PATIENCE, Received, Sent};
 #[cfg(feature = "issuer")]
 pub(crate) use create_topic::CreateTopic;
@@ -37,4 +38,5 @@ pub(crate) use new_batch::NewRecord;
 pub(crate) use produce::Produce;
 #[cfg(feature = "issuer")]
 pub(crate) use produce::Produced;
+pub(crate) use record_value::value_of;
 pub(crate) use request::KafkaRequest;

@@ -4,12 +4,13 @@ use bytes::Bytes;
 
 use crate::format::binary_mode::structured;
 use crate::source::error::SourceError;
-use crate::source::kafka::wire::{BytesReader, KafkaRecord};
+use crate::source::kafka::wire::batch::KafkaRecord;
+use crate::source::kafka::wire::bytes_reader::BytesReader;
 
 /// Returns what was published; an event in CloudEvents' binary mode
 /// ([Kafka, section 3.2](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md#32-binary-content-mode))
 /// as decoders read it.
-pub(super) fn value_of(record: KafkaRecord) -> Bytes {
+pub(crate) fn value_of(record: KafkaRecord) -> Bytes {
     let value = record.value.unwrap_or_default();
     let headers = record
         .headers
