@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
+use crate::format::binary_mode::structured;
 use crate::source::error::SourceError;
 use crate::source::event_source::Continuity;
 use crate::source::kafka::committed::CommittedBatches;
@@ -16,7 +17,7 @@ use crate::source::kafka::leader::LeaderReader;
 use crate::source::kafka::leadership::Leadership;
 use crate::source::kafka::partition::{Partition, ReadFrom};
 use crate::source::kafka::partition_end::PartitionEnd;
-use crate::source::kafka::wire::{ErrorCode, FetchedPartition, RecordBatch, value_of};
+use crate::source::kafka::wire::{ErrorCode, FetchedPartition, KafkaRecord, RecordBatch};
 use crate::source::log::{Batch, LogDeadLetters, LogDelivery, ReadBatches};
 use crate::source::position::{Position, Start};
 
@@ -229,6 +230,22 @@ impl ReadBatches for PartitionReader {
             None => Ok(self.nothing_new()),
         }
     }
+}
+
+/// What was published; an event in CloudEvents' binary mode
+/// ([Kafka, section 3.2](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md#32-binary-content-mode))
+/// as decoders read it.
+fn value_of(record: KafkaRecord) -> Bytes {
+    let value = record.value.unwrap_or_default();
+    let is_content_type = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("content-type");
+    let content_type = record
+        .headers
+        .iter()
+        .find(is_content_type)
+        .map(|(_, value)| value.clone());
+    let attribute = |(name, value): (String, String)| Some((name.strip_prefix("ce_")?.to_owned(), value));
+    let attributes = record.headers.into_iter().filter_map(attribute);
+    structured(attributes, content_type.as_deref(), &value).map_or(value, Bytes::from)
 }
 
 /// Batches up to this length are read again in passing. Where longer ones are published, the leader's own word has to do.

@@ -1,5 +1,6 @@
 //! An issuer over real brokers.
 
+mod gateway;
 mod suite;
 
 use std::time::Duration;
@@ -52,7 +53,7 @@ pub(crate) async fn all_messages<B: Broker>(broker: &B) -> Vec<Bytes> {
 macro_rules! issuer_over {
     ($name:ident, $broker:ty) => {
         mod $name {
-            use crate::issuer::suite;
+            use crate::issuer::{gateway, suite};
             use crate::limit::in_time;
 
             #[tokio::test(flavor = "multi_thread")]
@@ -73,6 +74,21 @@ macro_rules! issuer_over {
             #[tokio::test(flavor = "multi_thread")]
             async fn a_broker_that_was_set_back_gets_what_it_lost() {
                 in_time(suite::a_broker_that_was_set_back_gets_what_it_lost::<$broker>()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn what_was_confirmed_and_lost_unread_is_known_all_the_same() {
+                in_time(gateway::what_was_confirmed_and_lost_unread_is_known_all_the_same::<$broker>()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn what_is_killed_and_comes_back_is_no_gap() {
+                in_time(gateway::what_is_killed_and_comes_back_is_no_gap::<$broker>()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn an_issuer_that_dies_is_missed_and_comes_back_without_a_gap() {
+                in_time(gateway::an_issuer_that_dies_is_missed_and_comes_back_without_a_gap::<$broker>()).await;
             }
         }
     };

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::source::error::SourceError;
 use crate::source::kafka::wire::bytes_reader::BytesReader;
 use crate::source::kafka::wire::compression::decompressed;
+use crate::source::kafka::wire::record_headers::read_headers;
 
 /// Some records that were published together, in a row of offsets that is theirs.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ pub(crate) struct KafkaRecord {
     pub(crate) print: u64,
     pub(crate) value: Option<Bytes>,
     /// Its headers, if they may be those of an event in CloudEvents' binary mode.
-    pub(crate) headers: Option<Bytes>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl RecordBatch {
@@ -197,7 +198,7 @@ fn read_record(
         offset: base.checked_add(offset).ok_or_else(misplaced)?,
         print: print.finish(),
         value,
-        headers,
+        headers: headers.map_or_else(|| Ok(Vec::new()), read_headers)?,
     })
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct BytesReader {
 /// An identifier of 16 bytes, such as a topic's.
 pub(crate) type KafkaUuid = [u8; 16];
 
-type Reading<T> = Result<T, SourceError>;
+pub(crate) type Reading<T> = Result<T, SourceError>;
 
 impl BytesReader {
     pub(crate) const fn new(bytes: Bytes, is_flexible: bool) -> Self {

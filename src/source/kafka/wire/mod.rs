@@ -16,8 +16,8 @@ mod handshake;
 mod request;
 mod error_code;
 mod new_batch;
-mod record_value;
 mod batch;
+mod record_headers;
 mod compression;
 mod bytes_writer;
 mod bytes_reader;
@@ -38,5 +38,4 @@ pub(crate) use new_batch::NewRecord;
 pub(crate) use produce::Produce;
 #[cfg(feature = "issuer")]
 pub(crate) use produce::Produced;
-pub(crate) use record_value::value_of;
 pub(crate) use request::KafkaRequest;
