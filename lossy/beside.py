@@ -38,9 +38,10 @@ def publish(registry, every, seconds):
         say(agent=name, ait=agent["ait"])
         # So that it was seen to be admitted.
         time.sleep(float(every) / 2)
+        revoked = time.monotonic_ns()
         status, _ = ask(connection, "DELETE", f"/v1/agents/{name}")
         assert status == 204, status
-        say(agent=name, confirmed=time.monotonic_ns())
+        say(agent=name, revoked=revoked, confirmed=time.monotonic_ns())
         time.sleep(max(0.0, begun + float(every) - time.monotonic()))
 
 
@@ -70,9 +71,7 @@ def watch(gateway, admin):
             if status in (401, 403):
                 say(agent=agent, refused=time.monotonic_ns())
                 del waiting[agent]
-            elif status == 200:
-                say(agent=agent, admitted=True)
-            else:
+            elif status != 200:
                 say(agent=agent, other=status)
         if time.monotonic() - looked > 0.1:
             looked = time.monotonic()
