@@ -34,7 +34,8 @@ pub trait ListSource: Send + Sync + 'static {
 
     /// Returns all that is in force now, read after this was called.
     ///
-    /// State the time of each statement: without one, a statement would count as made whenever it is read.
+    /// State the time of each statement: without one, a statement would count as made whenever it is read, and the list would be another
+    /// one each time.
     ///
     /// # Errors
     ///

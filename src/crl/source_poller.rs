@@ -40,15 +40,15 @@ use crate::statements::in_force::InForce;
 ///
 /// ```no_run
 /// use tower_revocation::crl::SourcePoller;
-/// use tower_revocation::{InForce, Statement, Subject};
+/// use tower_revocation::{InForce, Statement, Subject, Timestamp};
 /// # use tower_revocation::{RevocationLayer, identify};
-/// # async fn revoked_sessions() -> Result<Vec<String>, std::io::Error> { Ok(Vec::new()) }
+/// # async fn revoked_sessions() -> Result<Vec<(String, u64)>, std::io::Error> { Ok(Vec::new()) }
 /// # let (layer, sink) = RevocationLayer::pair(identify::jwt(http::header::AUTHORIZATION, "Bearer"));
 ///
 /// let source = || async {
 ///     let sessions = revoked_sessions().await?;
-///     let statements = sessions.iter().map(|id| Statement::block(Subject::session(id))).collect();
-///     Ok::<_, std::io::Error>(InForce { statements, covers: Vec::new() })
+///     let block = |(id, at): &(String, u64)| Statement::block(Subject::session(id)).at(Timestamp::from_unix_secs(*at));
+///     Ok::<_, std::io::Error>(InForce { statements: sessions.iter().map(block).collect(), covers: Vec::new() })
 /// };
 /// # async move {
 /// tokio::spawn(SourcePoller::new(source, sink.clone()).run());

@@ -6,14 +6,14 @@
 //! ```
 //! use axum::Router;
 //! use tower_revocation::list_server::{ListServer, Signer};
-//! use tower_revocation::{InForce, Statement, Subject};
+//! use tower_revocation::{InForce, Statement, Subject, Timestamp};
 //!
-//! # async fn revoked_sessions() -> Result<Vec<String>, std::io::Error> { Ok(Vec::new()) }
+//! # async fn revoked_sessions() -> Result<Vec<(String, u64)>, std::io::Error> { Ok(Vec::new()) }
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let in_force = || async {
 //!     let sessions = revoked_sessions().await?;
-//!     let statements = sessions.iter().map(|id| Statement::block(Subject::session(id))).collect();
-//!     Ok::<_, std::io::Error>(InForce { statements, covers: Vec::new() })
+//!     let block = |(id, at): &(String, u64)| Statement::block(Subject::session(id)).at(Timestamp::from_unix_secs(*at));
+//!     Ok::<_, std::io::Error>(InForce { statements: sessions.iter().map(block).collect(), covers: Vec::new() })
 //! };
 //! let signer = Signer::generate()?; // in production: Signer::from_pem
 //! let lists = ListServer::new("https://auth.example.com", signer, in_force);
