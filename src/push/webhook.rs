@@ -360,6 +360,10 @@ mod tests {
             Durable::new(pending())
         }
 
+        fn persist_feed_read(&self, _: Timestamp) -> Durable {
+            Durable::new(pending())
+        }
+
         fn lists(&self) -> &dyn PersistLists {
             unreachable!("no list is installed")
         }

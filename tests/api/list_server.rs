@@ -141,16 +141,17 @@ where
     tokio::spawn(Poller::new(client, OpenList::new(ISSUER), list, keys, sink.clone()).run())
 }
 
+/// What is answered for the list.
+type Answers = Arc<Mutex<Vec<StatusCode>>>;
+
 /// A client of a server that notes what is answered for the list.
 fn noted(
     server: &ListServer<Issuer>,
-) -> (
-    impl Service<Request<Empty<Bytes>>, Response = Response<ListPayload>, Error = Infallible, Future: Send> + Send + use<>,
-    Arc<Mutex<Vec<StatusCode>>>,
-) {
-    let (server, answers) = (server.clone(), Arc::<Mutex<Vec<_>>>::default());
-    let known = Arc::clone(&answers);
-    let client = service_fn(move |request: Request<Empty<Bytes>>| {
+    answers: &Answers,
+) -> impl Service<Request<Empty<Bytes>>, Response = Response<ListPayload>, Error = Infallible, Future: Send> + Send + use<>
+{
+    let (server, known) = (server.clone(), Arc::clone(answers));
+    service_fn(move |request: Request<Empty<Bytes>>| {
         let (server, answers, is_list) = (server.clone(), Arc::clone(&known), request.uri().path() == "/");
         async move {
             let response = server.oneshot(request).await?;
@@ -159,8 +160,7 @@ fn noted(
             }
             Ok(response)
         }
-    });
-    (client, answers)
+    })
 }
 
 /// Over real sockets, with axum, as a newcomer would.
@@ -168,7 +168,7 @@ fn noted(
 async fn gateways_take_what_the_issuer_says() {
     let issuer = Issuer::of(&["mallory"]);
     let server = server(&issuer).with_look_gap(Duration::ZERO);
-    let answers = Arc::<Mutex<Vec<StatusCode>>>::default();
+    let answers = Answers::default();
     let known = Arc::clone(&answers);
     let note = move |request: axum::extract::Request, next: axum::middleware::Next| {
         let known = Arc::clone(&known);
@@ -369,8 +369,8 @@ async fn lists_grow_newer_and_a_restart_goes_on() {
 async fn keys_are_changed_without_a_list_that_is_refused() {
     let issuer = Issuer::of(&["mallory"]);
     let server = server(&issuer);
-    let (client, answers) = noted(&server);
-    let (layer, sink) = gateway(client);
+    let answers = Answers::default();
+    let (layer, sink) = gateway(noted(&server, &answers));
     sink.refreshed().await;
     let keys = |server: &ListServer<Issuer>| {
         let server = server.clone();
@@ -419,7 +419,6 @@ async fn keys_are_changed_without_a_list_that_is_refused() {
     );
 }
 
-/// A list has expired after a day, and a gateway that is told "not modified" all the time would go on with it.
 #[tokio::test(start_paused = true)]
 async fn keys_that_a_deployment_changes_are_published_by_it() {
     let issuer = Issuer::of(&["mallory"]);
@@ -434,7 +433,7 @@ async fn keys_that_a_deployment_changes_are_published_by_it() {
             assert_eq!(subjects(&read(server, list).await), ["mallory"]);
         }
     }
-    second.withdraw(&Signer::generate().unwrap().kid().to_owned());
+    second.withdraw(Signer::generate().unwrap().kid());
     let format = OpenList::new(ISSUER);
     let keys = async || {
         format
@@ -453,7 +452,7 @@ async fn several_replicas_of_an_issuer_are_one() {
     let issuer = Issuer::of(&[]);
     let pem = Signer::generate().unwrap().to_pem();
     let replicas = [(); 2].map(|()| server_with(&issuer, Signer::from_pem(&pem).unwrap()));
-    let (turn, answers) = (Arc::new(AtomicUsize::new(0)), Arc::<Mutex<Vec<StatusCode>>>::default());
+    let (turn, answers) = (Arc::new(AtomicUsize::new(0)), Answers::default());
     let known = Arc::clone(&answers);
     let client = service_fn(move |request: Request<Empty<Bytes>>| {
         let is_list = request.uri().path() == "/";

@@ -203,6 +203,9 @@ fn said(file: &[u8]) -> String {
     }
 }
 
+/// What is done to a manifest.
+type Change = fn(&mut Value);
+
 #[test]
 fn a_manifest_that_is_not_understood_refuses_the_list() {
     assert_eq!(said_of(|_| {}), "6 entries");
@@ -210,7 +213,7 @@ fn a_manifest_that_is_not_understood_refuses_the_list() {
         said_of(|it| drop(it.as_object_mut().unwrap().remove("exp"))),
         "6 entries"
     );
-    let cases: &[(&str, fn(&mut Value))] = &[
+    let cases: &[(&str, Change)] = &[
         ("manifest is not readable: unknown field `next`", |it| {
             it["next"] = json!("g")
         }),

@@ -251,6 +251,10 @@ mod tests {
             Durable::new(ready(Ok(())))
         }
 
+        fn persist_feed_read(&self, _: Timestamp) -> Durable {
+            Durable::new(ready(Ok(())))
+        }
+
         fn lists(&self) -> &dyn PersistLists {
             unreachable!("no list is kept here")
         }
