@@ -14,11 +14,11 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use bytes::Bytes;
 use serde_json::json;
-use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::probe::{Healthz, Need, Readyz};
 use tower_revocation::{Disposition, EventSink};
 
 use crate::console::{Console, Overheard};
+use crate::format::QueueEvents;
 use crate::metrics::Metrics;
 
 /// The routes. The console has a door of its own.
@@ -47,7 +47,7 @@ pub(crate) fn router(
 }
 
 /// What reads the messages.
-type Events = Overheard<ClawdentityEvents>;
+type Events = Overheard<QueueEvents>;
 
 /// A page of whatever origin could have a browser on this machine post an event; `curl` and orchestrators have no origin.
 async fn refuse_browsers(request: Request, next: Next) -> Response {

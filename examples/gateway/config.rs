@@ -12,6 +12,7 @@ use tower_revocation::probe::Need;
 use crate::base::Base;
 use crate::console;
 use crate::duration::duration;
+use crate::format::Format;
 use crate::queue::{Address, Reader};
 use crate::registry::{DEFAULT_ISSUER, did_authority, issuer};
 
@@ -49,6 +50,20 @@ pub(crate) struct Config {
     /// inproc: with the embedded registry; with --registry there is no event feed, unless you post to /events]
     #[arg(long, env = "GATEWAY_QUEUE", value_name = "URL")]
     pub(crate) queue: Option<Address>,
+
+    /// What the queue's messages are written in: the registry's own form, or the open format of revocations, by an issuer of your own.
+    /// Then an embedded registry publishes nothing
+    #[arg(long, env = "GATEWAY_FORMAT", value_name = "FORMAT", default_value = "clawdentity")]
+    pub(crate) format: Format,
+
+    /// The `source` that messages of the open format have to state, to the letter
+    #[arg(
+        long,
+        env = "GATEWAY_ISSUER_SOURCE",
+        value_name = "URL",
+        required_if_eq("format", "revocation")
+    )]
+    pub(crate) issuer_source: Option<String>,
 
     /// Where on that broker messages are put that cannot be read: a subject, key, exchange or topic [default: they are logged
     /// and counted]
@@ -173,6 +188,9 @@ impl Config {
         }
         if let Some(address) = self.queue.as_ref().filter(|address| !address.is_built_in()) {
             return Err(format!("--queue: {}", address.missing()));
+        }
+        if self.format == Format::Revocation && matches!(self.queue, None | Some(Address::InProcess)) {
+            return Err("--format revocation: say by --queue which broker the issuer publishes to".into());
         }
         if self.queue == Some(Address::InProcess) && self.registry.is_some() {
             return Err(

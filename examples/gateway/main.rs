@@ -20,6 +20,7 @@ mod config;
 mod console;
 mod duration;
 mod envelope;
+mod format;
 mod hop;
 mod log;
 mod measure;
@@ -46,7 +47,6 @@ use hyper_util::rt::TokioExecutor;
 use tower_revocation::crl::clawdentity::ClawdentityList;
 use tower_revocation::crl::{KeyHandle, Poller};
 use tower_revocation::format::canary;
-use tower_revocation::format::clawdentity::ClawdentityEvents;
 use tower_revocation::journal::Journal;
 use tower_revocation::probe::Need;
 use tower_revocation::respond::Challenge;
@@ -59,6 +59,7 @@ use crate::base::Base;
 use crate::caller::Doors;
 use crate::config::{Config, StateDamaged};
 use crate::console::{Console, Record};
+use crate::format::Format;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
@@ -125,7 +126,11 @@ async fn run(config: Config) -> Result<(), Failure> {
     let queue = reader
         .as_ref()
         .map_or(Address::InProcess, |reader| reader.address.clone());
-    let publisher = Publisher::new(queue, config.dead_letter.clone());
+    // What the embedded registry says by itself does not belong among another issuer's messages.
+    let publisher = match config.format {
+        Format::Clawdentity => Publisher::new(queue, config.dead_letter.clone()),
+        Format::Revocation => Publisher::new(Address::InProcess, None),
+    };
     let (registry, embedded) = match &config.registry {
         Some(registry) => (registry.clone(), None),
         None => {
@@ -164,7 +169,7 @@ async fn run(config: Config) -> Result<(), Failure> {
         let publisher = publisher.clone();
         tokio::spawn(async move { publisher.repeat(every, canary).await });
     }
-    let events = record.overhear(ClawdentityEvents::new());
+    let events = record.overhear(config.format.events(config.issuer_source.as_deref()));
     let mut feed = Feed::start(reader, publisher, sink.clone(), events.clone());
 
     // The last one added is the first to see a request.
