@@ -44,6 +44,11 @@ async fn a_kill_loses_nothing_and_makes_nothing_up() {
         .collect();
     let lost: Vec<_> = done.difference(&there).collect();
     let made_up: Vec<_> = there.difference(&begun).collect();
+    println!(
+        "{kills} kills: {} statements were durable, {} were published",
+        done.len(),
+        there.len()
+    );
     assert!(lost.is_empty(), "{} of {} lost: {lost:?}", lost.len(), done.len());
     assert!(made_up.is_empty(), "{made_up:?}");
     assert_eq!(published.logs.len(), 1, "a kill is no reason for a new log: {status:?}");

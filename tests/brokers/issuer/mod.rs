@@ -1,5 +1,6 @@
 //! An issuer over real brokers.
 
+mod example;
 mod gateway;
 mod suite;
 
