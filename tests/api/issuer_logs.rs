@@ -114,7 +114,9 @@ async fn a_message_that_the_broker_lost_is_a_gap_until_a_list_covers_it() {
     let reading = read(&log, &sink, &issuer, Arc::clone(&gives));
     let speaking = issuer.speak({
         let log = log.clone();
-        move |message| drop(log.publish(message))
+        move |message| {
+            log.publish(message);
+        }
     });
     until_live(&sink).await;
     let before = sink.status().feed.gaps;
@@ -152,7 +154,9 @@ async fn the_newest_message_that_was_lost_is_missed_at_the_next_heartbeat() {
     let reading = read(&log, &sink, &issuer, Arc::new(Mutex::new(true)));
     let speaking = issuer.speak({
         let log = log.clone();
-        move |message| drop(log.publish(message))
+        move |message| {
+            log.publish(message);
+        }
     });
     until_live(&sink).await;
     let before = sink.status().feed.gaps;
@@ -172,7 +176,9 @@ async fn an_issuer_that_is_silent_takes_the_feed_down() {
     let reading = read(&log, &sink, &issuer, Arc::new(Mutex::new(true)));
     let speaks = |log: &Memory| {
         let log = log.clone();
-        issuer.speak(move |message| drop(log.publish(message)))
+        issuer.speak(move |message| {
+            log.publish(message);
+        })
     };
     let speaking = speaks(&log);
     until_live(&sink).await;

@@ -1,6 +1,6 @@
 //! A gateway that reads what an issuer of ours publishes: whatever the broker loses, nothing is lost in silence.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -21,18 +21,19 @@ const SOURCE: &str = "https://auth.example.com";
 /// A gateway, whose lists are what the issuer has in force.
 struct Gateway {
     sink: EventSink,
-    issuer: Arc<Issuer>,
+    /// Whose list it gets; none while nobody is there.
+    issuer: Arc<Mutex<Option<Issuer>>>,
     reading: Option<JoinHandle<()>>,
 }
 
 impl Gateway {
-    fn new(issuer: &Arc<Issuer>) -> Self {
+    fn new(issuer: &Issuer) -> Self {
         let (_, sink) = RevocationLayer::pair(|_: &()| Credential::new());
         sink.install(RevocationList::builder(Timestamp::now().saturating_sub(Duration::from_secs(60))).build())
             .unwrap();
         Self {
             sink,
-            issuer: Arc::clone(issuer),
+            issuer: Arc::new(Mutex::new(Some(issuer.clone()))),
             reading: None,
         }
     }
@@ -41,8 +42,13 @@ impl Gateway {
         let feed = broker.source(broker.port(), "gateway").await;
         let issuer = Arc::clone(&self.issuer);
         let resync = move |sink: EventSink| {
-            let issuer = Arc::clone(&issuer);
-            async move { install(&sink, &issuer).await.map_err(SourceError::new) }
+            let issuer = issuer.lock().unwrap().clone();
+            async move {
+                match issuer {
+                    Some(issuer) => install(&sink, &issuer).await.map_err(SourceError::new),
+                    None => Err(SourceError::new("the issuer is away")),
+                }
+            }
         };
         let feed = source::drive(feed, RevocationEvents::from_source(SOURCE), self.sink.clone()).with_resync(resync);
         self.reading = Some(tokio::spawn(feed.run()));
@@ -92,12 +98,11 @@ async fn install(sink: &EventSink, issuer: &Issuer) -> Result<(), String> {
     sink.install(list.build()).map_err(|error| error.to_string())
 }
 
-async fn issuer<B: PublishedTo>(broker: &B, home: &TempDir) -> Arc<Issuer> {
-    let issuer = Issuer::open(home.path().join("issuer"), SOURCE)
+async fn issuer<B: PublishedTo>(broker: &B, home: &TempDir) -> Issuer {
+    Issuer::open(home.path().join("issuer"), SOURCE)
         .unwrap()
         .with_heartbeat(Duration::from_millis(500))
-        .publishing_to(broker.publisher().await);
-    Arc::new(issuer)
+        .publishing_to(broker.publisher().await)
 }
 
 async fn revoke(issuer: &Issuer, session: &str) {
@@ -176,6 +181,7 @@ pub(crate) async fn an_issuer_that_dies_is_missed_and_comes_back_without_a_gap<B
     let mut gateway = Gateway::new(&first);
     gateway.read(&broker).await;
     let before = gateway.live().await.feed.gaps;
+    *gateway.issuer.lock().unwrap() = None;
     first.end(Duration::from_secs(5)).await.unwrap();
     let down = Instant::now();
     gateway

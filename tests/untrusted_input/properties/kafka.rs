@@ -330,7 +330,7 @@ fn record() -> NewRecord<'static> {
         time: 1_767_225_600_000,
         key: Some(b"key"),
         value: b"value",
-        header: ("json", b"{}"),
+        header: Some(("json", b"{}")),
     }
 }
 
