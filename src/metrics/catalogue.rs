@@ -18,7 +18,7 @@ pub(super) enum MetricKind {
     Histogram,
 }
 
-const fn counter(name: &'static str, help: &'static str) -> Description {
+pub(super) const fn counter(name: &'static str, help: &'static str) -> Description {
     Description {
         kind: MetricKind::Counter,
         name,
@@ -27,7 +27,7 @@ const fn counter(name: &'static str, help: &'static str) -> Description {
     }
 }
 
-const fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Description {
+pub(super) const fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Description {
     Description {
         kind: MetricKind::Gauge,
         name,
@@ -37,7 +37,7 @@ const fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Descriptio
 }
 
 /// 0 or 1.
-const fn whether(name: &'static str, help: &'static str) -> Description {
+pub(super) const fn whether(name: &'static str, help: &'static str) -> Description {
     Description {
         kind: MetricKind::Gauge,
         name,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics::{Label, SharedString, with_recorder};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::metrics::catalogue::CATALOGUE;
 use crate::metrics::output::Output;
 use crate::metrics::timing::Timing;
 use crate::model::timestamp::Timestamp;
@@ -78,7 +79,7 @@ impl Exporter {
     }
 
     fn with_labels(sink: EventSink, labels: Vec<Label>) -> Self {
-        with_recorder(Output::describe);
+        with_recorder(|recorder| Output::describe(recorder, CATALOGUE));
         let timing = Timing::new(labels.clone());
         // If another exporter was first, it goes on.
         let _ = sink.domain().observer.set(Box::new(timing));
@@ -207,7 +208,7 @@ impl Exporter {
 }
 
 /// Seconds since the epoch.
-fn secs(at: Timestamp) -> f64 {
+pub(super) fn secs(at: Timestamp) -> f64 {
     Duration::from_millis(at.as_unix_millis()).as_secs_f64()
 }
 
@@ -215,4 +216,4 @@ fn secs(at: Timestamp) -> f64 {
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// An interval of zero would panic.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+pub(super) const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);

@@ -83,9 +83,13 @@
 //! (the exchange); `invalid`, `unknown-key` (the document); `rollback`, `install` (a list that may not be installed);
 //! `not-all` (another list of the same second is missing), `not-kept` (the journal could not store it); `lost`.
 
+#[cfg(feature = "issuer")]
+mod issuer_exporter;
 mod exporter;
 mod timing;
 mod output;
 mod catalogue;
 
 pub use exporter::{DEFAULT_INTERVAL, Exporter};
+#[cfg(feature = "issuer")]
+pub use issuer_exporter::IssuerExporter;

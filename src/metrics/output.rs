@@ -2,7 +2,7 @@
 
 use metrics::{Key, Label, Level, Metadata, Recorder};
 
-use crate::metrics::catalogue::{CATALOGUE, MetricKind};
+use crate::metrics::catalogue::{Description, MetricKind};
 
 /// The recorder, and the labels that all metrics get.
 pub(super) struct Output<'a> {
@@ -11,9 +11,9 @@ pub(super) struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Describes all metrics to the recorder.
-    pub(super) fn describe(recorder: &dyn Recorder) {
-        for described in CATALOGUE {
+    /// Describes metrics to the recorder.
+    pub(super) fn describe(recorder: &dyn Recorder, catalogue: &[Description]) {
+        for described in catalogue {
             let (name, unit, help) = (described.name.into(), described.unit, described.help.into());
             match described.kind {
                 MetricKind::Counter => recorder.describe_counter(name, unit, help),

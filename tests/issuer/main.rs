@@ -9,6 +9,7 @@ mod histories;
 mod kills;
 mod local;
 mod lost;
+mod metrics;
 #[path = "../support/issuer/published.rs"]
 mod published;
 mod relay;
