@@ -1,6 +1,7 @@
 //! An issuer over real brokers.
 
 mod example;
+mod failover;
 mod gateway;
 mod suite;
 
@@ -30,8 +31,12 @@ pub(crate) trait PublishedTo: Broker {
 
 /// All messages that a gateway would read.
 pub(crate) async fn all_messages<B: Broker>(broker: &B) -> Vec<Bytes> {
+    read_all(broker.source(broker.port(), "strict").await).await
+}
+
+/// All messages of a feed.
+pub(crate) async fn read_all(mut source: impl EventSource) -> Vec<Bytes> {
     let reading = async {
-        let mut source = broker.source(broker.port(), "strict").await;
         while let Err(error) = source.open(&Start::since(Timestamp::default())).await {
             println!("{error}");
             sleep(Duration::from_millis(200)).await;

@@ -11,7 +11,7 @@ use tower_revocation::{LogPosition, Statement, Subject};
 use crate::issuer::{PublishedTo, all_messages};
 use crate::published::Published;
 
-const SOURCE: &str = "https://auth.example.com";
+pub(super) const SOURCE: &str = "https://auth.example.com";
 
 async fn issuer<B: PublishedTo>(broker: &B, directory: &TempDir) -> Issuer {
     Issuer::open(directory.path().join("issuer"), SOURCE)
@@ -20,12 +20,12 @@ async fn issuer<B: PublishedTo>(broker: &B, directory: &TempDir) -> Issuer {
         .publishing_to(broker.publisher().await)
 }
 
-async fn block(issuer: &Issuer, name: impl Into<String>) -> String {
+pub(super) async fn block(issuer: &Issuer, name: impl Into<String>) -> String {
     let name = name.into();
     issuer.revoke(Statement::block(Subject::session(&name))).await.unwrap()
 }
 
-async fn until(issuer: &Issuer, wanted: impl Fn(&IssuerStatus) -> bool) -> IssuerStatus {
+pub(super) async fn until(issuer: &Issuer, wanted: impl Fn(&IssuerStatus) -> bool) -> IssuerStatus {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let status = issuer.status().unwrap();
@@ -37,7 +37,7 @@ async fn until(issuer: &Issuer, wanted: impl Fn(&IssuerStatus) -> bool) -> Issue
     }
 }
 
-async fn all_published(issuer: &Issuer) -> IssuerStatus {
+pub(super) async fn all_published(issuer: &Issuer) -> IssuerStatus {
     until(issuer, |status| status.pending == 0 && status.n > 0).await
 }
 

@@ -107,7 +107,7 @@ impl Published {
 impl PublishedLog {
     pub(crate) fn end(&self) -> LogPosition {
         let last = self.entries.values().next_back();
-        last.map_or(LogPosition::beginning(self.log), |(position, ..)| *position)
+        last.map_or_else(|| LogPosition::beginning(self.log), |(position, ..)| *position)
     }
 
     #[allow(dead_code, reason = "not all tests ask")]
