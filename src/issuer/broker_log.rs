@@ -12,7 +12,7 @@ use crate::issuer::error::IssuerError;
 use crate::issuer::id::random;
 use crate::issuer::judgement::{Judgement, ReadBack, Why, judge};
 use crate::issuer::pending::replay;
-use crate::issuer::publisher::Publisher;
+use crate::issuer::publisher::{OutgoingMessage, Publisher};
 use crate::issuer::shared::IssuerShared;
 use crate::issuer::store::{LogBeginning, id_of, to_row};
 use crate::issuer::trouble::{Trouble, in_time};
@@ -24,6 +24,8 @@ pub(super) struct BrokerLog<P> {
     shared: Arc<IssuerShared>,
     pub(super) publisher: P,
     decode: RevocationEvents,
+    /// The newest message of this issuer, as it was read back last.
+    newest: Option<Bytes>,
 }
 
 impl<P: Publisher> BrokerLog<P> {
@@ -32,12 +34,14 @@ impl<P: Publisher> BrokerLog<P> {
             decode: RevocationEvents::from_source(shared.store.source()),
             shared,
             publisher,
+            newest: None,
         }
     }
 
     /// Looks what the broker holds: goes on there, or begins a new log.
     pub(super) async fn look(&mut self) -> Result<(), Trouble> {
-        if let (Judgement::GoesOn { published }, _) = self.judge(1).await? {
+        let most = if self.publisher.is_conditional() { 1 } else { SOME };
+        if let (Judgement::GoesOn { published }, _) = self.judge(most).await? {
             return self.goes_on(published).await.map_err(Trouble::Store);
         }
         // A server that has just come back may not know better yet.
@@ -49,6 +53,26 @@ impl<P: Publisher> BrokerLog<P> {
                 begun.map_err(Trouble::Store)
             }
         }
+    }
+
+    /// Returns whether what was just published is what the broker gives out, behind what it gave out before.
+    pub(super) async fn is_read_back(&mut self, published: &[OutgoingMessage]) -> Result<bool, Trouble> {
+        let before = usize::from(!self.publisher.is_conditional() && self.newest.is_some());
+        let looked_at = match self.publisher.is_conditional() {
+            // Where they are was checked when they were published.
+            true => &published[published.len().saturating_sub(1)..],
+            false => published,
+        };
+        let source = self.shared.store.source();
+        let read = in_time(self.publisher.read_back(source, before + looked_at.len())).await?;
+        let expected = self
+            .newest
+            .iter()
+            .take(before)
+            .chain(looked_at.iter().map(|message| &message.payload));
+        let is_there = read.iter().eq(expected);
+        self.newest = read.into_iter().next_back();
+        Ok(is_there)
     }
 
     /// Notes what was confirmed and read back.
@@ -65,6 +89,7 @@ impl<P: Publisher> BrokerLog<P> {
     async fn judge(&mut self, most: usize) -> Result<(Judgement, Vec<Bytes>), Trouble> {
         let store = &self.shared.store;
         let messages = in_time(self.publisher.read_back(store.source(), most)).await?;
+        self.newest = messages.last().cloned();
         let mut read = Vec::with_capacity(messages.len());
         let mut placed = Vec::with_capacity(messages.len());
         for message in messages {
@@ -99,7 +124,7 @@ impl<P: Publisher> BrokerLog<P> {
             Why::StoreWentBack { unknown_from } => self.unknown(&messages[unknown_from..])?,
             Why::First | Why::LogWentBack => Vec::new(),
         };
-        self.note(why, rows.len());
+        let taken = rows.len();
         let beginning = LogBeginning {
             log: LogId::from_bytes(random()?),
             after,
@@ -109,6 +134,7 @@ impl<P: Publisher> BrokerLog<P> {
         log::info!(log = %beginning.log, "issuer begins a log");
         self.shared.writer.write(move |page| page.begin_log(&beginning)).await?;
         self.shared.cursor.send_replace(from);
+        self.note(why, taken);
         Ok(())
     }
 
@@ -166,5 +192,5 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How many messages are read back, to find the newest that is known: heartbeats of some hours.
 const READ_BACK: usize = 20_000;
 
-/// How many statements are looked at together.
+/// How many statements are looked at together; and how many messages, to see whether each continues the one before.
 const SOME: usize = 1_000;

@@ -1,7 +1,7 @@
 //! What is to be done about what the broker holds.
 
 use crate::issuer::store::WrittenLog;
-use crate::model::log_place::LogPosition;
+use crate::model::log_place::{LogId, LogPosition};
 
 /// What is to be done about what the broker holds of the issuer's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,7 @@ pub(super) fn judge<K: Knowledge>(log: &WrittenLog, knowledge: &K, read: &[ReadB
             },
         });
     };
+    let read = &read[..linked(position.log, read)];
     let newest = read.last().map(|message| message.position);
     if let Some(published) = goes_on(log, position, knowledge, newest)? {
         return Ok(Judgement::GoesOn { published });
@@ -91,6 +92,22 @@ pub(super) fn judge<K: Knowledge>(log: &WrittenLog, knowledge: &K, read: &[ReadB
             false => Why::LogWentBack,
         },
     })
+}
+
+/// How many messages come before the first that does not continue the one before it. A broker that takes no condition may have been set
+/// back, and have taken what was published next all the same.
+fn linked(log: LogId, read: &[ReadBack]) -> usize {
+    let is_linked = |pair: &[ReadBack]| {
+        let [before, message] = pair else { return true };
+        let before = match before.position {
+            position if position.log == log => position.n,
+            _ => 0,
+        };
+        let least = message.position.n.saturating_sub(u64::from(!message.is_heartbeat));
+        message.position.log != log || least <= before
+    };
+    let jump = read.windows(2).position(|pair| !is_linked(pair));
+    jump.map_or(read.len(), |jump| jump + 1)
 }
 
 /// How many pending statements the broker has, if it holds nothing else than the log.
@@ -133,4 +150,135 @@ fn next_after<K: Knowledge>(
         return Ok(Some(covered.sequence + 1));
     }
     Ok(knowledge.statement_at(at)?.map(|sequence| sequence + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issuer::store::Covered;
+    use crate::model::log_place::LogDigest;
+
+    /// Statement `n` of log `log` is at sequence `n`, counted from 0; the first `published` are known, and the others are pending.
+    struct Known {
+        published: u64,
+    }
+
+    fn at(log: u8, n: u64) -> LogPosition {
+        LogPosition {
+            log: LogId::from_bytes([log; 16]),
+            n,
+            digest: LogDigest::from_bytes([n as u8; 16]),
+        }
+    }
+
+    fn entry(log: u8, n: u64) -> ReadBack {
+        ReadBack {
+            position: at(log, n),
+            is_heartbeat: false,
+        }
+    }
+
+    fn heartbeat(log: u8, n: u64) -> ReadBack {
+        ReadBack {
+            is_heartbeat: true,
+            ..entry(log, n)
+        }
+    }
+
+    impl Knowledge for Known {
+        type Error = std::convert::Infallible;
+
+        fn after_pending(&self, count: u64) -> Result<Option<LogPosition>, Self::Error> {
+            Ok(Some(at(1, self.published + count)))
+        }
+
+        fn statement_at(&self, position: LogPosition) -> Result<Option<u64>, Self::Error> {
+            let is_known = position == at(1, position.n) && (1..=self.published).contains(&position.n);
+            Ok(is_known.then(|| position.n - 1))
+        }
+    }
+
+    /// Of ten statements, `published` are.
+    fn judged(published: u64, covered: Option<u64>, read: &[ReadBack]) -> Judgement {
+        let log = WrittenLog {
+            position: Some(at(1, published)),
+            after: None,
+            cursor: published,
+            next: 10,
+            covered: covered.map(|n| Covered {
+                position: at(1, n),
+                sequence: n - 1,
+            }),
+        };
+        let Ok(judgement) = judge(&log, &Known { published }, read);
+        judgement
+    }
+
+    fn begins(after: LogPosition, from: u64, why: Why) -> Judgement {
+        Judgement::Begins {
+            after: Some(after),
+            from,
+            why,
+        }
+    }
+
+    #[test]
+    fn what_was_under_way_is_counted() {
+        for (read, published) in [
+            (vec![entry(1, 4)], 0),
+            (vec![heartbeat(1, 4)], 0),
+            (vec![entry(1, 3), entry(1, 4), heartbeat(1, 4), heartbeat(1, 4)], 0),
+            (vec![entry(1, 5)], 1),
+            (vec![heartbeat(1, 4), entry(1, 5), entry(1, 6)], 2),
+            (vec![entry(1, 4), entry(1, 5), entry(1, 4), entry(1, 5)], 1),
+            (vec![entry(1, 10)], 6),
+        ] {
+            assert_eq!(judged(4, None, &read), Judgement::GoesOn { published }, "{read:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_went_back_is_continued_behind_what_is_there() {
+        let gone = Why::LogWentBack;
+        assert_eq!(judged(4, None, &[entry(1, 1), entry(1, 2)]), begins(at(1, 2), 2, gone));
+        assert_eq!(
+            judged(4, None, &[]),
+            begins(LogPosition::beginning(at(1, 0).log), 0, gone)
+        );
+        assert_eq!(judged(4, Some(3), &[entry(1, 2)]), begins(at(1, 3), 3, gone));
+        assert_eq!(judged(4, Some(1), &[entry(1, 2)]), begins(at(1, 2), 2, gone));
+        assert_eq!(judged(4, Some(3), &[]), begins(at(1, 3), 3, gone));
+    }
+
+    /// The broker took what was published next, although it had lost what came before.
+    #[test]
+    fn what_does_not_continue_the_one_before_it_does_not_count() {
+        let gone = Why::LogWentBack;
+        for behind in [heartbeat(1, 4), entry(1, 5), entry(1, 4)] {
+            assert_eq!(
+                judged(4, None, &[entry(1, 1), entry(1, 2), behind]),
+                begins(at(1, 2), 2, gone)
+            );
+        }
+        let other = entry(9, 7);
+        assert_eq!(
+            judged(4, None, &[other, heartbeat(1, 4)]),
+            begins(
+                LogPosition::beginning(at(1, 0).log),
+                0,
+                Why::StoreWentBack { unknown_from: 0 }
+            )
+        );
+    }
+
+    #[test]
+    fn what_only_the_broker_knows_is_found() {
+        let back = |unknown_from| Why::StoreWentBack { unknown_from };
+        let beyond = [entry(1, 10), entry(1, 11), entry(2, 1)];
+        assert_eq!(judged(10, None, &beyond), begins(at(1, 10), 10, back(1)));
+        assert_eq!(
+            judged(10, None, &beyond[1..]),
+            begins(LogPosition::beginning(at(1, 0).log), 0, back(0))
+        );
+    }
 }

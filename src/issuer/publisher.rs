@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// What makes a publisher a good one: it says [refused](PublishError::refused) when the newest message of this issuer on the broker
 /// is not the one that it read back or published last. A broker that lost confirmed messages then shows itself at once. Where the
-/// broker cannot be asked for that, the relay notices it by what is read back: after each publication, once a second.
+/// broker cannot be asked for that, the relay notices it by what is read back: after each publication, heartbeats included.
 pub trait Publisher: Send + 'static {
     /// Returns its name, such as `nats:revocations`, for status and logs. It holds no secret.
     fn name(&self) -> &str;
@@ -38,6 +38,12 @@ pub trait Publisher: Send + 'static {
     /// Says why it cannot be read.
     fn read_back(&mut self, source: &str, most: usize)
     -> impl Future<Output = Result<Vec<Bytes>, PublishError>> + Send;
+
+    /// Returns whether a publication is refused that is not behind what is expected. Defaults to false: then the relay reads back each time
+    /// what lies before its messages as well.
+    fn is_conditional(&self) -> bool {
+        false
+    }
 
     /// Publishes messages in this order behind what is expected, and returns once the broker has confirmed all of them, with as
     /// many copies as it promises.

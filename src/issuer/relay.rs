@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::select;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -164,9 +163,7 @@ impl<P: Publisher> Relay<P> {
             }
             Err(trouble) => return Err(trouble),
         }
-        let read = in_time(self.broker.publisher.read_back(source, 1)).await?;
-        let last: Option<&Bytes> = messages.last().map(|last| &last.payload);
-        match read.last() == last {
+        match self.broker.is_read_back(messages).await? {
             true => Ok(true),
             // It is looked at from the beginning, after a pause.
             false => Err(Trouble::NotReadBack),

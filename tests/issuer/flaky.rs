@@ -33,6 +33,10 @@ impl Publisher for Flaky {
         "flaky"
     }
 
+    fn is_conditional(&self) -> bool {
+        self.inner.is_conditional()
+    }
+
     async fn ensure(&mut self) -> Result<Promise, PublishError> {
         self.inner.ensure().await
     }

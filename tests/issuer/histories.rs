@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::env;
 use std::time::Duration;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use tower_revocation::format::revocation::RevocationEvents;
-use tower_revocation::issuer::{Issuer, MemoryPublisher};
+use tower_revocation::issuer::{
+    Confirmed, Issuer, MemoryPublisher, OutgoingMessage, Promise, PublishError, Publisher, is_from,
+};
 use tower_revocation::source::Memory;
 use tower_revocation::{Decode, LogDigest, LogId, LogPlace, LogPosition};
 
@@ -44,6 +47,32 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::PutBack),
         1 => Just(Happening::List),
     ]
+}
+
+/// Publishes behind whatever is there, as Kafka and RabbitMQ do.
+struct Unconditional(Memory);
+
+impl Publisher for Unconditional {
+    fn name(&self) -> &str {
+        "unconditional"
+    }
+
+    async fn ensure(&mut self) -> Result<Promise, PublishError> {
+        Ok(Promise::of_copies(1))
+    }
+
+    async fn read_back(&mut self, source: &str, most: usize) -> Result<Vec<Bytes>, PublishError> {
+        let mut own = self.0.messages();
+        own.retain(|message| is_from(source, message));
+        Ok(own.split_off(own.len().saturating_sub(most)))
+    }
+
+    async fn publish(&mut self, _source: &str, messages: &[OutgoingMessage]) -> Result<Confirmed, PublishError> {
+        for message in messages {
+            self.0.publish(message.payload.clone());
+        }
+        Ok(Confirmed::default())
+    }
 }
 
 /// A reader without lists: once it has a gap, it says so for ever.
@@ -98,12 +127,14 @@ impl StrictReader {
     }
 }
 
-async fn run(history: &[Happening]) -> (bool, usize) {
+async fn run(history: &[Happening], is_conditional: bool) -> (bool, usize) {
     let (home, log) = (Home::new(), Memory::new("broker"));
     let open = || -> Issuer {
-        home.open()
-            .with_heartbeat(Duration::from_secs(3600))
-            .publishing_to(MemoryPublisher::new(&log))
+        let issuer = home.open().with_heartbeat(Duration::from_secs(3600));
+        match is_conditional {
+            true => issuer.publishing_to(MemoryPublisher::new(&log)),
+            false => issuer.publishing_to(Unconditional(log.clone())),
+        }
     };
     let mut issuer = open();
     let mut reader = StrictReader::default();
@@ -171,9 +202,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
-    fn a_reader_that_is_whole_has_everything(history in prop::collection::vec(happening(), 0..14)) {
+    fn a_reader_that_is_whole_has_everything(
+        history in prop::collection::vec(happening(), 0..14),
+        is_conditional in any::<bool>(),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(run(&history));
+        runtime.block_on(run(&history, is_conditional));
     }
 }
 
@@ -198,5 +232,11 @@ async fn a_reader_that_was_there_all_the_time_has_no_gap() {
         Read,
         SetBack(1),
     ];
-    assert_eq!(run(&history).await, (true, history.len()));
+    for is_conditional in [true, false] {
+        assert_eq!(
+            run(&history, is_conditional).await,
+            (true, history.len()),
+            "{is_conditional}"
+        );
+    }
 }

@@ -23,7 +23,7 @@ pub struct AmqpPublisher {
     name: String,
     retention: Duration,
     log: Option<StreamLog>,
-    /// What was published last, and whether it was read back.
+    /// What was published last and is not read back.
     expected: Option<Bytes>,
     newest: Option<Bytes>,
 }
@@ -62,17 +62,20 @@ impl AmqpPublisher {
     async fn read(&mut self, source: &str, most: usize) -> Result<Vec<Bytes>, SourceError> {
         let missing = || SourceError::new("it was not connected");
         let log = self.log.as_mut().ok_or_else(missing)?;
-        if let (1, Some(expected)) = (most, self.expected.take()) {
+        if let Some(expected) = self.expected.take() {
+            // What was read before is known; the stream goes on behind it.
+            let mut found: Vec<_> = self.newest.take().into_iter().collect();
             let until = Instant::now() + READABLE_WITHIN;
-            while self.newest.as_ref() != Some(&expected) {
+            while found.last() != Some(&expected) {
                 let Some(message) = log.next(until).await? else {
                     break;
                 };
                 if is_from(source, &message) {
-                    self.newest = Some(message);
+                    found.push(message);
                 }
             }
-            return Ok(self.newest.iter().cloned().collect());
+            self.newest = found.last().cloned();
+            return Ok(found.split_off(found.len().saturating_sub(most)));
         }
         let mut found = log.newest(most.max(FEW)).await?;
         found.retain(|message| is_from(source, message));

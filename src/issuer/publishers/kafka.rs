@@ -22,8 +22,10 @@ pub struct KafkaPublisher {
     replicas: i16,
     retention: Duration,
     log: Option<TopicLog>,
-    /// Where the newest message of the issuer is.
+    /// Where the newest message of the issuer is that was read back.
     newest: Option<i64>,
+    /// Where the last one is that was published.
+    published: Option<i64>,
 }
 
 impl KafkaPublisher {
@@ -39,6 +41,7 @@ impl KafkaPublisher {
             retention: DEFAULT_RETENTION,
             log: None,
             newest: None,
+            published: None,
         }
     }
 
@@ -90,14 +93,16 @@ impl KafkaPublisher {
         let (earliest, end) = loop {
             let (earliest, end) = log.extent().await?;
             // What is confirmed may be given out a moment later.
-            if self.newest.is_none_or(|newest| newest < end) || Instant::now() > deadline {
+            if self.published.is_none_or(|published| published < end) || Instant::now() > deadline {
                 break (earliest, end);
             }
             sleep(PAUSE).await;
         };
+        // What was just published is behind it.
+        let is_behind = self.published.is_some_and(|published| published < end);
         let from = match self
             .newest
-            .filter(|newest| most == 1 && (earliest..end).contains(newest))
+            .filter(|newest| is_behind && (earliest..end).contains(newest))
         {
             Some(newest) => newest,
             None => earliest.max(end - i64::try_from(most.max(FEW)).unwrap_or(i64::MAX)),
@@ -114,7 +119,7 @@ impl Publisher for KafkaPublisher {
     }
 
     async fn ensure(&mut self) -> Result<Promise, PublishError> {
-        (self.log, self.newest) = (None, None);
+        (self.log, self.newest, self.published) = (None, None, None);
         let opened = TopicLog::open(&self.config, &self.topic, SETTINGS).await;
         let log = match opened {
             Ok(None) => self.make().await,
@@ -130,7 +135,7 @@ impl Publisher for KafkaPublisher {
     async fn read_back(&mut self, source: &str, most: usize) -> Result<Vec<Bytes>, PublishError> {
         let found = self.read(source, most).await;
         let found = found.map_err(|error| self.failed(error))?;
-        self.newest = found.last().map(|(offset, _)| *offset);
+        (self.newest, self.published) = (found.last().map(|(offset, _)| *offset), None);
         Ok(found.into_iter().map(|(_, message)| message).collect())
     }
 
@@ -140,7 +145,7 @@ impl Publisher for KafkaPublisher {
             return Err(PublishError::failed(format!("{}: it was not connected", self.name)));
         };
         let appended = log.append(&payloads).await;
-        self.newest = Some(appended.map_err(|error| self.failed(error))?);
+        self.published = Some(appended.map_err(|error| self.failed(error))?);
         Ok(Confirmed::default())
     }
 }

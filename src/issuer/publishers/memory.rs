@@ -33,6 +33,10 @@ impl Publisher for MemoryPublisher {
         &self.name
     }
 
+    fn is_conditional(&self) -> bool {
+        true
+    }
+
     async fn ensure(&mut self) -> Result<Promise, PublishError> {
         let mut promise = Promise::of_copies(1);
         promise.warn("memory", "is in this process alone, and gone with it");

@@ -8,7 +8,7 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::{CreateStreamErrorKind, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, Info, LastRawMessageErrorKind, RetentionPolicy, StorageType, Stream};
-use async_nats::jetstream::{Context, ErrorCode, new};
+use async_nats::jetstream::{Context, ContextBuilder, ErrorCode};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::time::sleep;
@@ -41,7 +41,8 @@ impl NatsPublisher {
     pub fn new(client: Client, stream: impl Into<String>, subject: impl Into<String>) -> Self {
         let (stream, subject) = (stream.into(), subject.into());
         Self {
-            context: new(client),
+            // A leader that died confirms nothing: the sooner the next one is asked, the better.
+            context: ContextBuilder::new().timeout(CONFIRMED_WITHIN).build(client),
             name: format!("nats:{stream}:{subject}"),
             stream,
             subject,
@@ -134,6 +135,10 @@ impl NatsPublisher {
 impl Publisher for NatsPublisher {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn is_conditional(&self) -> bool {
+        true
     }
 
     async fn ensure(&mut self) -> Result<Promise, PublishError> {
@@ -266,6 +271,7 @@ fn is_alone(kind: &CreateStreamErrorKind) -> bool {
     matches!(kind, CreateStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED)
 }
 
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(2);
 const DEFAULT_REPLICAS: usize = 3;
 const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const SHORT_RETENTION: Duration = Duration::from_secs(60 * 60);

@@ -159,6 +159,10 @@ impl Publisher for RedisPublisher {
         &self.name
     }
 
+    fn is_conditional(&self) -> bool {
+        true
+    }
+
     async fn ensure(&mut self) -> Result<Promise, PublishError> {
         self.connection = None;
         let mut connection = self.open().await?;
