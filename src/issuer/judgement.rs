@@ -155,7 +155,7 @@ fn next_after<K: Knowledge>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::issuer::store::Covered;
+    use crate::issuer::store::CoveredByList;
     use crate::model::log_place::LogDigest;
 
     /// Statement `n` of log `log` is at sequence `n`, counted from 0; the first `published` are known, and the others are pending.
@@ -205,7 +205,7 @@ mod tests {
             after: None,
             cursor: published,
             next: 10,
-            covered: covered.map(|n| Covered {
+            covered: covered.map(|n| CoveredByList {
                 position: at(1, n),
                 sequence: n - 1,
             }),

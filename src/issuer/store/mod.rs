@@ -12,5 +12,5 @@ pub(crate) use page::LogBeginning;
 pub(crate) use row::{KeptStatement, id_of, to_row};
 pub(crate) use writer::StoreWriter;
 #[cfg(test)]
-pub(crate) use written_log::Covered;
+pub(crate) use written_log::CoveredByList;
 pub(crate) use written_log::WrittenLog;
