@@ -27,10 +27,10 @@ pub enum ListPolicy {
     Expected,
     /// There is no list: events alone decide.
     ///
-    /// Once somebody reads a feed ([`source::drive`](crate::EventSink), or whoever [says](crate::EventSink::set_feed) that it is being
-    /// connected), the [stale policy](StalePolicy) decides until its end was reached for the first time; or, with a journal, if an earlier
-    /// process was there within `max_age`. Nothing is stale after that. A host that applies events by itself, and never says a word
-    /// of a feed, is believed to know everything from the start on.
+    /// Once somebody reads a feed, by `source::drive` or by [saying](crate::EventSink::set_feed) that it is being connected, the
+    /// [stale policy](StalePolicy) decides until its end was reached for the first time: by this process or, with a journal, by an
+    /// earlier one within `max_age`. Nothing is stale after that. A host that applies events by itself, and never says a word of a
+    /// feed, is believed to know everything from the start on.
     ///
     /// # Security
     ///

@@ -183,12 +183,12 @@ impl fmt::Display for InstallError {
                 latest.as_unix_secs()
             ),
             Self::NothingToConfirm => f.write_str("no list is installed that could be confirmed"),
-            Self::Rollback { offered, newest } => write!(
-                f,
-                "list is a rollback: iat {} is older than the newest list's {}",
-                offered.as_unix_secs(),
-                newest.as_unix_secs()
-            ),
+            Self::Rollback { offered, newest } => {
+                write!(
+                    f,
+                    "list is a rollback: iat {offered} is older than the newest list's {newest}"
+                )
+            }
             Self::Unsigned { newest } => write!(
                 f,
                 "unsigned answer that there is no list, although one was signed: iat {}",

@@ -8,6 +8,7 @@ mod choice;
 mod damage;
 mod directory;
 mod events;
+mod list_server;
 mod list_source;
 mod lists;
 mod metrics;
