@@ -225,7 +225,7 @@ pub(crate) async fn closing_does_not_wait_for_a_broker_that_is_frozen<B: Broker>
 
 /// Many at once: how fast two replicas take them in, beside a loop that does nothing but read.
 pub(crate) async fn a_burst_is_read_about_as_fast_as_the_client_can<B: Broker>() {
-    let count: usize = std::env::var("BURST").map_or(5_000, |count| count.parse().expect("BURST is a number"));
+    let count = burst();
     let broker = B::start().await;
     let started = Instant::now();
     broker.publish(blocks(0..count)).await;
@@ -251,6 +251,28 @@ pub(crate) async fn a_burst_is_read_about_as_fast_as_the_client_can<B: Broker>()
     println!("{}: median ratio {:.2}", B::NAME, ratios[1]);
 }
 
+/// How fast two replicas take in a burst over TLS, beside two without it.
+pub(crate) async fn tls_beside_plain(name: &str, count: usize, plain: impl AsyncFn(), tls: impl AsyncFn()) {
+    let mut ratios = Vec::new();
+    for _ in 0..3 {
+        let (plain, tls) = (two(&plain).await, two(&tls).await);
+        ratios.push(plain.as_secs_f64() / tls.as_secs_f64());
+        println!(
+            "{name}: {count} messages; plain {:.0}/s each of two, TLS {:.0}/s each, ratio {:.2}",
+            count as f64 / plain.as_secs_f64(),
+            count as f64 / tls.as_secs_f64(),
+            ratios[ratios.len() - 1],
+        );
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("{name}: median ratio of TLS {:.2}", ratios[1]);
+}
+
+/// How many messages a burst has.
+pub(crate) fn burst() -> usize {
+    std::env::var("BURST").map_or(5_000, |count| count.parse().expect("BURST is a number"))
+}
+
 /// How long two of them take at a time.
 async fn two(read: impl AsyncFn()) -> Duration {
     let started = Instant::now();
@@ -258,7 +280,7 @@ async fn two(read: impl AsyncFn()) -> Duration {
     started.elapsed()
 }
 
-async fn read_all(source: impl EventSource + 'static, count: usize) {
+pub(crate) async fn read_all(source: impl EventSource + 'static, count: usize) {
     let replica = Replica::start(source, "burst");
     replica.entries(count).await;
 }

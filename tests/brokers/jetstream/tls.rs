@@ -5,12 +5,13 @@ use std::path::Path;
 use tower_revocation::FeedState;
 use tower_revocation::source::nats::{NatsEvents, NatsSource};
 
-use super::server::{JETSTREAM, config, context, make, options, revoke};
+use super::server::{Alone, JETSTREAM, config, context, make, options, revoke};
 use crate::authority::Authority;
 use crate::limit::in_time;
 use crate::nats_node::NatsNode;
 use crate::replica::Replica;
 use crate::server::new_directory;
+use crate::suite::{burst, read_all, tls_beside_plain};
 
 async fn server(directory: &Path) -> NatsNode {
     let file = |name: &str| directory.join(name).display().to_string();
@@ -34,6 +35,40 @@ async fn connect(node: &NatsNode, trusts: &Path, certificate: &Path, events: &Na
         .connect(format!("tls://localhost:{}", node.port))
         .await
         .unwrap()
+}
+
+/// A figure; what it asserts is that all comes in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_comes_in_as_it_does_without() {
+    in_time(async {
+        let (directory, count) = (new_directory("nats-tls"), burst());
+        Authority::new().sign_all(directory.path(), false);
+        let over_tls = server(directory.path()).await;
+        let plain = Alone::with_jetstream().await;
+        let events = NatsEvents::new();
+        let tls_client = async || connect(&over_tls, directory.path(), directory.path(), &events).await;
+        for admin in [context(&tls_client().await), plain.context.clone()] {
+            make(&admin, config(STREAM, &[STREAM], 1)).await;
+            for some in (0..count).collect::<Vec<_>>().chunks(500) {
+                let mut acks = Vec::new();
+                for subject in some {
+                    let message = format!("+{subject}@1000");
+                    acks.push(admin.publish(STREAM, message.into()).await.unwrap());
+                }
+                for ack in acks {
+                    ack.await.unwrap();
+                }
+            }
+        }
+        tls_beside_plain(
+            "nats",
+            count,
+            async || read_all(NatsSource::new(plain.client().await, STREAM), count).await,
+            async || read_all(NatsSource::new(tls_client().await, STREAM), count).await,
+        )
+        .await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use redis::{Client, ClientTlsConfig, RedisResult, TlsCertificates, cmd};
+use redis::{Client, ClientTlsConfig, RedisResult, TlsCertificates, cmd, pipe};
 use tower_revocation::source::redis::RedisSource;
 
 use super::reasons::fails_with;
@@ -13,6 +13,7 @@ use crate::authority::Authority;
 use crate::limit::in_time;
 use crate::redis_node::{RedisNode, STREAM};
 use crate::server::new_directory;
+use crate::suite::{burst, read_all, tls_beside_plain};
 
 /// With what a directory has now. As `docs/BROKERS.md` says.
 fn client(port: u16, directory: &Path, shows_itself: bool) -> RedisResult<Client> {
@@ -53,6 +54,40 @@ async fn add(port: u16, directory: &Path, subject: &str) {
         .arg(format!("+{subject}@1000"))
         .to_owned();
     add.exec_async(&mut connection).await.unwrap();
+}
+
+/// A figure; what it asserts is that all comes in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_comes_in_as_it_does_without() {
+    in_time(async {
+        let (secret, count) = (new_directory("redis-tls"), burst());
+        Authority::new().sign_all(secret.path(), false);
+        let over_tls = RedisNode::over_tls(secret.path()).await;
+        let plain = RedisNode::start(&[]).await;
+        let plain_client = || Client::open(("127.0.0.1", plain.port)).unwrap();
+        for client in [client(over_tls.port, secret.path(), true).unwrap(), plain_client()] {
+            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            for some in (0..count).collect::<Vec<_>>().chunks(1_000) {
+                let mut adds = pipe();
+                for subject in some {
+                    adds.cmd("XADD")
+                        .arg(STREAM)
+                        .arg("*")
+                        .arg("d")
+                        .arg(format!("+{subject}@1000"));
+                }
+                adds.exec_async(&mut connection).await.unwrap();
+            }
+        }
+        tls_beside_plain(
+            "redis",
+            count,
+            async || read_all(RedisSource::new(plain_client(), STREAM), count).await,
+            async || read_all(source(over_tls.port, secret.path().to_owned(), true), count).await,
+        )
+        .await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
