@@ -214,6 +214,8 @@ mod bursts {
 }
 
 mod fleets {
+    use crate::adapters::KafkaBroker;
+    use crate::broker::Broker;
     use crate::fleet::{a_revocation_is_refused_by_all, nobody_revoked_is_admitted_after_kills};
     use crate::limit::in_time;
     use crate::server::{NatsServer, RabbitServer, RedisServer, TansuServer};
@@ -249,6 +251,16 @@ mod fleets {
                 a_revocation_is_refused_by_all(&queue, &format!("rabbitmq {form}")).await;
                 nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
             }
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn over_kafka() {
+        in_time(async {
+            let broker = KafkaBroker::start().await;
+            let queue = format!("kafka://127.0.0.1:{}/revocations", broker.port());
+            a_revocation_is_refused_by_all(&queue, "kafka").await;
         })
         .await;
     }
