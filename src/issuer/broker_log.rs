@@ -41,8 +41,12 @@ impl<P: Publisher> BrokerLog<P> {
     /// Looks what the broker holds: goes on there, or begins a new log.
     pub(super) async fn look(&mut self) -> Result<(), Trouble> {
         let most = if self.publisher.is_conditional() { 1 } else { SOME };
-        if let (Judgement::GoesOn { published }, _) = self.judge(most).await? {
-            return self.goes_on(published).await.map_err(Trouble::Store);
+        match self.judge(most).await? {
+            (Judgement::GoesOn { published }, _) => return self.goes_on(published).await.map_err(Trouble::Store),
+            (Judgement::Begins { why: Why::First, .. }, messages) if messages.is_empty() => {
+                return self.begin(None, 0, Why::First, &[]).await.map_err(Trouble::Store);
+            }
+            _ => {}
         }
         // A server that has just come back may not know better yet.
         sleep(LOOK_AGAIN).await;

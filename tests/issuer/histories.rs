@@ -211,6 +211,46 @@ proptest! {
     }
 }
 
+/// What was published next was taken, although what came before it was lost.
+#[tokio::test]
+async fn a_broker_that_takes_no_condition_is_found_out_all_the_same() {
+    for heartbeat in [Duration::from_secs(3600), Duration::from_millis(100)] {
+        let (home, log) = (Home::new(), Memory::new("broker"));
+        let issuer = home
+            .open()
+            .with_heartbeat(heartbeat)
+            .publishing_to(Unconditional(log.clone()));
+        let mut ids = Vec::new();
+        for i in 0..5 {
+            ids.push(block(&issuer, &format!("s-{i}")).await);
+        }
+        all_published(&issuer).await;
+        let messages = log.messages();
+        let third = messages.iter().position(|message| read_ids(message) == ids[2]).unwrap();
+        log.set_back(third + 1);
+        if heartbeat > Duration::from_secs(1) {
+            ids.push(block(&issuer, "s-5").await);
+        }
+        crate::until(&issuer, |status| status.logs_begun == 1 && status.pending == 0).await;
+        let decode = RevocationEvents::from_source(SOURCE);
+        let mut again = Vec::new();
+        for message in log.messages() {
+            if let Some(LogPlace::Entry { position, after, .. }) = decode.decode_placed(&message).place
+                && Some(position.log.to_string()) == issuer.status().unwrap().log
+            {
+                assert!(position.n > 1 || after.unwrap().n == 3, "{after:?}");
+                again.push(read_ids(&message));
+            }
+        }
+        assert_eq!(again, ids[3..]);
+    }
+}
+
+fn read_ids(message: &[u8]) -> String {
+    let event: serde_json::Value = serde_json::from_slice(message).unwrap();
+    event["id"].as_str().unwrap().to_owned()
+}
+
 /// The test before would say nothing if every reader had a gap.
 #[tokio::test]
 async fn a_reader_that_was_there_all_the_time_has_no_gap() {
