@@ -30,6 +30,9 @@ impl TrustDomain {
             let mut logs = self.issuer_logs();
             let was_lost = logs.is_lost();
             logs.covered(list.covers(), Instant::now());
+            if was_lost && list.covers().is_empty() && self.makes_up_for_gap_of_no_loop(list) {
+                logs.resynced(Instant::now());
+            }
             (was_lost, logs.is_lost())
         };
         if was_lost && !is_lost {
@@ -39,6 +42,7 @@ impl TrustDomain {
     }
 
     /// Takes a list that was asked for after everything that came. One that says what it covers has closed what it closes.
+    #[cfg(feature = "source")]
     pub(crate) fn resynced_issuer_logs(&self) {
         self.issuer_logs().resynced(Instant::now());
     }
@@ -63,6 +67,7 @@ impl TrustDomain {
     }
 
     /// Returns for how long an issuer has been silent that is expected to speak.
+    #[cfg(feature = "source")]
     pub(crate) fn silent_issuer(&self) -> Option<Duration> {
         self.issuer_logs().silent_for(Instant::now())
     }
@@ -84,6 +89,17 @@ impl TrustDomain {
             report.is_gap_open = true;
         }
         self.refresh();
+    }
+
+    /// Whether a list was issued after messages were missed that no loop asks for a list for.
+    fn makes_up_for_gap_of_no_loop(&self, list: &RevocationList) -> bool {
+        let health = self.health();
+        let report = &health.feed.report;
+        let missed = report.last_gap.as_ref().filter(|_| report.source.is_none());
+        let missed = missed.map(|(at, _)| self.now().saturating_sub(at.elapsed()));
+        list.issued_at()
+            .zip(missed)
+            .is_some_and(|(issued, missed)| issued > missed)
     }
 
     /// A loop closes its gaps by itself.

@@ -23,7 +23,6 @@ pub(crate) struct IssuerLogs {
 
 impl IssuerLogs {
     /// Goes on where an earlier process ended.
-    #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal keeps any"))]
     pub(crate) fn restore(&mut self, whole: impl IntoIterator<Item = LogPosition>, now: Instant) {
         for position in whole {
             self.is_settled = true;
@@ -126,6 +125,7 @@ impl IssuerLogs {
     }
 
     /// Returns for how long an issuer has been silent that is expected to speak, if one has.
+    #[cfg(feature = "source")]
     pub(crate) fn silent_for(&self, now: Instant) -> Option<Duration> {
         self.logs.iter().filter_map(|log| log.silent_for(now)).max()
     }

@@ -281,6 +281,26 @@ async fn what_is_lost_between_pushed_messages_asks_for_a_list() {
     assert!(!sink.status().feed.last_gap.unwrap().is_open);
 }
 
+/// A list that does not say what it covers makes up for what was missed before it was issued.
+#[tokio::test(start_paused = true)]
+async fn any_later_list_closes_what_is_lost_between_pushed_messages() {
+    let (_layer, sink) = fresh_pair();
+    let issuer = Issuer::new();
+    drop(sink.ingest(&decode(), &issuer.revoke("s-1")));
+    drop(issuer.revoke("s-2"));
+    drop(sink.ingest(&decode(), &issuer.revoke("s-3")));
+    sleep(3 * SECOND).await;
+    drop(sink.ingest(&decode(), &issuer.heartbeat()));
+    let list = |at| RevocationList::builder(at).build();
+    // It may be older than what is lost.
+    let newest = sink.status().snapshot.unwrap().iat.unwrap();
+    sink.install(list(Timestamp::from_unix_secs(newest))).unwrap();
+    assert!(log_of(&sink).is_lost);
+    sink.install(list(Timestamp::now().saturating_add(2 * SECOND))).unwrap();
+    assert!(!log_of(&sink).is_lost);
+    assert!(!sink.status().feed.last_gap.unwrap().is_open);
+}
+
 /// It comes again, and is missing until then.
 #[tokio::test(start_paused = true)]
 async fn what_finds_no_room_is_not_whole() {
