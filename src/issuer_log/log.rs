@@ -31,6 +31,9 @@ pub(super) struct IssuerLog {
     waits_for: Option<LogPosition>,
     /// Whether another log continues this one.
     is_ended: bool,
+    /// Whether that is only taken for granted, since a list does not name it and nothing came of it: then it is not ended if
+    /// something new comes.
+    is_presumed_ended: bool,
     heartbeat: Option<Heartbeat>,
     last_heard: Instant,
 }
@@ -68,6 +71,7 @@ impl IssuerLog {
             contradiction: None,
             waits_for: None,
             is_ended: false,
+            is_presumed_ended: false,
             heartbeat: None,
             last_heard: now,
         };
@@ -137,6 +141,7 @@ impl IssuerLog {
         match self.whole {
             Some(whole) if n <= whole.n => problem = self.contradicts(position).then(another),
             whole => {
+                self.goes_on_after_all();
                 let known = self.ahead.insert(n, (prev, position.digest));
                 if known.is_some_and(|(_, known)| known != position.digest) {
                     problem = Some(another());
@@ -178,6 +183,7 @@ impl IssuerLog {
     pub(super) fn heartbeat(&mut self, sent: Timestamp, every: Duration, now: Instant) {
         if self.heartbeat.as_ref().is_none_or(|known| known.sent < sent) {
             self.heartbeat = Some(Heartbeat { sent, came: now, every });
+            self.goes_on_after_all();
         }
     }
 
@@ -215,7 +221,7 @@ impl IssuerLog {
     /// Notes that another log continues this one behind a position. If that was read, whatever came or is missing beyond it is of no
     /// matter: its issuer did not know of it, and says it again.
     pub(super) fn is_continued(&mut self, after: LogPosition) -> bool {
-        self.is_ended = true;
+        (self.is_ended, self.is_presumed_ended) = (true, false);
         if !self.reaches(after) {
             return false;
         }
@@ -227,6 +233,7 @@ impl IssuerLog {
 
     /// Notes that its issuer goes on in another log, and gave a list: whatever is missing of this one is of no matter any more.
     pub(super) fn is_past(&mut self) {
+        self.is_presumed_ended |= !self.is_ended;
         self.is_ended = true;
         self.ahead.clear();
         (self.end, self.missing_since, self.waits_for) = (None, None, None);
@@ -287,6 +294,13 @@ impl IssuerLog {
             self.set_whole(Some(end));
         }
         self.go_on(now);
+    }
+
+    /// Notes that something new came of it.
+    const fn goes_on_after_all(&mut self) {
+        if self.is_presumed_ended {
+            (self.is_ended, self.is_presumed_ended) = (false, false);
+        }
     }
 
     fn set_whole(&mut self, whole: Option<LogPosition>) {

@@ -380,3 +380,37 @@ fn nothing_counts_as_lost_that_only_comes_twice_or_out_of_order() {
         assert!(history.whole(), "seed {seed}: {:?}", history.reader.logs);
     }
 }
+
+/// A list names no log that has no message. It used to end such a log for good, if the feed was cut off meanwhile: its issuer's silence never
+/// showed again, and a feed that needs its heartbeats as a proof was never live again.
+#[test]
+fn a_log_that_a_list_does_not_name_goes_on_when_its_issuer_speaks_again() {
+    let every = Duration::from_secs(1);
+    let former = LogPosition {
+        n: 7,
+        digest: digest_of(7),
+        ..LogPosition::beginning(LogId::from_bytes([1; 16]))
+    };
+    let place = LogPlace::End {
+        position: LogPosition::beginning(LogId::from_bytes([2; 16])),
+        after: Some(former),
+        every,
+    };
+    let (mut logs, start) = (IssuerLogs::default(), Instant::now());
+    let sent = |secs| Some(Timestamp::from_unix_secs(secs));
+    logs.note(&place, sent(1), start);
+    let cut_off = start + 10 * every;
+    logs.covered(&[former], cut_off);
+    assert_eq!(
+        logs.silent_for(cut_off),
+        None,
+        "it may be that of an issuer that is gone"
+    );
+    // The same heartbeat, read again, says nothing.
+    logs.note(&place, sent(1), cut_off);
+    assert!(!logs.are_at_end(start, cut_off));
+    let back = cut_off + every;
+    logs.note(&place, sent(12), back);
+    assert!(logs.are_at_end(back, back));
+    assert!(logs.silent_for(back + 10 * every).is_some());
+}
