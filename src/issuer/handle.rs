@@ -236,7 +236,10 @@ impl Issuer {
                 effective.add(&kept.statement);
             }
         }
-        let covers = ends.into_iter().chain(log.position).filter(|position| position.n > 0);
+        // A log that ended just now is in both, and a list may name it once.
+        let present = log.position.map(|position| position.log);
+        let ends = ends.into_iter().filter(|end| Some(end.log) != present);
+        let covers = ends.chain(log.position).filter(|position| position.n > 0);
         Ok(InForce {
             statements: effective.statements(Timestamp::now()),
             covers: covers.collect(),

@@ -47,8 +47,13 @@ impl<'t> StorePage<'t> {
     pub(crate) fn add(&mut self, row: &[u8]) -> Result<u64, redb::Error> {
         let last = self.statements.last()?.map(|(last, _)| last.value());
         // A number is given once, even if the newest statements are gone.
-        let sequence = last.map_or(0, |last| last + 1).max(self.number("cursor")?);
+        let sequence = last
+            .map_or(0, |last| last + 1)
+            .max(self.number("cursor")?)
+            .max(self.number("next")?);
         self.statements.insert(sequence, row)?;
+        // A log that begins may set the cursor back behind those that are gone.
+        self.facts.insert("next", &(sequence + 1).to_be_bytes()[..])?;
         Ok(sequence)
     }
 
@@ -158,3 +163,49 @@ const PLACES_KEPT: u64 = 100_000;
 
 /// How many former logs are known.
 const ENDS_KEPT: u64 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issuer::store::{IssuerStore, to_row};
+    use crate::model::log_place::LogDigest;
+    use crate::statements::statement::Statement;
+    use crate::statements::subject::Subject;
+
+    /// The cursor alone used to say which numbers were given. A broker that then showed its former log again had the statements under
+    /// the same numbers taken for published.
+    #[test]
+    fn a_number_is_given_once_though_its_statement_is_forgotten_and_the_broker_went_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = IssuerStore::open(directory.path(), "issuer").unwrap();
+        let row = |secs| {
+            let over = Timestamp::from_unix_secs(secs);
+            let statement = Statement::block(Subject::session("s")).at(over).forget_at(over);
+            to_row("issuer", "id", &statement).unwrap()
+        };
+        let given = store
+            .write(|page| {
+                let position = |n| LogPosition {
+                    log: LogId::from_bytes([1; 16]),
+                    n,
+                    digest: LogDigest::from_bytes([9; 16]),
+                };
+                let numbers = [page.add(&row(1))?, page.add(&row(2))?, page.add(&row(3))?];
+                page.published(&[
+                    (position(1), numbers[0]),
+                    (position(2), numbers[1]),
+                    (position(3), numbers[2]),
+                ])?;
+                assert_eq!(page.forget("issuer", Timestamp::from_unix_secs(10))?, 3);
+                page.begin_log(&LogBeginning {
+                    log: LogId::from_bytes([2; 16]),
+                    after: Some(position(1)),
+                    from: numbers[0] + 1,
+                    rows: Vec::new(),
+                })?;
+                page.add(&row(4))
+            })
+            .unwrap();
+        assert_eq!(given, 3);
+    }
+}
