@@ -67,7 +67,16 @@ impl Effective {
                 }));
             }
         }
-        all.sort_by_key(|statement| statement.at);
+        // Those of one time in an order of their own: what is in force is the same whenever it is asked for.
+        let subject = |statement: &Statement| {
+            let subject = &statement.subjects[0];
+            (
+                subject.kind().as_str(),
+                subject.name().map(str::to_owned),
+                subject.id().to_owned(),
+            )
+        };
+        all.sort_by(|one, other| one.at.cmp(&other.at).then_with(|| subject(one).cmp(&subject(other))));
         all
     }
 }
