@@ -67,18 +67,16 @@ impl Effective {
                 }));
             }
         }
-        // Those of one time in an order of their own: what is in force is the same whenever it is asked for.
-        let subject = |statement: &Statement| {
-            let subject = &statement.subjects[0];
-            (
-                subject.kind().as_str(),
-                subject.name().map(str::to_owned),
-                subject.id().to_owned(),
-            )
-        };
-        all.sort_by(|one, other| one.at.cmp(&other.at).then_with(|| subject(one).cmp(&subject(other))));
+        all.sort_by(|one, other| order(one).cmp(&order(other)));
         all
     }
+}
+
+/// What statements are sorted by: the same ones are always in the same order.
+fn order(statement: &Statement) -> (Timestamp, &'static str, Option<&str>, &str, bool) {
+    let subject = &statement.subjects[0];
+    let (kind, is_block) = (subject.kind().as_str(), statement.kind == StatementKind::Block);
+    (statement.at, kind, subject.name(), subject.id(), is_block)
 }
 
 /// The later of two, for the longer time of both.
