@@ -19,7 +19,11 @@ struct Message {
     event: Option<u32>,
 }
 
-/// An issuer as LOG says: everything that it wrote, log by log.
+fn index(number: u64) -> usize {
+    usize::try_from(number).expect("histories are short")
+}
+
+/// An issuer, and everything that it wrote, log by log.
 #[derive(Clone, Debug)]
 struct Issuer {
     position: LogPosition,
@@ -128,7 +132,7 @@ impl History {
     fn publish(&mut self, message: Message) {
         if let (LogPlace::Entry { position, after, .. }, Some(event)) = (message.place, message.event) {
             let said = self.said.entry(position.log).or_default();
-            said.truncate(usize::try_from(position.n).unwrap() - 1);
+            said.truncate(index(position.n) - 1);
             said.push(event);
             self.after.extend(after.map(|after| (position.log, after)));
         } else if let LogPlace::End {
@@ -168,12 +172,12 @@ impl History {
             return;
         }
         let mut known = LogPosition::beginning(old.log);
-        for event in &said[..usize::try_from(behind).unwrap()] {
+        for event in &said[..index(behind)] {
             let n = known.n + 1;
             let digest = digest_of((known.log, n, known.digest, *event));
             known = LogPosition { n, digest, ..known };
         }
-        let mut unsaid = said[usize::try_from(behind).unwrap()..].to_vec();
+        let mut unsaid = said[index(behind)..].to_vec();
         unsaid.append(&mut self.issuer.unsaid);
         let events = self.issuer.events.clone();
         self.issuer = Issuer::begin(&mut self.rng, Some(known), events, unsaid, self.issuer.sent);
@@ -237,23 +241,21 @@ impl History {
                 continue;
             };
             // Under a number that was given twice, what the issuer says now is not what it said then.
-            let now_says: LogPosition = said.iter().take(usize::try_from(whole.n).unwrap()).fold(
-                LogPosition::beginning(*log),
-                |known, event| LogPosition {
-                    n: known.n + 1,
-                    digest: digest_of((known.log, known.n + 1, known.digest, *event)),
-                    ..known
-                },
-            );
+            let now_says: LogPosition =
+                said.iter()
+                    .take(index(whole.n))
+                    .fold(LogPosition::beginning(*log), |known, event| LogPosition {
+                        n: known.n + 1,
+                        digest: digest_of((known.log, known.n + 1, known.digest, *event)),
+                        ..known
+                    });
             if now_says == whole {
-                for event in &said[..usize::try_from(whole.n).unwrap()] {
+                for event in &said[..index(whole.n)] {
                     assert!(self.reader.has.contains(event), "{what}: {event} of {log} is not there");
                 }
             }
             if let Some(after) = self.after.get(log) {
-                for event in
-                    &self.said[&after.log][..usize::try_from(after.n).unwrap().min(self.said[&after.log].len())]
-                {
+                for event in &self.said[&after.log][..index(after.n).min(self.said[&after.log].len())] {
                     assert!(
                         self.reader.has.contains(event),
                         "{what}: {event} before {log} is not there"
