@@ -29,6 +29,12 @@ impl Applied {
         Self::new(Ok(()), None)
     }
 
+    /// Returns whether all is in force, and nothing has to be waited for.
+    #[cfg(feature = "source")]
+    pub(crate) const fn is_done(&self) -> bool {
+        self.merged.is_ok() && self.durable.is_none()
+    }
+
     /// Fails at once if some of the events are not in force.
     pub(crate) fn in_force(self) -> Result<Self, ApplyError> {
         match self.merged {

@@ -132,6 +132,12 @@ pub trait Delivery: Send {
         None
     }
 
+    /// Returns whether somebody has to be told when it is settled. Where replicas remember by themselves how far they came, nobody has:
+    /// then [`ack`](Self::ack) is not called for a message that is in force at once, which makes a replay faster. Defaults to `true`.
+    fn needs_ack(&self) -> bool {
+        true
+    }
+
     /// Acknowledges it.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::common::backoff::Backoff;
@@ -165,6 +166,7 @@ where
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         progress.last_signal = Instant::now();
         let mut next_turn = None;
+        let mut batches = 0_u64;
         loop {
             let turn = if let Some(turn) = next_turn.take() {
                 turn
@@ -220,8 +222,17 @@ where
                     // In force before the next ones are read, in the order of the feed.
                     let taken_in = intake.take_in_all(&batch);
                     progress.look_for_lost_messages(resync_task);
-                    let settlements = batch.into_iter().zip(taken_in);
-                    settling.extend(settlements.map(|(delivery, taken_in)| intake.settle(delivery, taken_in)));
+                    for (delivery, taken_in) in batch.into_iter().zip(taken_in) {
+                        match intake.settle_at_once(&delivery, taken_in) {
+                            Ok(settled) => progress.settle(settled),
+                            Err(taken_in) => settling.push(intake.settle(delivery, taken_in)),
+                        }
+                    }
+                    // A long replay leaves room for requests on this thread.
+                    batches += 1;
+                    if batches % AT_A_STRETCH == 0 {
+                        yield_now().await;
+                    }
                 }
             }
         }
@@ -283,6 +294,9 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// How many messages are put in force at a time.
 const BATCH: usize = 64;
+
+/// How many times in a row, before other tasks come in between: some 1,000 messages, which take a millisecond.
+const AT_A_STRETCH: u64 = 16;
 
 #[cfg(test)]
 mod tests {

@@ -70,6 +70,29 @@ impl<D: Decode> Intake<D> {
         }
     }
 
+    /// Settles a message, if nothing has to be waited for and nobody to be told. Of a replay, that is every message.
+    pub(super) fn settle_at_once(
+        &self,
+        delivery: &impl Delivery,
+        taken_in: Result<Applied, Ended>,
+    ) -> Result<Settled, Result<Applied, Ended>> {
+        if delivery.needs_ack() || delivery.comes_again() {
+            return Err(taken_in);
+        }
+        let ended = match taken_in {
+            Ok(applied) if applied.is_done() => Ended::applied(),
+            Err(ended) if matches!(ended.disposition, Disposition::Applied | Disposition::Ignored(_)) => ended,
+            waits => return Err(waits),
+        };
+        let bytes = delivery.payload().len();
+        let _ = self.sink.domain().disposed(ended, bytes);
+        Ok(Settled {
+            position: delivery.position(),
+            bytes,
+            error: None,
+        })
+    }
+
     /// Waits until what was taken in is durable, and tells the broker what became of the message; as often as it takes.
     pub(super) async fn settle<M: Delivery>(&self, mut delivery: M, taken_in: Result<Applied, Ended>) -> Settled {
         let attempts = delivery.attempts().max(1);

@@ -100,6 +100,10 @@ impl Delivery for LogDelivery {
         self.defect.as_deref()
     }
 
+    fn needs_ack(&self) -> bool {
+        false
+    }
+
     fn lag(&self) -> Option<u64> {
         self.lag
     }
