@@ -230,7 +230,7 @@ where
                     }
                     // A long replay leaves room for requests on this thread.
                     batches += 1;
-                    if batches % AT_A_STRETCH == 0 {
+                    if batches.is_multiple_of(AT_A_STRETCH) {
                         yield_now().await;
                     }
                 }
