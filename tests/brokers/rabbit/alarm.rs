@@ -46,6 +46,10 @@ async fn what_is_there_is_in_force_and_dead_letters_come_later() {
         for replica in &replicas {
             replica.refuses_after("meanwhile").await;
             opened.push(replica.live().await.opened);
+            // In force comes before it is acknowledged.
+            replica
+                .until("acknowledged", |status| status.feed.unacknowledged == 2)
+                .await;
         }
         // Longer than storing a dead letter may take.
         let began = Instant::now();
