@@ -31,6 +31,17 @@ mod sink;
 pub mod respond;
 mod in_flight;
 mod domain;
+#[cfg(any(feature = "crl-poll", feature = "jwks"))]
+pub mod jose;
+#[cfg(any(feature = "crl-poll", feature = "jwks"))]
+#[cfg_attr(
+    not(feature = "crl-poll"),
+    allow(
+        dead_code,
+        reason = "only the poller asks whether there is something new, and may be asked to wait"
+    )
+)]
+mod fetch;
 pub mod format;
 mod statements;
 pub mod identify;

@@ -1,5 +1,12 @@
 //! Reading a body to its end within a bound.
 
+#![cfg(any(
+    feature = "cloudflare",
+    feature = "crl-poll",
+    feature = "http-push",
+    feature = "jwks"
+))]
+
 use std::error::Error;
 use std::pin::pin;
 

@@ -1,12 +1,12 @@
 //! Code of the host's that is called on threads and tasks of this crate.
 
 use std::any::Any;
-#[cfg(any(feature = "crl-poll", feature = "source"))]
+#[cfg(any(feature = "crl-poll", feature = "jwks", feature = "source"))]
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-#[cfg(any(feature = "crl-poll", feature = "source"))]
+#[cfg(any(feature = "crl-poll", feature = "jwks", feature = "source"))]
 use std::pin::pin;
-#[cfg(any(feature = "crl-poll", feature = "source"))]
+#[cfg(any(feature = "crl-poll", feature = "jwks", feature = "source"))]
 use std::task::Poll;
 
 /// Calls code of the host's. If it panics, the panic's message is returned, and this thread or task goes on.
@@ -21,7 +21,7 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 /// # Cancel safety
 ///
 /// As that of the future.
-#[cfg(any(feature = "crl-poll", feature = "source"))]
+#[cfg(any(feature = "crl-poll", feature = "jwks", feature = "source"))]
 pub(crate) async fn guarded_future<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = pin!(future);
     poll_fn(|context| match guarded(|| future.as_mut().poll(context)) {

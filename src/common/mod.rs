@@ -3,7 +3,6 @@
 #[cfg(any(feature = "crl-poll", feature = "journal", feature = "source"))]
 pub(crate) mod backoff;
 pub(crate) mod base64_digit;
-#[cfg(any(feature = "cloudflare", feature = "crl-poll", feature = "http-push"))]
 pub(crate) mod bounded_body;
 pub(crate) mod buffer;
 pub(crate) mod error_text;

@@ -2,12 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::crl::open::container::{KEPT, ListContainer};
 use crate::crl::open::encoded::{EncodedList, UnwritableId};
 use crate::crl::open::list::index;
 use crate::crl::open::manifest::Manifest;
+use crate::jose::key_set::KeySet;
 use crate::model::timestamp::Timestamp;
 use crate::state::snapshot::RevocationList;
 use crate::statements::in_force::InForce;

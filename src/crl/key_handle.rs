@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::crl::keys::KeySet;
+use crate::jose::key_set::KeySet;
 
 /// The issuer's signing keys, as the poller fetched them last; for authentication layers that verify tokens of the same
 /// issuer. Made by [`Poller::keys`](super::Poller::keys), and a cheap clone.

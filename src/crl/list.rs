@@ -6,8 +6,9 @@ use std::fmt;
 
 use http::StatusCode;
 
-use crate::crl::jws::JwsError;
-use crate::crl::keys::KeySet;
+use crate::jose::jwk_set::JwkSetError;
+use crate::jose::jws_error::JwsError;
+use crate::jose::key_set::KeySet;
 use crate::model::timestamp::Timestamp;
 use crate::state::snapshot::RevocationList;
 
@@ -92,6 +93,16 @@ impl From<JwsError> for ListError {
             JwsError::Header(cause) => refused.because(cause),
             JwsError::UnknownKey { kid } => Self::UnknownKey { kid },
             _ => refused,
+        }
+    }
+}
+
+impl From<JwkSetError> for ListError {
+    fn from(error: JwkSetError) -> Self {
+        let refused = Self::invalid(error.field, error.problem);
+        match error.into_cause() {
+            Some(cause) => refused.because(cause),
+            None => refused,
         }
     }
 }

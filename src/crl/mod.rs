@@ -14,22 +14,18 @@ mod restore;
 pub mod clawdentity;
 mod kept;
 pub mod open;
-mod fetch;
 mod poll_error;
 pub(crate) mod list_source;
 mod list;
-mod pace;
 mod key_handle;
-mod keys;
-mod jws;
 
-pub use fetch::HttpClient;
-pub use jws::{JwsError, VerifySignature, verify_jws};
 pub use key_handle::KeyHandle;
-pub use keys::{KeySet, PublicKey};
 pub use list::{ListError, ListFormat};
 pub use list_source::ListSource;
 pub use paces::{DEFAULT_FAST_PACE, DEFAULT_SLOW_PACE, FETCH_GAP};
 pub use poller::*;
 pub use restore::RestoreError;
 pub use source_poller::SourcePoller;
+
+pub use crate::fetch::exchange::HttpClient;
+pub use crate::jose::{JwsError, KeySet, PublicKey, VerifySignature, verify_jws};

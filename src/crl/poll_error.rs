@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::crl::list::ListError;
-use crate::crl::pace::TooSlow;
+use crate::fetch::fetch_error::{FetchError, FetchProblem};
 use crate::state::accept::InstallError;
 
 /// Why a poll failed. Whatever was installed stays in force.
@@ -22,8 +22,7 @@ pub(crate) struct PollError {
 /// What went wrong.
 #[derive(Debug)]
 pub(crate) enum PollProblem {
-    Body(Box<dyn Error + Send + Sync>),
-    Client(Box<dyn Error + Send + Sync>),
+    Fetch(FetchProblem),
     Install(InstallError),
     List(ListError),
     /// The format panicked, or the runtime is going down.
@@ -41,16 +40,20 @@ pub(crate) enum PollProblem {
         retry_after: Option<Duration>,
     },
     Timeout(Duration),
-    TooLarge(usize),
-    TooSlow(TooSlow),
+}
+
+impl From<FetchError> for PollError {
+    fn from(FetchError { place, problem }: FetchError) -> Self {
+        let problem = PollProblem::Fetch(problem);
+        Self { place, problem }
+    }
 }
 
 impl PollError {
     /// Returns what went wrong as one word, to count failures by.
     pub(crate) const fn code(&self) -> &'static str {
         match &self.problem {
-            PollProblem::Body(_) => "body",
-            PollProblem::Client(_) => "client",
+            PollProblem::Fetch(problem) => problem.code(),
             PollProblem::Install(InstallError::Rollback { .. }) => "rollback",
             PollProblem::Install(_) => "install",
             PollProblem::List(ListError::UnknownKey { .. }) => "unknown-key",
@@ -61,8 +64,7 @@ impl PollError {
             PollProblem::NothingToModify => "nothing-to-modify",
             PollProblem::Source(_) => "source",
             PollProblem::Status { .. } => "status",
-            PollProblem::Timeout(_) | PollProblem::TooSlow(_) => "timeout",
-            PollProblem::TooLarge(_) => "too-large",
+            PollProblem::Timeout(_) => "timeout",
         }
     }
 
@@ -84,8 +86,7 @@ impl fmt::Display for PollError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = &self.place;
         match &self.problem {
-            PollProblem::Body(_) => write!(f, "{place}: body cannot be read to its end"),
-            PollProblem::Client(_) => write!(f, "{place}: request failed"),
+            PollProblem::Fetch(problem) => write!(f, "{place}: {problem}"),
             PollProblem::Install(_) => write!(f, "{place}: list not installed"),
             PollProblem::List(_) => write!(f, "{place}: document refused"),
             PollProblem::Lost(_) => write!(f, "{place}: document could not be read"),
@@ -98,8 +99,6 @@ impl fmt::Display for PollError {
             PollProblem::Source(_) => write!(f, "{place}: cannot say what is in force"),
             PollProblem::Status { status, .. } => write!(f, "{place}: status {}", status.as_u16()),
             PollProblem::Timeout(after) => write!(f, "{place}: no complete answer within {after:?}"),
-            PollProblem::TooLarge(cap) => write!(f, "{place}: body is larger than {cap} bytes"),
-            PollProblem::TooSlow(slow) => write!(f, "{place}: body comes too slowly: {slow}"),
         }
     }
 }
@@ -107,7 +106,8 @@ impl fmt::Display for PollError {
 impl Error for PollError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.problem {
-            PollProblem::Body(cause) | PollProblem::Client(cause) | PollProblem::Source(cause) => Some(cause.as_ref()),
+            PollProblem::Fetch(problem) => problem.cause(),
+            PollProblem::Source(cause) => Some(cause.as_ref()),
             PollProblem::Install(cause) => Some(cause),
             PollProblem::List(cause) => Some(cause),
             PollProblem::Lost(cause) => Some(cause),

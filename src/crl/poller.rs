@@ -9,15 +9,15 @@ use http::Uri;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::crl::fetch::{HttpClient, Limits, Plain, Validator};
 use crate::crl::key_handle::KeyHandle;
-use crate::crl::keys::KeySet;
 use crate::crl::list::ListFormat;
 use crate::crl::paces::Paces;
 use crate::crl::poll_error::PollError;
 use crate::crl::poll_loop::{PollMethod, poll_for_ever};
 use crate::crl::restore::{RestoreError, Restored, Restoring, restoring};
 use crate::domain::observer::Polled;
+use crate::fetch::exchange::{HttpClient, Limits, Plain, Validator};
+use crate::jose::key_set::KeySet;
 use crate::sink::EventSink;
 
 /// Keeps an issuer's signed revocation list fresh: the safety net under the event feed.

@@ -8,13 +8,13 @@ use tokio::time::Instant;
 
 use crate::common::error_text::error_text;
 use crate::common::log;
-use crate::crl::fetch::{Answer, HttpClient, Limits, Plain, get};
 use crate::crl::list::{ListError, ListFormat};
 use crate::crl::persist::persist;
 use crate::crl::poll_error::{PollError, PollProblem};
 use crate::crl::poller::{KEY_FETCH_GAP, KEYS_MAX_AGE, Poller};
 use crate::domain::observer::Polled;
 use crate::domain::persistence::Fetched;
+use crate::fetch::exchange::{Answer, HttpClient, Limits, Plain, get};
 use crate::model::timestamp::Timestamp;
 use crate::state::accept::AcceptedList;
 use crate::state::view::State;

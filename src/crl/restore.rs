@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::common::error_text::error_text;
 use crate::common::log;
-use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::domain::persistence::{KeptList, PersistLists, Unusable};
+use crate::jose::key_set::KeySet;
 use crate::model::timestamp::Timestamp;
 use crate::sink::EventSink;
 

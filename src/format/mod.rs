@@ -6,7 +6,7 @@ mod canary;
 #[cfg(feature = "clawdentity")]
 pub mod clawdentity;
 mod heartbeat;
-#[cfg(any(feature = "clawdentity", feature = "crl-poll"))]
+#[cfg(any(feature = "clawdentity", feature = "crl-poll", feature = "jwks"))]
 pub(crate) mod json;
 #[cfg(feature = "cloudevents")]
 pub mod revocation;

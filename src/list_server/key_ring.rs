@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::crl::PublicKey;
+use crate::jose::PublicKey;
 use crate::list_server::signer::{Signer, jwk, thumbprint};
 
 /// The keys of a server: one signs, and all of them are published.
@@ -47,7 +47,7 @@ impl KeyRing {
     /// Withdraws a key that signs nothing any more.
     pub(super) fn withdraw(&self, kid: &str) {
         let mut keys = self.keys();
-        keys.others.retain(|(_, key)| thumbprint(*key) != kid);
+        keys.others.retain(|(_, key)| thumbprint(key) != kid);
         keys.next.retain(|(_, signer)| signer.kid() != kid);
     }
 
@@ -60,10 +60,10 @@ impl KeyRing {
     pub(super) fn published(&self, now: Instant, stays: Duration) -> String {
         let keys = self.keys_at(now, stays);
         let next = keys.next.iter().map(|(_, signer)| signer.public_key());
-        let others = keys.others.iter().map(|(_, key)| *key);
+        let others = keys.others.iter().map(|(_, key)| key.clone());
         let mut jwks: Vec<_> = Vec::new();
         for key in [keys.signing.public_key()].into_iter().chain(next).chain(others) {
-            let jwk = jwk(key);
+            let jwk = jwk(&key);
             if !jwks.contains(&jwk) {
                 jwks.push(jwk);
             }

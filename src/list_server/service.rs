@@ -12,9 +12,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::crl::PublicKey;
 use crate::crl::list_source::ListSource;
 use crate::crl::open::MEDIA_TYPE;
+use crate::jose::PublicKey;
 use crate::list_server::payload::ListPayload;
 use crate::list_server::producer::{ListProducer, Settings, SignedList};
 use crate::list_server::signer::Signer;

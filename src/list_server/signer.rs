@@ -8,12 +8,12 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signer as _, SigningKey};
 use sha2::{Digest, Sha256};
 
-use crate::crl::PublicKey;
 use crate::crl::open::ListContents;
 use crate::crl::open::container::{LIST, ListContainer};
 use crate::crl::open::encoded::EncodedList;
 use crate::crl::open::list::TYP;
 use crate::crl::open::manifest::Manifest;
+use crate::jose::{Algorithm, PublicKey};
 
 /// Signs lists with an Ed25519 key ([RFC 8032](https://www.rfc-editor.org/rfc/rfc8032)).
 ///
@@ -76,7 +76,7 @@ impl Signer {
     /// Returns the JWK set with the public key alone: what gateways fetch, where it is a file.
     #[must_use]
     pub fn jwk_set(&self) -> String {
-        format!(r#"{{"keys":[{}]}}"#, jwk(self.public_key()))
+        format!(r#"{{"keys":[{}]}}"#, jwk(&self.public_key()))
     }
 
     /// Signs a list: for tools. [`ListServer`](super::ListServer) does it by itself. The generation that is stated there is not used, since
@@ -96,18 +96,14 @@ impl Signer {
     /// Signs what a list says of itself, and returns all that comes before its body. `None` if it is longer than can be stated.
     pub(super) fn sign(&self, manifest: &Manifest) -> Option<Vec<u8>> {
         let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let header = format!(
-            r#"{{"alg":"{}","typ":"{TYP}","kid":"{}"}}"#,
-            PublicKey::ALGORITHM,
-            self.kid
-        );
+        let header = format!(r#"{{"alg":"{}","typ":"{TYP}","kid":"{}"}}"#, Algorithm::EdDsa, self.kid);
         let message = format!("{}.{}", part(header.as_bytes()), part(&manifest.write()));
         let signature = self.key.sign(message.as_bytes()).to_bytes();
         ListContainer::write_head(LIST, format!("{message}.{}", part(&signature)).as_bytes())
     }
 
     fn of(key: SigningKey) -> Self {
-        let kid = thumbprint(PublicKey::of_signing(&key));
+        let kid = thumbprint(&PublicKey::of_signing(&key));
         Self { key, kid }
     }
 }
@@ -119,18 +115,19 @@ impl fmt::Debug for Signer {
     }
 }
 
-/// Returns a key as a JWK ([RFC 8037 §2](https://www.rfc-editor.org/rfc/rfc8037#section-2)).
-pub(super) fn jwk(key: PublicKey) -> String {
-    let (kid, alg) = (thumbprint(key), PublicKey::ALGORITHM);
-    let x = URL_SAFE_NO_PAD.encode(key.to_ed25519());
-    format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":"{kid}","use":"sig","alg":"{alg}"}}"#)
+/// Returns a key as a JWK ([RFC 7517 §4](https://www.rfc-editor.org/rfc/rfc7517#section-4)).
+pub(super) fn jwk(key: &PublicKey) -> String {
+    let (kid, members) = (thumbprint(key), key.jwk_members());
+    let alg = key
+        .algorithm()
+        .map(|alg| format!(r#","alg":"{alg}""#))
+        .unwrap_or_default();
+    format!(r#"{{{members},"kid":"{kid}","use":"sig"{alg}}}"#)
 }
 
 /// The id of a key ([RFC 7638 §3](https://www.rfc-editor.org/rfc/rfc7638#section-3), [RFC 8037 §2](https://www.rfc-editor.org/rfc/rfc8037#section-2)).
-pub(super) fn thumbprint(key: PublicKey) -> String {
-    let x = URL_SAFE_NO_PAD.encode(key.to_ed25519());
-    let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
-    URL_SAFE_NO_PAD.encode(Sha256::digest(members))
+pub(super) fn thumbprint(key: &PublicKey) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{{{}}}", key.jwk_members())))
 }
 
 /// The seed of a private key in PKCS #8 ([RFC 8410 §7](https://www.rfc-editor.org/rfc/rfc8410#section-7)): a sequence of the version, the
@@ -197,7 +194,7 @@ Z9w7lshQhqowtrbLDFw4rXAxZuE=
             .unwrap();
         for pem in [ALONE, WITH_MORE] {
             let signer = Signer::from_pem(pem).unwrap();
-            assert_eq!(signer.public_key().to_ed25519()[..], public);
+            assert_eq!(signer.public_key().to_ed25519().unwrap()[..], public);
             assert_eq!(signer.to_pem().trim(), ALONE);
         }
         for pem in [
@@ -217,8 +214,8 @@ Z9w7lshQhqowtrbLDFw4rXAxZuE=
             .decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
             .unwrap();
         let key = PublicKey::from_ed25519(&x).unwrap();
-        assert_eq!(thumbprint(key), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert!(jwk(key).contains(r#""kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k""#));
+        assert_eq!(thumbprint(&key), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert!(jwk(&key).contains(r#""kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k""#));
     }
 
     #[test]

@@ -38,6 +38,8 @@ mod http3;
 mod identify;
 mod in_flight;
 mod issuer_logs;
+#[cfg(feature = "jwks")]
+mod issuers_keys;
 mod layer;
 #[cfg(all(feature = "cloudevents", feature = "crl-poll"))]
 mod list_server;
@@ -60,6 +62,8 @@ mod presented;
 mod probe;
 #[cfg(feature = "http-push")]
 mod push;
+#[cfg(feature = "jwks")]
+mod remote_keys;
 mod revocation_events;
 mod shows;
 mod sink;

@@ -54,7 +54,7 @@ impl ListFormat for Plain {
         let key = PublicKey::from_ed25519(key.as_bytes()).ok_or_else(|| ListError::invalid("keys", "is weak"))?;
         Ok(text
             .split(',')
-            .fold(KeySet::default(), |keys, kid| keys.with_key(kid, key)))
+            .fold(KeySet::default(), |keys, kid| keys.with_key(kid, key.clone())))
     }
 
     fn is_none_yet(&self, status: StatusCode, body: &[u8]) -> bool {

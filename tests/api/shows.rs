@@ -131,12 +131,27 @@ fn a_feed_shows_what_it_is_called_and_nothing_it_brings() {
 fn an_error_names_the_field_and_what_is_wrong_with_it() {
     use std::error::Error;
 
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use http::StatusCode;
     use tower_revocation::InstallError;
     use tower_revocation::crl::{JwsError, KeySet, ListError, ListFormat, PublicKey, verify_jws};
 
     let shown = |error: JwsError| format!("{error}");
-    assert_eq!(shown(JwsError::Algorithm), "header.alg is not EdDSA");
+    let of_alg = |alg: &str| {
+        let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{alg}","typ":"CRL","kid":"k1"}}"#));
+        shown(verify_jws(&format!("{header}.e30.AA"), "CRL", &KeySet::default()).unwrap_err())
+    };
+    assert_eq!(of_alg("none"), "header.alg is not EdDSA");
+    assert_eq!(of_alg("Ed25519"), "header.alg is not EdDSA", "to the letter");
+    assert_eq!(
+        of_alg("HS256"),
+        "header.alg is HS256, whose key is a secret of each client: an asymmetric algorithm is needed"
+    );
+    assert_eq!(
+        shown(JwsError::Encrypted),
+        "token is encrypted (JWE): only signed ones can be read"
+    );
     assert_eq!(
         shown(JwsError::Critical),
         "header.crit demands an extension that is not understood"

@@ -6,9 +6,11 @@ use serde::Deserialize;
 
 use crate::common::log;
 use crate::crl::clawdentity::body::read_body;
-use crate::crl::keys::{KeySet, PublicKey};
 use crate::crl::list::ListError;
 use crate::format::json::Json;
+use crate::jose::PublicKey;
+use crate::jose::algorithm::Algorithm;
+use crate::jose::key_set::KeySet;
 
 /// Reads every key of the set; a malformed one refuses the set. Keys whose `status` is `revoked` are left out, and so are keys that
 /// are not understood ([RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5)): of another algorithm or curve, or with a
@@ -57,7 +59,7 @@ fn read_key<'a>(
         Ok((&**kid, None))
     };
     match (&key.alg, &key.kty) {
-        (Json::Text(alg), _) if alg == PublicKey::ALGORITHM => {}
+        (Json::Text(alg), _) if alg == Algorithm::EdDsa.as_str() => {}
         (Json::Text(alg), _) => return left_out("alg", alg),
         (_, Json::Text(kty)) if kty != "OKP" => return left_out("kty", kty),
         (other, _) => return Err((".alg", other.or("is not EdDSA"))),

@@ -10,10 +10,12 @@ use crate::crl::clawdentity::body::{Response, is_none_yet, read_body};
 use crate::crl::clawdentity::claims::read_claims;
 use crate::crl::clawdentity::issuer::ClawdentityIssuer;
 use crate::crl::clawdentity::keys::read_keys;
-use crate::crl::jws::Jws;
-use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::format::json::Json;
+use crate::jose::algorithm::Algorithm;
+use crate::jose::jws::Jws;
+use crate::jose::jws_policy::JwsPolicy;
+use crate::jose::key_set::KeySet;
 use crate::model::timestamp::Timestamp;
 use crate::state::snapshot::RevocationList;
 
@@ -68,7 +70,8 @@ impl ListFormat for ClawdentityList {
         let Json::Text(token) = crl else {
             return Err(ListError::invalid("crl", crl.or("is not a string")));
         };
-        let jws = Jws::read(&token, "CRL")?;
+        let jws = Jws::read(&token, &JwsPolicy::exactly(Algorithm::EdDsa, "CRL"))?;
+        jws.key_id()?;
         if token.len() < WORTH_A_THREAD {
             jws.verify(keys)?;
             return index(&jws, issuer, now);

@@ -2,14 +2,13 @@
 
 use std::str;
 
-use crate::crl::jws::verify_jws;
-use crate::crl::keys::KeySet;
 use crate::crl::list::{ListError, ListFormat};
 use crate::crl::open::container::{LIST, ListContainer};
 use crate::crl::open::contents::ListContents;
-use crate::crl::open::jwk_set::read_jwk_set;
 use crate::crl::open::manifest::Manifest;
 use crate::crl::open::section::SMALLEST_ENTRY;
+use crate::jose::jws::verify_jws;
+use crate::jose::key_set::KeySet;
 use crate::model::timestamp::Timestamp;
 use crate::state::snapshot::RevocationList;
 use crate::statements::in_force::InForce;
@@ -83,7 +82,7 @@ impl ListFormat for OpenList {
     }
 
     fn read_keys(&self, body: &[u8]) -> Result<KeySet, ListError> {
-        read_jwk_set(body)
+        KeySet::from_jwk_set(body).map_err(ListError::from)
     }
 }
 

@@ -38,7 +38,6 @@
 //! the list.
 
 pub(crate) mod list;
-mod jwk_set;
 pub(crate) mod contents;
 pub(crate) mod encoded;
 pub(crate) mod manifest;

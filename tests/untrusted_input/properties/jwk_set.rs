@@ -3,14 +3,15 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
+use tower_revocation::crl::ListFormat;
 use tower_revocation::crl::open::OpenList;
-use tower_revocation::crl::{ListFormat, PublicKey};
+use tower_revocation::jose::PublicKey;
 
 use super::registry::{ISSUER, signing_key};
 use super::tree::Tree;
 use super::world;
 
-/// A set holds the Ed25519 keys for signatures that have an id, and no others; and none whose id two have.
+/// A set holds the keys for signatures that can be used, and no others.
 pub(crate) fn check(input: &[u8]) {
     let keys = OpenList::new(ISSUER).read_keys(input);
     let Some(document) = Tree::read(input) else { return };
@@ -18,36 +19,52 @@ pub(crate) fn check(input: &[u8]) {
         assert!(keys.is_err(), "there are no keys: {keys:?}");
         return;
     };
-    let good: Vec<_> = published.iter().filter_map(key_id).collect();
-    let is_ambiguous = (1..good.len()).any(|nth| good[..nth].contains(&good[nth]));
     let Ok(keys) = keys else { return };
-    assert!(!is_ambiguous, "{good:?}");
-    assert!(good.iter().all(|kid| keys.contains(kid)));
+    let good: Vec<_> = published.iter().filter(|key| is_usable(key)).collect();
     assert_eq!(keys.len(), good.len());
+    let mut ids = good.iter().filter_map(|key| key.get("kid")?.text());
+    assert!(ids.all(|kid| keys.contains(kid)));
 }
 
-/// The id of a key that may be used.
-fn key_id(key: &Tree) -> Option<&str> {
+/// Whether a key may be used.
+fn is_usable(key: &Tree) -> bool {
+    let is_absent = |name| matches!(key.get(name), None | Some(Tree::Null));
     let is = |name, known: &[&str]| {
         key.get(name)
             .and_then(Tree::text)
             .is_some_and(|text| known.contains(&text))
     };
-    let is_or_absent = |name, known: &[&str]| key.get(name).is_none() || is(name, known);
-    let x = URL_SAFE_NO_PAD.decode(key.get("x")?.text()?).ok()?;
-    let is_good = is("kty", &["OKP"])
-        && is("crv", &["Ed25519"])
-        && is_or_absent("alg", &["EdDSA", "Ed25519"])
-        && is_or_absent("use", &["sig"])
-        && PublicKey::from_ed25519(&x).is_some();
-    key.get("kid")?.text().filter(|kid| is_good && !kid.is_empty())
+    let bytes = |name| URL_SAFE_NO_PAD.decode(key.get(name)?.text()?).ok();
+    let has = |name, length| bytes(name).is_some_and(|bytes: Vec<u8>| bytes.len() == length);
+    let algorithms: &[&str] = match key.get("kty").and_then(Tree::text) {
+        Some("OKP") if is("crv", &["Ed25519"]) && bytes("x").is_some_and(|x| PublicKey::from_ed25519(&x).is_some()) => {
+            &["EdDSA", "Ed25519"]
+        }
+        Some("EC") if is("crv", &["P-256"]) && has("x", 32) && has("y", 32) => &["ES256"],
+        Some("EC") if is("crv", &["P-384"]) && has("x", 48) && has("y", 48) => &["ES384"],
+        Some("RSA")
+            if bytes("n")
+                .zip(bytes("e"))
+                .is_some_and(|(n, e)| PublicKey::from_rsa(&n, &e).is_some()) =>
+        {
+            &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+        }
+        _ => return false,
+    };
+    (is_absent("alg") || is("alg", algorithms))
+        && (is_absent("use") || is("use", &["sig"]))
+        && (is_absent("kid") || key.get("kid").and_then(Tree::text).is_some_and(|kid| !kid.is_empty()))
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let x = URL_SAFE_NO_PAD.encode(signing_key().verifying_key().as_bytes());
     let key = |kid: &str| json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "use": "sig", "alg": "EdDSA" });
     let other = json!({ "kty": "RSA", "kid": "k1", "n": "AQAB", "e": "AQAB" });
+    let curve = json!({ "kty": "EC", "crv": "P-256", "kid": "k3", "x": URL_SAFE_NO_PAD.encode([1; 32]), "y": URL_SAFE_NO_PAD.encode([2; 32]) });
+    let rsa =
+        json!({ "kty": "RSA", "kid": "k4", "alg": "RS256", "n": URL_SAFE_NO_PAD.encode([0xff; 256]), "e": "AQAB" });
     let mut seeds = world::vectors("keys", ".json");
+    seeds.push(json!({ "keys": [curve, rsa] }).to_string().into_bytes());
     seeds.push(
         json!({ "keys": [key("k1"), other, key("k2")] })
             .to_string()

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use tower_revocation::crl::{VerifySignature, verify_jws};
+use tower_revocation::jose::{Algorithm, VerifySignature, verify_jws};
 
 use super::tree::Tree;
 use super::world;
@@ -13,13 +13,13 @@ struct Gullible<'t> {
 }
 
 impl VerifySignature for Gullible<'_> {
-    fn knows(&self, kid: &str) -> bool {
-        !kid.starts_with("unknown")
+    fn knows(&self, _algorithm: Algorithm, kid: Option<&str>) -> bool {
+        kid.is_some_and(|kid| !kid.starts_with("unknown"))
     }
 
-    fn verify(&self, algorithm: &str, kid: &str, message: &[u8], signature: &[u8]) -> bool {
-        assert_eq!(algorithm, "EdDSA");
-        assert!(self.knows(kid) && !kid.is_empty());
+    fn verify(&self, algorithm: Algorithm, kid: Option<&str>, message: &[u8], signature: &[u8]) -> bool {
+        assert_eq!(algorithm, Algorithm::EdDsa);
+        assert!(self.knows(algorithm, kid) && kid != Some(""));
         let signature = URL_SAFE_NO_PAD.encode(signature);
         let asked = [message, b".", signature.as_bytes()].concat();
         assert_eq!(asked, self.token.as_bytes(), "what is verified is what was sent");

@@ -15,8 +15,8 @@ use tower_service::Service;
 
 use crate::common::bounded_body::{Unread, read_bounded};
 use crate::common::host_code::guarded_future;
-use crate::crl::pace::Paced;
-use crate::crl::poll_error::{PollError, PollProblem};
+use crate::fetch::fetch_error::{FetchError, FetchProblem};
+use crate::fetch::pace::Paced;
 
 /// Any tower HTTP client: hyper-util's, or one wrapped in layers of the host's. All of them implement it.
 pub trait HttpClient:
@@ -95,16 +95,18 @@ pub(crate) async fn get<C: HttpClient>(
     uri: &Uri,
     validator: Option<&Validator>,
     limits: Limits,
-) -> Result<Answer, PollError> {
-    let fail = |problem| PollError {
+) -> Result<Answer, FetchError> {
+    let fail = |problem| FetchError {
         place: Plain(uri).to_string(),
         problem,
     };
     let exchange = guarded_future(exchange(client, uri, validator, limits));
     let exchanged = match timeout(limits.total, exchange).await {
         Ok(Ok(exchanged)) => exchanged,
-        Ok(Err(panic)) => Err(PollProblem::Client(format!("the HTTP client panicked: {panic}").into())),
-        Err(_late) => Err(PollProblem::Timeout(limits.total)),
+        Ok(Err(panic)) => Err(FetchProblem::Client(
+            format!("the HTTP client panicked: {panic}").into(),
+        )),
+        Err(_late) => Err(FetchProblem::Timeout(limits.total)),
     };
     exchanged.map_err(fail)
 }
@@ -114,7 +116,7 @@ async fn exchange<C: HttpClient>(
     uri: &Uri,
     validator: Option<&Validator>,
     limits: Limits,
-) -> Result<Answer, PollProblem> {
+) -> Result<Answer, FetchProblem> {
     let mut request = Request::new(Empty::new());
     *request.uri_mut() = uri.clone();
     request
@@ -130,8 +132,8 @@ async fn exchange<C: HttpClient>(
         client.call(request).await
     };
     let response = match timeout(limits.timeout, asked).await {
-        Ok(response) => response.map_err(|cause| PollProblem::Client(cause.into()))?,
-        Err(_late) => return Err(PollProblem::Timeout(limits.timeout)),
+        Ok(response) => response.map_err(|cause| FetchProblem::Client(cause.into()))?,
+        Err(_late) => return Err(FetchProblem::Timeout(limits.timeout)),
     };
     let (head, body) = response.into_parts();
     let body = Paced::new(body, limits.timeout);
@@ -150,7 +152,7 @@ async fn exchange<C: HttpClient>(
 }
 
 /// Reads a body that may be endless, and never more of it than `cap`.
-async fn read<B>(body: B, cap: usize) -> Result<Vec<u8>, PollProblem>
+async fn read<B>(body: B, cap: usize) -> Result<Vec<u8>, FetchProblem>
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -158,10 +160,10 @@ where
     // A list is large, so all of the size that the registry states is allocated at once.
     read_bounded(body, cap, cap).await.map_err(|unread| match unread {
         Unread::Broken(cause) => match cause.downcast() {
-            Ok(slow) => PollProblem::TooSlow(*slow),
-            Err(cause) => PollProblem::Body(cause),
+            Ok(slow) => FetchProblem::TooSlow(*slow),
+            Err(cause) => FetchProblem::Body(cause),
         },
-        Unread::TooLarge => PollProblem::TooLarge(cap),
+        Unread::TooLarge => FetchProblem::TooLarge(cap),
     })
 }
 
@@ -178,7 +180,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 }
 
 /// A URI without user, password and query, which may be secret.
-pub(super) struct Plain<'u>(pub(super) &'u Uri);
+pub(crate) struct Plain<'u>(pub(crate) &'u Uri);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -218,17 +220,17 @@ mod tests {
 
     #[test]
     fn shows_no_secrets_of_a_uri() {
-        let error = PollError {
+        let error = FetchError {
             place: Plain(&Uri::from_static(
                 "https://user:password@registry.example:8443/v1/crl?key=secret",
             ))
             .to_string(),
-            problem: PollProblem::NothingToModify,
+            problem: FetchProblem::TooLarge(1),
         };
         assert!(
             error
                 .to_string()
-                .starts_with("https://registry.example:8443/v1/crl: 304"),
+                .starts_with("https://registry.example:8443/v1/crl: body"),
             "{error}"
         );
     }
@@ -237,12 +239,12 @@ mod tests {
     async fn reads_no_more_than_the_cap() {
         let body = |length: usize| http_body_util::Full::new(Bytes::from(vec![b'x'; length]));
         assert_eq!(read(body(10), 10).await.unwrap().len(), 10);
-        assert!(matches!(read(body(11), 10).await, Err(PollProblem::TooLarge(10))));
+        assert!(matches!(read(body(11), 10).await, Err(FetchProblem::TooLarge(10))));
         // One that doesn't announce its length.
         let chunks =
             tokio_stream::iter((0..3).map(|_| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from("1234")))));
         let endless = http_body_util::StreamBody::new(chunks);
-        assert!(matches!(read(endless, 10).await, Err(PollProblem::TooLarge(10))));
+        assert!(matches!(read(endless, 10).await, Err(FetchProblem::TooLarge(10))));
     }
 
     /// It sends just enough to be waited for.
