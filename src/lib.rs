@@ -16,6 +16,10 @@ pub mod issuer;
 pub mod source;
 #[cfg(feature = "http-push")]
 pub mod push;
+#[cfg(feature = "logout")]
+pub mod logout;
+#[cfg(feature = "logout")]
+pub mod doors;
 #[cfg(all(feature = "cloudevents", feature = "crl-poll"))]
 pub mod list_server;
 #[cfg(feature = "crl-poll")]

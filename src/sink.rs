@@ -224,6 +224,7 @@ impl EventSink {
         feature = "crl-poll",
         feature = "http-push",
         feature = "journal",
+        feature = "logout",
         feature = "metrics",
         feature = "source"
     ))]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::domain::health::millis;
-use crate::domain::presented::is_never_presented;
+use crate::domain::requests::presented::is_never_presented;
 use crate::domain::sightings::REMEMBERED;
 use crate::model::domain_config::DomainConfig;
 use crate::model::policy::{FutureIssuedAt, ListPolicy, StalePolicy};
@@ -22,6 +22,8 @@ pub(crate) fn concerns(status: &Status, policy: &DomainConfig, needs_list: bool,
         gap(status, policy.lists),
         presented(status),
         without_keys(status),
+        without_sessions(status),
+        door_lost(status),
         issued_in_future(status, policy),
         journal(status),
         overlay(status),
@@ -249,6 +251,37 @@ fn without_keys(status: &Status) -> Option<Concern> {
     )
 }
 
+fn without_sessions(status: &Status) -> Option<Concern> {
+    let count = status.without_sessions.filter(|count| *count >= ENOUGH_CREDENTIALS)?;
+    concern(
+        ConcernCode::WithoutSessions,
+        format!(
+            "A logout ended a session, and none of the {count} credentials that came since named its session: such logouts reach nobody. \
+             Have the issuer put the session into its access tokens, read the claim in which it does, or let logouts end all that was \
+             issued to the user."
+        ),
+    )
+}
+
+fn door_lost(status: &Status) -> Option<Concern> {
+    let losses = status
+        .doors
+        .iter()
+        .filter_map(|door| Some((door, door.last_loss.as_ref()?)));
+    let (door, loss) = losses.min_by_key(|(_, loss)| loss.ms_ago)?;
+    let is_late = Duration::from_millis(loss.ms_ago) <= REMEMBERED;
+    is_late.then_some(())?;
+    concern(
+        ConcernCode::DoorLost,
+        format!(
+            "What the {} told {} ago cannot be relied on: {}. Hardly an issuer tells it again.",
+            door.name,
+            Time(loss.ms_ago),
+            loss.problem
+        ),
+    )
+}
+
 fn issued_in_future(status: &Status, policy: &DomainConfig) -> Option<Concern> {
     let (count, ago) = seen_lately(status.doubtful.issued_in_future)?;
     let consequence = match policy.future_issued_at {
@@ -334,6 +367,9 @@ impl fmt::Display for Time {
         }
     }
 }
+
+/// As many as [`presented`] waits for.
+const ENOUGH_CREDENTIALS: u64 = 1_000;
 
 #[cfg(test)]
 mod tests {

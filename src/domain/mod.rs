@@ -1,15 +1,14 @@
 //! One trust domain: what it decides, what it takes in, and what it knows about itself.
 
-mod decide;
-mod doubtful;
 pub(crate) mod ingested;
 pub(crate) mod ingest;
 mod lists;
 pub(crate) mod issuer_logs;
 mod report;
 mod concerns;
-mod presented;
+mod requests;
 pub(crate) mod trust_domain;
+pub(crate) mod door_counts;
 mod sightings;
 pub(crate) mod applied;
 pub(crate) mod health;

@@ -66,6 +66,8 @@ impl TrustDomain {
                 .as_ref()
                 .map(|noted| dead_letter_status(noted, now)),
             verdicts: self.verdicts(),
+            without_sessions: self.without_sessions(),
+            doors: self.doors().iter().map(|door| door.status(now)).collect(),
             doubtful: self.doubtful.status(self.age(now)),
             would_refuse: self.counters.of_would_refuse(),
             in_flight: InFlightStatus {

@@ -1,6 +1,6 @@
 //! How often something was seen in requests that an operator should hear of.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::domain::health::millis;
@@ -47,6 +47,21 @@ impl Sightings {
         }
     }
 }
+
+/// Whether a credential has named its session since a door ended one.
+#[derive(Debug, Default)]
+pub(crate) struct SessionSightings {
+    pub(super) state: AtomicU8,
+    /// How many credentials had been presented when the first session was ended.
+    pub(super) presented_before: AtomicU64,
+}
+
+/// Nobody has to know.
+pub(super) const IDLE: u8 = 0;
+/// A session was ended, and no credential has named one since.
+pub(super) const LOOKING: u8 = 1;
+/// A credential has named its session.
+pub(super) const SEEN: u8 = 2;
 
 /// How long after the last one it is still a concern, and how long there must have been none before the log tells again.
 pub(super) const REMEMBERED: Duration = Duration::from_secs(10 * 60);

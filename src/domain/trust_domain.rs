@@ -2,19 +2,20 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::domain::counters::Counters;
+use crate::domain::door_counts::DoorCounts;
 #[cfg(feature = "source")]
 use crate::domain::health::FeedReport;
 use crate::domain::health::{Health, SigningKeysHealth};
 use crate::domain::observer::Observer;
 use crate::domain::persistence::Persist;
-use crate::domain::sightings::Doubtful;
+use crate::domain::sightings::{Doubtful, SessionSightings};
 use crate::issuer_log::IssuerLogs;
 use crate::model::domain_config::DomainConfig;
 use crate::model::timestamp::Timestamp;
@@ -47,6 +48,10 @@ pub(crate) struct TrustDomain {
     pub(super) was_never_presented: AtomicBool,
     /// Credentials that are not as they should be.
     pub(super) doubtful: Doubtful,
+    /// Whether they name their sessions.
+    pub(super) sessions: SessionSightings,
+    /// Through which other parties' statements come in.
+    doors: Mutex<Vec<Arc<DoorCounts>>>,
     /// What the system's clock showed when it was read last, in milliseconds since the epoch. Whoever only has to tell what is past
     /// reads this; one that is too early costs a look at the clock, and nothing else.
     pub(super) seen_time: AtomicU64,
@@ -72,6 +77,8 @@ impl TrustDomain {
             was_overdue: AtomicBool::new(false),
             was_never_presented: AtomicBool::new(false),
             doubtful: Doubtful::default(),
+            sessions: SessionSightings::default(),
+            doors: Mutex::default(),
             seen_time: AtomicU64::new(0),
             made_at: Instant::now(),
         }
@@ -133,6 +140,22 @@ impl TrustDomain {
     #[cfg_attr(not(feature = "crl-poll"), expect(dead_code, reason = "only the poller knows keys"))]
     pub(crate) fn signing_keys(&self, note: impl FnOnce(&mut SigningKeysHealth)) {
         note(self.health().poll.signing_keys.get_or_insert_default());
+    }
+
+    /// Adds a door.
+    #[cfg_attr(not(feature = "logout"), expect(dead_code, reason = "logouts have the one door"))]
+    pub(crate) fn add_door(&self, name: String) -> Arc<DoorCounts> {
+        let door = Arc::new(DoorCounts::new(name));
+        let mut doors = self.doors();
+        // Those whose services are gone say nothing any more.
+        doors.retain(|door| Arc::strong_count(door) > 1);
+        doors.push(Arc::clone(&door));
+        drop(doors);
+        door
+    }
+
+    pub(super) fn doors(&self) -> MutexGuard<'_, Vec<Arc<DoorCounts>>> {
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn health(&self) -> MutexGuard<'_, Health> {

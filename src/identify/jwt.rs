@@ -222,6 +222,17 @@ impl Jwt {
         self
     }
 
+    /// Reads the subject of a token that names no session (`sid`) as a key of the name
+    /// [`SESSIONLESS_SUBJECT`](super::SESSIONLESS_SUBJECT) as well. By default it does not.
+    ///
+    /// For [`LogoutEffect::ByCredential`](crate::logout::LogoutEffect::ByCredential) (feature `logout`): the logout of one session then ends
+    /// all tokens of its user that name no session, and spares those that name another one. Such a token is read twice.
+    #[must_use]
+    pub fn with_sessionless_subjects(mut self) -> Self {
+        self.reader.present_sessionless_subjects();
+        self
+    }
+
     /// Limits the layer to the tokens of one issuer, by their `iss` ([RFC 7519
     /// §4.1.1](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.1)), compared byte for byte. Each call adds one. Defaults to the
     /// tokens of all issuers.

@@ -23,3 +23,4 @@ pub use any_of::{AnyOf, any_of};
 pub use extension::{Extension, ToCredential, extension, extension_with};
 pub use extract::Identify;
 pub use jwt::{Jwt, jwt, token};
+pub use token::reader::SESSIONLESS_SUBJECT;

@@ -44,6 +44,8 @@
 //! as text.
 
 mod publishers;
+#[cfg(feature = "logout")]
+mod statement_relay;
 mod handle;
 mod relay;
 mod broker_log;

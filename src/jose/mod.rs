@@ -15,6 +15,8 @@ pub(crate) mod jws_policy;
 pub(crate) mod jws_error;
 mod public_key;
 pub(crate) mod algorithm;
+#[cfg(any(feature = "crl-poll", feature = "logout"))]
+mod numeric_date;
 
 pub use algorithm::Algorithm;
 #[cfg(feature = "jwks")]
@@ -26,6 +28,8 @@ pub use jws_policy::JwsPolicy;
 #[cfg(feature = "jwks")]
 pub use key_fetch::KeyFetchError;
 pub use key_set::KeySet;
+#[cfg(any(feature = "crl-poll", feature = "logout"))]
+pub(crate) use numeric_date::numeric_date;
 pub use public_key::PublicKey;
 #[cfg(feature = "jwks")]
 pub use remote_key_set::*;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::model::verdict::Freshness;
 use crate::status::concern::Concern;
+use crate::status::door::DoorStatus;
 use crate::status::events::{CanaryStatus, OverlayStatus};
 use crate::status::feed::FeedStatus;
 use crate::status::issuer_log::IssuerLogStatus;
@@ -44,6 +45,11 @@ pub struct Status {
     pub last_dead_letter: Option<DeadLetterStatus>,
     /// Requests by what was decided.
     pub verdicts: VerdictCounts,
+    /// How many credentials came since a logout ended a session, if none of them named its session: then it reached nobody. `None` if one
+    /// did, or there was no such logout.
+    pub without_sessions: Option<u64>,
+    /// Doors through which other parties' statements come in over HTTP.
+    pub doors: Vec<DoorStatus>,
     /// Credentials that are not as they should be.
     pub doubtful: DoubtfulStatus,
     /// Requests that a layer in observe-only mode admitted and would otherwise have refused.

@@ -50,6 +50,12 @@ pub enum ConcernCode {
     /// Credentials were read that have no key at all, so that no revocation but one of everything reaches them: the claims that keys
     /// are made of are not in them. Counted for the whole trust domain. Ends 10 minutes after the last one.
     WithoutKeys,
+    /// A logout ended a session alone, and none of the credentials that came since named its session, at least 1,000: such logouts reach
+    /// nobody. Counted for the whole trust domain. The first credential that names its session ends it.
+    WithoutSessions,
+    /// An issuer told of something that is not in force here, or may be forgotten by a restart: it was refused although the issuer had
+    /// signed it, its keys could not be fetched, or it could not be kept or passed on. Ends 10 minutes after the last one.
+    DoorLost,
     /// Credentials say that they were issued in the future, beyond the leeway: any cut-off on their keys refuses them
     /// ([`FutureIssuedAt`](crate::FutureIssuedAt)). Counted for the whole trust domain. Ends 10 minutes after the last one.
     IssuedInTheFuture,
@@ -83,6 +89,8 @@ impl ConcernCode {
             Self::FeedGap => "feed-gap",
             Self::OnlyAnonymous => "only-anonymous",
             Self::WithoutKeys => "without-keys",
+            Self::WithoutSessions => "without-sessions",
+            Self::DoorLost => "door-lost",
             Self::IssuedInTheFuture => "issued-in-the-future",
             Self::JournalNotDurable => "journal-not-durable",
             Self::OverlayFull => "overlay-full",

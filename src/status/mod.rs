@@ -2,6 +2,7 @@
 
 mod all;
 mod concern;
+mod door;
 mod events;
 mod feed;
 mod issuer_log;
@@ -12,6 +13,7 @@ mod work;
 
 pub use all::Status;
 pub use concern::{Concern, ConcernCode};
+pub use door::{DoorLossStatus, DoorStatus};
 pub use events::{CanaryStatus, OverlayStatus};
 pub use feed::{FeedState, FeedStatus, GapStatus};
 pub use issuer_log::IssuerLogStatus;

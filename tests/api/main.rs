@@ -52,6 +52,10 @@ mod list_source;
     feature = "source"
 ))]
 mod metrics;
+#[cfg(feature = "logout")]
+mod logout;
+#[cfg(feature = "logout")]
+mod logout_recorded;
 mod model;
 #[cfg(all(feature = "cloudevents", feature = "crl-poll"))]
 mod open_list;
@@ -75,6 +79,8 @@ mod streams;
 #[cfg(feature = "source-testing")]
 mod stuck;
 mod support;
+#[cfg(feature = "jwks")]
+mod token_issuer;
 mod tokens;
 mod two_domains;
 mod unread;

@@ -1,15 +1,13 @@
 //! Keys that are fetched when a token needs them.
 
 use std::convert::Infallible;
-use std::future::{Future, ready};
-use std::sync::{Arc, Mutex};
+use std::future::ready;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use ed25519_dalek::{Signer, SigningKey};
-use http::{Request, Response, StatusCode, Uri};
+use http::{Request, Response, Uri};
 use http_body_util::{Empty, Full};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -17,117 +15,7 @@ use tower_revocation::jose::{
     Algorithm, COOL_DOWN, Discovery, JwsPolicy, REMOTE_KEYS_MAX_AGE, RemoteKeySet, VerifyError,
 };
 
-const ISSUER: &str = "https://sso.example/realms/acme";
-const METADATA: &str = "https://sso.example/realms/acme/.well-known/openid-configuration";
-
-/// An issuer whose keys are those of some seeds.
-#[derive(Clone)]
-struct Issuer {
-    shared: Arc<Mutex<Shared>>,
-    /// Each answer takes a permit.
-    answers: Arc<Semaphore>,
-}
-
-struct Shared {
-    seeds: Vec<u8>,
-    is_down: bool,
-    jwks_uri: &'static str,
-    asked: Vec<(String, Instant)>,
-}
-
-fn key(seed: u8) -> SigningKey {
-    SigningKey::from_bytes(&[seed; 32])
-}
-
-/// A token that the key of this seed signed.
-fn token(seed: u8) -> String {
-    let header = format!(r#"{{"alg":"EdDSA","kid":"k{seed}"}}"#);
-    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode("{}"));
-    let signature = key(seed).sign(message.as_bytes()).to_bytes();
-    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
-}
-
-impl Issuer {
-    fn new(seeds: &[u8]) -> Self {
-        Self {
-            shared: Arc::new(Mutex::new(Shared {
-                seeds: seeds.to_vec(),
-                is_down: false,
-                jwks_uri: "https://sso.example/keys",
-                asked: Vec::new(),
-            })),
-            answers: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
-        }
-    }
-
-    fn set(&self, change: impl FnOnce(&mut Shared)) {
-        change(&mut self.shared.lock().unwrap());
-    }
-
-    /// Returns the addresses that were asked.
-    fn asked(&self) -> Vec<String> {
-        let shared = self.shared.lock().unwrap();
-        shared.asked.iter().map(|(uri, _)| uri.clone()).collect()
-    }
-
-    fn answer(&self, uri: &Uri) -> (StatusCode, String) {
-        let mut shared = self.shared.lock().unwrap();
-        let uri = uri.to_string();
-        shared.asked.push((uri.clone(), Instant::now()));
-        if shared.is_down {
-            (StatusCode::SERVICE_UNAVAILABLE, String::new())
-        } else if uri == shared.jwks_uri {
-            let keys = shared.seeds.iter().map(|seed| {
-                let x = URL_SAFE_NO_PAD.encode(key(*seed).verifying_key().as_bytes());
-                format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"k{seed}","x":"{x}"}}"#)
-            });
-            (
-                StatusCode::OK,
-                format!(r#"{{"keys":[{}]}}"#, keys.collect::<Vec<_>>().join(",")),
-            )
-        } else if uri == METADATA {
-            let jwks_uri = shared.jwks_uri;
-            (
-                StatusCode::OK,
-                format!(r#"{{"issuer":"{ISSUER}","jwks_uri":"{jwks_uri}"}}"#),
-            )
-        } else {
-            (StatusCode::NOT_FOUND, String::new())
-        }
-    }
-
-    fn keys(&self) -> RemoteKeySet {
-        RemoteKeySet::at(self.client(), Uri::from_static("https://sso.example/keys"))
-    }
-
-    fn discovered(&self) -> RemoteKeySet {
-        RemoteKeySet::discovered(self.client(), Discovery::OpenIdConnect, ISSUER).unwrap()
-    }
-
-    fn client(
-        &self,
-    ) -> impl tower::Service<
-        Request<Empty<Bytes>>,
-        Response = Response<Full<Bytes>>,
-        Error = Infallible,
-        Future = impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send,
-    > + Clone
-    + Send
-    + Sync
-    + 'static {
-        let issuer = self.clone();
-        tower::service_fn(move |request: Request<Empty<Bytes>>| {
-            let issuer = issuer.clone();
-            async move {
-                let (status, body) = issuer.answer(request.uri());
-                issuer.answers.acquire().await.unwrap().forget();
-                let mut response = Response::new(Full::from(body));
-                *response.status_mut() = status;
-                Ok(response)
-            }
-        })
-    }
-}
+use crate::token_issuer::{METADATA, TokenIssuer, token};
 
 async fn verify(keys: &RemoteKeySet, token: &str) -> Result<(), String> {
     let policy = JwsPolicy::new([Algorithm::EdDsa]);
@@ -139,7 +27,7 @@ async fn verify(keys: &RemoteKeySet, token: &str) -> Result<(), String> {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_token_and_the_first_of_a_new_key_wait_for_a_fetch_and_no_others() {
-    let issuer = Issuer::new(&[1]);
+    let issuer = TokenIssuer::new(&[1]);
     let keys = issuer.keys();
     assert!(keys.current().is_empty());
     for _ in 0..3 {
@@ -157,7 +45,7 @@ async fn the_first_token_and_the_first_of_a_new_key_wait_for_a_fetch_and_no_othe
 
 #[tokio::test(start_paused = true)]
 async fn a_storm_of_unknown_keys_is_one_fetch_a_second() {
-    let issuer = Issuer::new(&[1]);
+    let issuer = TokenIssuer::new(&[1]);
     let keys = issuer.keys();
     let started = Instant::now();
     for round in 1..=10 {
@@ -182,7 +70,7 @@ async fn a_storm_of_unknown_keys_is_one_fetch_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_fetched_for_what_cannot_be_right() {
-    let issuer = Issuer::new(&[1]);
+    let issuer = TokenIssuer::new(&[1]);
     let keys = issuer.keys();
     let with = |header: &str| format!("{}.e30.AA", URL_SAFE_NO_PAD.encode(header));
     let five_parts = format!("{}.AA.AA", with(r#"{"alg":"EdDSA","kid":"k9"}"#));
@@ -201,7 +89,7 @@ async fn nothing_is_fetched_for_what_cannot_be_right() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_fetch_says_so_and_delays_nothing() {
-    let issuer = Issuer::new(&[1]);
+    let issuer = TokenIssuer::new(&[1]);
     let keys = issuer.keys();
     issuer.set(|shared| shared.is_down = true);
     let policy = JwsPolicy::new([Algorithm::EdDsa]);
@@ -224,7 +112,7 @@ async fn a_failed_fetch_says_so_and_delays_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_withdrawn_key_goes_when_it_is_asked_for_and_else_when_the_keys_are_old() {
-    let issuer = Issuer::new(&[1, 2]);
+    let issuer = TokenIssuer::new(&[1, 2]);
     let keys = issuer.keys();
     keys.refresh().await.unwrap();
     issuer.set(|shared| shared.seeds = vec![2]);
@@ -244,7 +132,7 @@ async fn a_withdrawn_key_goes_when_it_is_asked_for_and_else_when_the_keys_are_ol
 
 #[tokio::test(start_paused = true)]
 async fn a_fetch_goes_on_when_nobody_waits_any_more() {
-    let issuer = Issuer::new(&[1]);
+    let issuer = TokenIssuer::new(&[1]);
     issuer.answers.forget_permits(Semaphore::MAX_PERMITS);
     let keys = issuer.keys();
     let waiting = tokio::spawn({
@@ -266,7 +154,7 @@ async fn a_fetch_goes_on_when_nobody_waits_any_more() {
 
 #[tokio::test(start_paused = true)]
 async fn an_issuer_that_does_not_answer_is_waited_for_five_seconds() {
-    let issuer = Issuer::new(&[1]);
+    let issuer = TokenIssuer::new(&[1]);
     issuer.answers.forget_permits(Semaphore::MAX_PERMITS);
     let keys = issuer.keys();
     let started = Instant::now();
@@ -281,7 +169,7 @@ async fn an_issuer_that_does_not_answer_is_waited_for_five_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn the_metadata_say_where_the_keys_are_and_again_when_they_have_moved() {
-    let issuer = Issuer::new(&[1]);
+    let issuer = TokenIssuer::new(&[1]);
     let keys = issuer.discovered();
     verify(&keys, &token(1)).await.unwrap();
     assert_eq!(issuer.asked(), [METADATA, "https://sso.example/keys"]);
@@ -300,7 +188,7 @@ async fn the_metadata_say_where_the_keys_are_and_again_when_they_have_moved() {
 
 #[tokio::test(start_paused = true)]
 async fn another_issuers_metadata_name_no_keys() {
-    let issuer = Issuer::new(&[1]);
+    let issuer = TokenIssuer::new(&[1]);
     let other = "https://sso.example/realms/acme/";
     let keys = RemoteKeySet::discovered(issuer.client(), Discovery::OpenIdConnect, other).unwrap();
     assert!(verify(&keys, &token(1)).await.is_err());

@@ -244,6 +244,8 @@ async fn status_has_the_shape_that_operators_rely_on() {
                 "issued_in_future": {"count": 0, "last_ms_ago": null},
                 "without_keys": {"count": 0, "last_ms_ago": null},
             },
+            "without_sessions": null,
+            "doors": [],
             "would_refuse": 0,
             "in_flight": {"waiting": 0, "woken": 0, "cut": 0, "would_cut": 0},
             "canary": null,

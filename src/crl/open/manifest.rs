@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::crl::list::ListError;
 use crate::crl::open::section::{ListSection, ListedRow, SMALLEST_ENTRY};
 use crate::format::object::Object;
+use crate::jose::numeric_date;
 use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
 
@@ -30,7 +31,7 @@ impl Manifest {
         let stated = serde_json::from_slice::<Object<StatedManifest>>(json);
         let Object(stated) =
             stated.map_err(|cause| ListError::invalid("manifest", "is not readable").because(cause))?;
-        let date = |field, secs: f64| date(secs).ok_or_else(|| ListError::invalid(field, NOT_A_DATE));
+        let date = |field, secs: f64| numeric_date(secs).ok_or_else(|| ListError::invalid(field, NOT_A_DATE));
         if stated.generation.is_empty() {
             return Err(ListError::invalid("generation", "is empty"));
         }
@@ -156,26 +157,10 @@ impl Covered {
     }
 }
 
-/// A date in seconds with decimals, to the millisecond ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2), `NumericDate`).
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it is looked at before"
-)]
-fn date(secs: f64) -> Option<Timestamp> {
-    let millis = (secs * 1000.0).round();
-    (0.0..=LATEST)
-        .contains(&millis)
-        .then(|| Timestamp::from_unix_millis(millis as u64))
-}
-
 #[expect(clippy::cast_precision_loss, reason = "dates beyond are no dates")]
 fn secs(at: Timestamp) -> f64 {
     at.as_unix_millis() as f64 / 1000.0
 }
-
-/// The last millisecond of the year 9999.
-const LATEST: f64 = 253_402_300_799_999.0;
 
 const NOT_A_DATE: &str = "is not a date in seconds since the epoch";
 const NOT_BYTES: &str = "is not 16 bytes in base64url";
@@ -188,12 +173,12 @@ mod tests {
     fn dates_are_kept_to_the_millisecond() {
         for millis in [0, 1, 999, 1_767_225_720_123, 4_102_444_799_999, 253_402_300_799_999] {
             let at = Timestamp::from_unix_millis(millis);
-            assert_eq!(date(secs(at)), Some(at), "{millis}");
+            assert_eq!(numeric_date(secs(at)), Some(at), "{millis}");
             let text = serde_json::to_string(&secs(at)).unwrap();
-            assert_eq!(date(serde_json::from_str(&text).unwrap()), Some(at), "{text}");
+            assert_eq!(numeric_date(serde_json::from_str(&text).unwrap()), Some(at), "{text}");
         }
         for secs in [-0.001, 253_402_300_800.0, f64::INFINITY, f64::NAN] {
-            assert_eq!(date(secs), None, "{secs}");
+            assert_eq!(numeric_date(secs), None, "{secs}");
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::identify::token::find::find;
 use crate::identify::token::findings::{Findings, NOT_JSON};
 use crate::identify::token::lexer::{JsonValue, Lexer};
 use crate::model::credential::Identity;
-use crate::model::key::Key;
+use crate::model::key::{Key, KeyKind};
 
 /// Reads what a token says of itself.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct TokenReader {
     issuers: Vec<String>,
     /// The claim that is read in a token's header.
     kid: [Claim; 1],
+    /// Reads once more what names no session.
+    sessionless: Option<Box<Self>>,
 }
 
 impl TokenReader {
@@ -32,7 +34,18 @@ impl TokenReader {
             ],
             issuers: Vec::new(),
             kid: [Claim::new("kid", Key::signing_key)],
+            sessionless: None,
         }
+    }
+
+    /// Has a token that names no session present its subject by another key as well.
+    pub(crate) fn present_sessionless_subjects(&mut self) {
+        let subject = |sub: &str| Key::named(SESSIONLESS_SUBJECT, sub);
+        self.sessionless = Some(Box::new(Self {
+            claims: vec![Claim::new("sub", subject)],
+            issuers: self.issuers.clone(),
+            ..Self::new()
+        }));
     }
 
     pub(crate) fn add_claim(&mut self, claim: Claim) {
@@ -40,6 +53,9 @@ impl TokenReader {
     }
 
     pub(crate) fn add_issuer(&mut self, issuer: String) {
+        if let Some(sessionless) = &mut self.sessionless {
+            sessionless.add_issuer(issuer.clone());
+        }
         self.issuers.push(issuer);
     }
 
@@ -47,7 +63,14 @@ impl TokenReader {
     pub(crate) fn read(&self, token: &[u8]) -> Identity {
         let mut found = Findings::new();
         self.read_token(token, 0, &mut found);
-        found.into_identity()
+        let mut identity = found.into_identity();
+        if let Some(sessionless) = &self.sessionless
+            && let Identity::Presented(credential) | Identity::Partial(credential, _) = &identity
+            && credential.keys().all(|key| key.kind() != KeyKind::Session)
+        {
+            identity.merge(sessionless.read(token));
+        }
+        identity
     }
 
     /// Reads a token that stands in `level` others.
@@ -204,6 +227,10 @@ fn split_at(token: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
         None => (token, None),
     }
 }
+
+/// The name of the keys ([`Key::named`]) that stand for the subject of a token that names no session: see
+/// [`Jwt::with_sessionless_subjects`](super::Jwt::with_sessionless_subjects).
+pub const SESSIONLESS_SUBJECT: &str = "sessionless-subject";
 
 /// How many tokens a token may be wrapped in.
 const MOST_LEVELS: usize = 2;

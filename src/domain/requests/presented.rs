@@ -1,4 +1,4 @@
-//! Whether requests present credentials at all.
+//! Whether requests present credentials at all, and these their sessions.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,7 +7,10 @@ use tokio::time::Instant;
 
 use crate::common::log;
 use crate::domain::counters::Outcome;
+use crate::domain::sightings::{IDLE, LOOKING, SEEN};
 use crate::domain::trust_domain::TrustDomain;
+use crate::model::credential::Credential;
+use crate::model::key::KeyKind;
 use crate::status::VerdictCounts;
 
 impl TrustDomain {
@@ -34,7 +37,7 @@ impl TrustDomain {
     }
 
     /// How many requests there were, by what was decided.
-    pub(super) fn verdicts(&self) -> VerdictCounts {
+    pub(crate) fn verdicts(&self) -> VerdictCounts {
         let of = |outcome| self.counters.of_outcome(outcome);
         let (by_event, by_list) = (of(Outcome::RevokedByEvent), of(Outcome::RevokedByList));
         VerdictCounts {
@@ -49,8 +52,51 @@ impl TrustDomain {
     }
 }
 
+impl TrustDomain {
+    /// Notes that a door ended a session alone, which reaches nobody if credentials do not name theirs.
+    #[cfg_attr(not(feature = "logout"), expect(dead_code, reason = "logouts end sessions"))]
+    pub(crate) fn note_ended_session(&self) {
+        let presented = self.presented();
+        let sessions = &self.sessions;
+        let begun = sessions
+            .state
+            .compare_exchange(IDLE, LOOKING, Ordering::Relaxed, Ordering::Relaxed);
+        if begun.is_ok() {
+            sessions.presented_before.store(presented, Ordering::Relaxed);
+        }
+    }
+
+    /// Looks whether a credential names its session. Others pay one comparison.
+    #[inline]
+    pub(super) fn look_for_session(&self, credential: &Credential) {
+        if self.sessions.state.load(Ordering::Relaxed) == LOOKING {
+            self.look_closely_for_session(credential);
+        }
+    }
+
+    #[cold]
+    fn look_closely_for_session(&self, credential: &Credential) {
+        if credential.keys().any(|key| key.kind() == KeyKind::Session) {
+            self.sessions.state.store(SEEN, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns how many credentials came since a session was ended, if none of them named its session.
+    pub(crate) fn without_sessions(&self) -> Option<u64> {
+        let sessions = &self.sessions;
+        let is_looking = sessions.state.load(Ordering::Relaxed) == LOOKING;
+        let before = sessions.presented_before.load(Ordering::Relaxed);
+        is_looking.then(|| self.presented().saturating_sub(before))
+    }
+
+    fn presented(&self) -> u64 {
+        let verdicts = self.verdicts();
+        verdicts.admit + verdicts.revoked + verdicts.unknown
+    }
+}
+
 /// Whether enough requests came, for long enough, and none with a credential. One that cannot be read is one all the same.
-pub(super) fn is_never_presented(verdicts: &VerdictCounts, age: Duration) -> bool {
+pub(crate) fn is_never_presented(verdicts: &VerdictCounts, age: Duration) -> bool {
     let presented = verdicts.admit + verdicts.revoked + verdicts.unknown + verdicts.unreadable;
     presented == 0 && verdicts.anonymous >= ANONYMOUS_REQUESTS && age >= ANONYMOUS_TIME
 }

@@ -29,6 +29,7 @@ impl TrustDomain {
     /// Decides by a credential, and by the other one beside it if that cannot be read.
     fn by_credential(&self, credential: &mut Credential, unreadable: Option<&'static str>) -> Decision {
         let unacceptable = self.examine(credential);
+        self.look_for_session(credential);
         let mut decision = self.store.decide(credential);
         decision.list.is_of_credential = true;
         let is_stale = decision.list.freshness != Freshness::Fresh;
