@@ -69,7 +69,10 @@ impl Credential {
     }
 
     /// Sets when the credential was issued: the token's own `iat`
-    /// ([RFC 7519 §4.1.6](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.6)), counted in whole seconds.
+    /// ([RFC 7519 §4.1.6](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.6)), or when a session of your own began.
+    ///
+    /// A time of a whole second is taken for one that lacks its milliseconds, as most tokens state it: a cut-off in that second refuses
+    /// it. Where you know the milliseconds, see [`Timestamp::to_the_millisecond`].
     #[inline]
     #[must_use]
     pub const fn with_issued_at(mut self, issued_at: Timestamp) -> Self {

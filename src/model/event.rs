@@ -72,8 +72,10 @@ impl Revocation {
 
     /// Returns a cut-off: nothing that presents `key` and was issued at or before the revocation's time passes.
     ///
-    /// The token's own `iat` is compared, in whole seconds: a token issued within the same second is
-    /// refused, since `iat` cannot say on which side of the cut-off it lies.
+    /// The token's own `iat` is compared, in milliseconds where both sides state them. An `iat` in whole seconds is refused in the
+    /// second of the cut-off, since it cannot say on which side of it the token lies; and so is whatever was issued in that second if
+    /// the cut-off is on a whole one, which stands for all of it. Without [`at`](Self::at), the time of arrival counts to the
+    /// millisecond.
     ///
     /// # Security
     ///

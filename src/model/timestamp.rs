@@ -50,6 +50,27 @@ impl Timestamp {
         self.as_unix_millis() / 1000
     }
 
+    /// Returns the same time as one that was read off a clock: known to the millisecond. That is a millisecond later on a whole second,
+    /// and otherwise unchanged.
+    ///
+    /// A cut-off compares milliseconds, and takes a time of a whole second for one that lacks them: it cannot tell them apart. So say
+    /// this of the time at which a session of your own begins, and of that of a cut-off.
+    ///
+    /// ```
+    /// use tower_revocation::Timestamp;
+    ///
+    /// let at = |millis| Timestamp::from_unix_millis(millis).to_the_millisecond();
+    /// assert_eq!(at(1_767_225_600_250).as_unix_millis(), 1_767_225_600_250);
+    /// assert_eq!(at(1_767_225_600_000).as_unix_millis(), 1_767_225_600_001);
+    /// ```
+    #[must_use]
+    pub const fn to_the_millisecond(self) -> Self {
+        match self.as_unix_millis() % 1000 {
+            0 => Self(self.0.saturating_add(1)),
+            _ => self,
+        }
+    }
+
     /// Returns the time `duration` later.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {

@@ -13,13 +13,14 @@ pub(crate) struct KeyState {
     block: Moment,
     /// The latest reinstatement.
     reinstated: Moment,
-    /// The greatest cut-off.
+    /// Up to when what was issued is refused: the greatest cut-off or block, since a lifted block stays as a cut-off at
+    /// its own time.
     cut_off: Moment,
     /// In seconds on the store's own monotonic clock.
     forget_at: u32,
     /// The reason of the later of block and cut-off.
     reason: Reason,
-    /// The latest revocation that is not a mere rotation, where a newer credential takes this one's place.
+    /// As `cut_off`, but of revocations that are more than a rotation, where a newer credential takes this one's place.
     withdrawn: Moment,
 }
 
@@ -36,32 +37,34 @@ impl KeyState {
                 ..blank
             },
             Event::Revoke(revocation) => {
-                let at = Moment::at(revocation.effective_at().unwrap_or(arrival));
-                let reason = revocation.reason();
-                let blank = Self {
-                    reason,
-                    withdrawn: if reason.withdraws() { at } else { Moment::NEVER },
-                    ..blank
+                let (at, reason) = (revocation.effective_at(), revocation.reason());
+                let cut_off = Moment::cut_off(at.unwrap_or_else(|| arrival.to_the_millisecond()));
+                let block = match revocation.effect() {
+                    Effect::Block => Moment::at(at.unwrap_or(arrival)),
+                    Effect::CutOff => Moment::NEVER,
                 };
-                match revocation.effect() {
-                    Effect::Block => Self { block: at, ..blank },
-                    Effect::CutOff => Self { cut_off: at, ..blank },
+                Self {
+                    block,
+                    cut_off,
+                    reason,
+                    withdrawn: if reason.withdraws() { cut_off } else { Moment::NEVER },
+                    ..blank
                 }
             }
         }
     }
 
-    /// What a revocation list says of a key. Its times are whole seconds. Each stands for the end of its second, so
-    /// that an event within that second can't count as newer.
-    pub(crate) fn listed(effect: Effect, at_secs: u32, reason: Reason, withdrawn: bool) -> Self {
-        let at = Moment::end_of_second(at_secs);
-        let (block, cut_off) = match effect {
-            Effect::Block => (at, Moment::NEVER),
-            Effect::CutOff => (Moment::NEVER, at),
+    /// What a revocation list says of a key. A time of a whole second stands for the end of it, so that an event within
+    /// that second can't count as newer.
+    pub(crate) fn listed(effect: Effect, at: Timestamp, reason: Reason, withdrawn: bool) -> Self {
+        let at = Moment::cut_off(at);
+        let block = match effect {
+            Effect::Block => at,
+            Effect::CutOff => Moment::NEVER,
         };
         Self {
             block,
-            cut_off,
+            cut_off: at,
             reason,
             withdrawn: if withdrawn { at } else { Moment::NEVER },
             ..Self::default()
@@ -70,7 +73,7 @@ impl KeyState {
 
     /// Joins both states.
     pub(crate) fn join(self, other: Self) -> Self {
-        let reason = match self.latest().cmp(&other.latest()) {
+        let reason = match self.cut_off.cmp(&other.cut_off) {
             std::cmp::Ordering::Less => other.reason,
             std::cmp::Ordering::Equal => self.reason.max(other.reason),
             std::cmp::Ordering::Greater => self.reason,
@@ -90,8 +93,7 @@ impl KeyState {
         if self.block.is_set() && self.block >= self.reinstated {
             return Some(Effect::Block);
         }
-        // A lifted block stays as a cut-off at its own time.
-        self.latest().cuts(issued_at).then_some(Effect::CutOff)
+        self.cut_off.cuts(issued_at).then_some(Effect::CutOff)
     }
 
     /// Whether a refused credential is refused by more than rotations, which do not end work in flight. What counts is
@@ -106,7 +108,7 @@ impl KeyState {
     pub(crate) fn is_covered_by(&self, other: &Self) -> bool {
         !self.reinstated.is_set()
             && self.block <= other.block
-            && self.latest() <= other.latest()
+            && self.cut_off <= other.cut_off
             && self.withdrawn <= other.withdrawn
     }
 
@@ -125,23 +127,18 @@ impl KeyState {
         [self.block.0, self.reinstated.0, self.cut_off.0, self.withdrawn.0]
     }
 
-    /// The state of a key that was stored.
+    /// The state of a key that was stored. Earlier versions stored times as they were stated.
     #[cfg(feature = "journal")]
-    pub(crate) const fn from_moments(moments: [u64; 4], reason: Reason, forget_at: u32) -> Self {
+    pub(crate) fn from_moments(moments: [u64; 4], reason: Reason, forget_at: u32) -> Self {
         let [block, reinstated, cut_off, withdrawn] = moments;
         Self {
             block: Moment(block),
             reinstated: Moment(reinstated),
-            cut_off: Moment(cut_off),
-            withdrawn: Moment(withdrawn),
+            cut_off: Moment(cut_off).max(Moment(block)).as_cut_off(),
+            withdrawn: Moment(withdrawn).as_cut_off(),
             forget_at,
             reason,
         }
-    }
-
-    /// The later of block and cut-off.
-    fn latest(&self) -> Moment {
-        self.block.max(self.cut_off)
     }
 }
 
@@ -156,21 +153,27 @@ impl Moment {
         Self(time.as_unix_millis().saturating_add(1))
     }
 
-    const fn end_of_second(secs: u32) -> Self {
-        Self(secs as u64 * 1000 + 1000)
+    /// Up to when a cut-off at this time reaches. On a whole second it stands for all of that second, as in documents
+    /// that know no fractions.
+    const fn cut_off(at: Timestamp) -> Self {
+        Self::at(at).as_cut_off()
+    }
+
+    const fn as_cut_off(self) -> Self {
+        match self.0 % 1000 {
+            1 => Self(self.0.saturating_add(999)),
+            _ => self,
+        }
     }
 
     const fn is_set(self) -> bool {
         self.0 != 0
     }
 
-    /// Whether a cut-off at this time refuses what was issued at `issued_at`.
+    /// Whether a cut-off up to this time refuses what was issued at `issued_at`. A whole second counts as its beginning,
+    /// whatever fraction it lacks.
     fn cuts(self, issued_at: Option<Timestamp>) -> bool {
-        self.is_set() && issued_at.is_none_or(|issued_at| issued_at.as_unix_secs() <= self.secs())
-    }
-
-    const fn secs(self) -> u64 {
-        self.0.saturating_sub(1) / 1000
+        self.is_set() && issued_at.is_none_or(|issued_at| Self::at(issued_at) <= self)
     }
 }
 
@@ -223,10 +226,24 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_off_refuses_its_own_second_and_what_does_not_say_when() {
+    fn a_cut_off_counts_in_milliseconds_where_both_sides_state_them() {
+        let refuses = |cut: KeyState, issued| cut.refuses(Some(at(issued))) == Some(Effect::CutOff);
+        for cut in [cut_off(5_300), block(5_300).join(reinstate(9_000))] {
+            assert!(refuses(cut, 5_299) && refuses(cut, 5_300));
+            assert!(!refuses(cut, 5_301) && !refuses(cut, 5_999));
+            assert!(refuses(cut, 5_000), "of a whole second");
+            assert!(!refuses(cut, 6_000));
+        }
+        for cut in [cut_off(5_000), block(5_000).join(reinstate(9_000))] {
+            assert!(refuses(cut, 5_999), "it stands for all of its second");
+            assert!(!refuses(cut, 6_000));
+            assert!(refuses(cut.join(cut_off(5_300)), 5_999), "whatever else is said");
+        }
+    }
+
+    #[test]
+    fn a_cut_off_refuses_what_does_not_say_when() {
         let cut = cut_off(5_300);
-        assert_eq!(cut.refuses(Some(at(5_999))), Some(Effect::CutOff));
-        assert_eq!(cut.refuses(Some(at(6_000))), None);
         assert_eq!(cut.refuses(None), Some(Effect::CutOff));
         assert_eq!(
             cut.join(reinstate(9_000)).refuses(Some(at(5_000))),
@@ -244,13 +261,13 @@ mod tests {
     #[test]
     fn a_revocation_at_the_epoch_counts() {
         assert_eq!(block(0).refuses(Some(at(7))), Some(Effect::Block));
-        let listed = KeyState::listed(Effect::Block, 0, Reason::Unspecified, true);
+        let listed = KeyState::listed(Effect::Block, at(0), Reason::Unspecified, true);
         assert_eq!(listed.refuses(Some(at(7))), Some(Effect::Block));
     }
 
     #[test]
     fn a_listed_second_is_not_outdated_by_an_event_within_it() {
-        let listed = KeyState::listed(Effect::Block, 5, Reason::Unspecified, true);
+        let listed = KeyState::listed(Effect::Block, at(5_000), Reason::Unspecified, true);
         let within = listed.join(reinstate(5_900));
         assert_eq!(within.refuses(Some(at(99_000))), Some(Effect::Block));
         let after = listed.join(reinstate(6_000));
@@ -290,6 +307,18 @@ mod tests {
         assert_eq!(until(3).join(until(9)).forget_at(), 9);
     }
 
+    /// Rows of earlier versions have no cut-off beside a block, and cut-offs on a whole second as they were stated.
+    #[cfg(feature = "journal")]
+    #[test]
+    fn what_an_earlier_version_stored_is_no_less_strict() {
+        let stored = |moments| KeyState::from_moments(moments, Reason::Unspecified, 0);
+        let cut = stored([0, 0, 5_001, 5_001]);
+        assert_eq!(cut.refuses(Some(at(5_999))), Some(Effect::CutOff));
+        let lifted = stored([5_001, 9_001, 0, 5_001]);
+        assert_eq!(lifted.refuses(Some(at(5_999))), Some(Effect::CutOff));
+        assert_eq!(lifted.refuses(Some(at(6_000))), None);
+    }
+
     #[test]
     fn an_undated_revocation_took_effect_on_arrival() {
         let arrived = |revocation: Revocation| KeyState::of(&revocation.into(), at(50_000), 0);
@@ -303,7 +332,12 @@ mod tests {
         assert_eq!(block.join(reinstate(50_001)).refuses(newer_token), None);
         let cut_off = arrived(Revocation::cut_off(Key::token("t")));
         assert_eq!(cut_off.refuses(Some(at(50_000))), Some(Effect::CutOff));
-        assert_eq!(cut_off.refuses(Some(at(51_000))), None);
+        assert_eq!(cut_off.refuses(Some(at(50_001))), Some(Effect::CutOff));
+        assert_eq!(
+            cut_off.refuses(Some(at(50_002))),
+            None,
+            "its time is known to the millisecond"
+        );
     }
 
     #[test]
@@ -314,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_cut_off_does_not_cover_a_block() {
-        let listed = KeyState::listed(Effect::CutOff, 9, Reason::Unspecified, true);
+        let listed = KeyState::listed(Effect::CutOff, at(9_000), Reason::Unspecified, true);
         assert!(cut_off(5_000).is_covered_by(&listed));
         assert!(!block(5_000).is_covered_by(&listed));
     }
@@ -360,12 +394,12 @@ mod tests {
             (0..20_u64).prop_map(|ms| reinstate(ms * 500)),
         ];
         let reason = prop_oneof![Just(Reason::Unspecified), Just(Reason::Superseded)];
-        (key_state, 0..5_u32, reason).prop_map(|(key_state, forget_at, reason)| match key_state.latest().is_set() {
+        (key_state, 0..5_u32, reason).prop_map(|(key_state, forget_at, reason)| match key_state.cut_off.is_set() {
             true => KeyState {
                 forget_at,
                 reason,
                 withdrawn: if reason.withdraws() {
-                    key_state.latest()
+                    key_state.cut_off
                 } else {
                     Moment::NEVER
                 },

@@ -226,18 +226,12 @@ impl RevocationListBuilder {
         self
     }
 
-    /// Adds an entry in place. Times count in whole seconds; an entry without one took effect when the list was issued.
-    /// If a key is named twice, one entry remains: the later time counts, and a block outweighs a cut-off. Entries have
+    /// Adds an entry in place. A time of a whole second stands for all of it; an entry without one took effect when the list
+    /// was issued. If a key is named twice, one entry remains: the later time counts, and a block outweighs a cut-off. Entries have
     /// no time to be forgotten: an entry is gone when a newer list does not carry it.
     pub fn push(&mut self, entry: &Revocation) {
         let at = entry.effective_at().or(self.snapshot.issued_at).unwrap_or_default();
-        let listed = Listed {
-            // Later years than 2106 count as 2106: a list that gives milliseconds for seconds still revokes.
-            at_secs: u32::try_from(at.as_unix_secs()).unwrap_or(u32::MAX),
-            effect: entry.effect(),
-            reason: entry.reason(),
-            withdrawn: entry.reason().withdraws(),
-        };
+        let listed = Listed::new(entry.effect(), at, entry.reason());
         let key = entry.key();
         match key.kind().table() {
             Some(table) => self.entries[table].push((key.fingerprint(), listed)),
@@ -267,27 +261,53 @@ impl fmt::Debug for RevocationListBuilder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
     at_secs: u32,
-    effect: Effect,
+    /// The last one of the second if the list states no fraction. A whole second that has one counts as such, too.
+    at_millis: u16,
     reason: Reason,
-    /// Whether it is more than a rotation.
-    withdrawn: bool,
+    /// Two bits, so that eight bytes are enough.
+    flags: u8,
 }
 
 impl Listed {
+    fn new(effect: Effect, at: Timestamp, reason: Reason) -> Self {
+        let blocks = if effect == Effect::Block { BLOCKS } else { 0 };
+        let withdraws = if reason.withdraws() { WITHDRAWS } else { 0 };
+        Self {
+            // Later years than 2106 count as 2106: a list that gives milliseconds for seconds still revokes.
+            at_secs: u32::try_from(at.as_unix_secs()).unwrap_or(u32::MAX),
+            at_millis: match (at.as_unix_millis() % 1000) as u16 {
+                0 => 999,
+                millis => millis,
+            },
+            reason,
+            flags: blocks | withdraws,
+        }
+    }
+
+    #[inline]
     pub(crate) fn key_state(&self) -> KeyState {
-        KeyState::listed(self.effect, self.at_secs, self.reason, self.withdrawn)
+        let effect = match self.flags & BLOCKS {
+            0 => Effect::CutOff,
+            _ => Effect::Block,
+        };
+        let at = Timestamp::from_unix_millis(u64::from(self.at_secs) * 1000 + u64::from(self.at_millis));
+        KeyState::listed(effect, at, self.reason, self.flags & WITHDRAWS != 0)
     }
 
     fn join(self, other: Self) -> Self {
-        let newer = if other.at_secs > self.at_secs { other } else { self };
-        let blocks = [self.effect, other.effect].contains(&Effect::Block);
+        let at = |listed: Self| (listed.at_secs, listed.at_millis);
+        let newer = if at(other) > at(self) { other } else { self };
         Self {
-            effect: if blocks { Effect::Block } else { Effect::CutOff },
-            withdrawn: self.withdrawn || other.withdrawn,
+            flags: self.flags | other.flags,
             ..newer
         }
     }
 }
+
+/// It is a block, and no cut-off.
+const BLOCKS: u8 = 1;
+/// It is more than a rotation.
+const WITHDRAWS: u8 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -312,7 +332,7 @@ mod tests {
         assert_eq!(list.entries(), 1);
         assert_eq!(
             list.get(&key),
-            Some(KeyState::listed(Effect::Block, 50, Reason::Unspecified, true))
+            Some(KeyState::listed(Effect::Block, secs(50), Reason::Unspecified, true))
         );
     }
 
@@ -436,7 +456,7 @@ mod tests {
         assert!(union.get(&a).is_some() && union.get(&b).is_some());
         assert_eq!(
             union.get(&both),
-            Some(KeyState::listed(Effect::CutOff, 4, Reason::Unspecified, true))
+            Some(KeyState::listed(Effect::CutOff, secs(4), Reason::Unspecified, true))
         );
     }
 }

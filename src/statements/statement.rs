@@ -122,7 +122,7 @@ impl Statement {
         Self {
             kind,
             subjects: vec![subject],
-            at: Timestamp::now(),
+            at: Timestamp::now().to_the_millisecond(),
             reason: Reason::default(),
             forget_at: None,
         }

@@ -29,6 +29,7 @@ mod cloudflare;
 mod cloudflare_api;
 mod cors;
 mod connect;
+mod cut_offs;
 mod cuts;
 mod doubtful;
 #[cfg(feature = "source")]

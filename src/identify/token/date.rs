@@ -9,7 +9,7 @@ use crate::model::timestamp::Timestamp;
 /// 3339](https://www.rfc-editor.org/rfc/rfc3339#section-5.6), which is what serializers make of one. `None` if it is none of these, or
 /// if no calendar has it.
 ///
-/// It is rounded down: a token should rather count as too old than as too young.
+/// It is rounded down to milliseconds: a token should rather count as too old than as too young.
 pub(crate) fn date(value: JsonValue<'_>) -> Option<Timestamp> {
     match value {
         JsonValue::Word(word) => seconds(word),
@@ -24,15 +24,26 @@ pub(crate) fn date(value: JsonValue<'_>) -> Option<Timestamp> {
 /// Of times before the epoch nothing is older.
 fn seconds(word: &[u8]) -> Option<Timestamp> {
     let number = number(word)?;
-    let seconds = match number.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let (seconds, millis) = match whole.parse::<u64>() {
+        // Plain decimals are read as they stand: as a double, `.251` is a little less than that.
+        Ok(seconds) if fraction.bytes().all(|byte| byte.is_ascii_digit()) => (seconds, millis(fraction.as_bytes())),
+        _ => {
             let seconds = number.parse::<f64>().ok()?;
-            // The cast saturates, also at zero.
-            seconds.floor() as u64
+            // The casts saturate, also at zero.
+            (
+                seconds.floor() as u64,
+                (seconds.max(0.0).fract() * 1000.0).floor() as u64,
+            )
         }
     };
-    (seconds <= LAST).then(|| Timestamp::from_unix_secs(seconds))
+    (seconds <= LAST).then(|| Timestamp::from_unix_millis(seconds * 1000 + millis))
+}
+
+/// The milliseconds of a fraction, rounded down. It consists of digits.
+fn millis(fraction: &[u8]) -> u64 {
+    let digit = |at: usize| fraction.get(at).map_or(0, |digit| u64::from(digit - b'0'));
+    digit(0) * 100 + digit(1) * 10 + digit(2)
 }
 
 fn calendar_date(text: &[u8]) -> Option<Timestamp> {
@@ -55,7 +66,8 @@ fn calendar_date(text: &[u8]) -> Option<Timestamp> {
     {
         return None;
     }
-    let offset = match *without_fraction(rest)? {
+    let (fraction, rest) = fraction(rest)?;
+    let offset = match *rest {
         [b'Z' | b'z'] => 0,
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
             let (hours, minutes) = (two(h1, h2)?, two(m1, m2)?);
@@ -68,19 +80,21 @@ fn calendar_date(text: &[u8]) -> Option<Timestamp> {
         _ => return None,
     };
     let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset;
-    Some(Timestamp::from_unix_secs(u64::try_from(seconds).unwrap_or(0)))
+    let millis = |seconds: u64| seconds * 1000 + millis(fraction);
+    Some(Timestamp::from_unix_millis(u64::try_from(seconds).map_or(0, millis)))
 }
 
 fn two(tens: u8, ones: u8) -> Option<i64> {
     (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
 }
 
-fn without_fraction(text: &[u8]) -> Option<&[u8]> {
+/// The digits of a fraction, and what is behind it.
+fn fraction(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let Some(fraction) = text.strip_prefix(b".") else {
-        return Some(text);
+        return Some((b"", text));
     };
     let end = fraction.iter().position(|byte| !byte.is_ascii_digit())?;
-    (end > 0).then(|| &fraction[end..])
+    (end > 0).then(|| fraction.split_at(end))
 }
 
 const fn days_in(year: i64, month: i64) -> i64 {
@@ -137,6 +151,31 @@ mod tests {
             assert_eq!(of_word(word), Some(secs), "{word}");
             assert_eq!(of_text(word), Some(secs), "{word}");
         }
+    }
+
+    #[test]
+    fn a_fraction_is_kept_to_the_millisecond_and_rounded_down() {
+        let millis = |date: Option<Timestamp>| date.map(|at| at.as_unix_millis() - 1_795_975_350_000);
+        for (fraction, expected) in [
+            ("", 0),
+            (".0", 0),
+            (".25", 250),
+            (".251", 251),
+            (".2519999", 251),
+            (".0009", 0),
+            (".999999999999", 999),
+        ] {
+            let word = format!("1795975350{fraction}");
+            assert_eq!(millis(date(JsonValue::Word(word.as_bytes()))), Some(expected), "{word}");
+            let text = format!("2026-11-29T18:02:30{fraction}Z");
+            assert_eq!(
+                millis(date(JsonValue::Text(JsonText::new(text.as_bytes(), false)))),
+                Some(expected)
+            );
+        }
+        // By way of a double: 0.251 is a little less.
+        assert_eq!(millis(date(JsonValue::Word(b"1.795975350251e9"))), Some(250));
+        assert_eq!(millis(date(JsonValue::Word(b"1.7959753505e9"))), Some(500));
     }
 
     #[test]

@@ -170,10 +170,10 @@ impl Naive {
         }
     }
 
-    /// What is decided of a credential with these keys that was issued in this second.
+    /// What is decided of a credential with these keys that was issued in this half second.
     pub(crate) fn decide(&self, keys: &BTreeSet<u8>, iat: Option<u64>) -> Decision {
         // Whoever says that it comes from the future does not say when it was issued.
-        let iat = iat.filter(|iat| *iat <= SOON / 2);
+        let iat = iat.filter(|iat| *iat <= SOON);
         if keys.iter().chain(&[0]).any(|key| self.refuses(*key, iat)) {
             return Decision::Refused;
         }
@@ -202,8 +202,14 @@ impl Naive {
         // A block stands unless a reinstatement is strictly newer than the latest.
         let stands =
             latest(Said::Block).is_some_and(|block| latest(Said::Reinstate).is_none_or(|lifted| lifted <= block));
-        // A lifted one, and every cut-off, concerns what was issued up to the end of its second.
-        let is_old = |one: &Statement| one.said != Said::Reinstate && iat.is_none_or(|iat| iat <= one.at / 2);
+        // A lifted one, and every cut-off, concerns what was issued up to its time; up to the end of the second if either of
+        // the two is on a whole second, since that is what such times stand for.
+        let is_whole = |at: u64| at.is_multiple_of(2);
+        let is_up_to = |iat: u64, at: u64| match is_whole(iat) || is_whole(at) {
+            true => iat / 2 <= at / 2,
+            false => iat <= at,
+        };
+        let is_old = |one: &Statement| one.said != Said::Reinstate && iat.is_none_or(|iat| is_up_to(iat, one.at));
         stands || all.iter().any(is_old)
     }
 

@@ -85,7 +85,7 @@ impl Process {
         let mut credential = Credential::new();
         credential.extend(keys.iter().copied().map(key));
         if let Some(iat) = iat {
-            credential = credential.with_issued_at(self.epoch.at(iat * 2));
+            credential = credential.with_issued_at(self.epoch.at(iat));
         }
         match self.sink.decide(&credential) {
             Verdict::Admit => Decision::Admitted,

@@ -53,11 +53,20 @@ pub(crate) fn key(number: u8) -> Key {
     }
 }
 
-/// What is asked: the keys of a credential, and the second in which it was issued.
+/// What is asked: the keys of a credential, and the half second in which it was issued.
 pub(crate) fn credentials() -> impl Iterator<Item = (BTreeSet<u8>, Option<u64>)> {
     let singly = (0..=KEYS).map(|key| BTreeSet::from([key]));
     let together = [[1, 2], [2, 3], [3, KEYS]].map(BTreeSet::from);
-    let issued = [None, Some(0), Some(2), Some(4), Some(6), Some(AHEAD)];
+    let issued = [
+        None,
+        Some(0),
+        Some(3),
+        Some(4),
+        Some(7),
+        Some(8),
+        Some(11),
+        Some(2 * AHEAD),
+    ];
     singly
         .chain(together)
         .flat_map(move |keys| issued.map(|iat| (keys.clone(), iat)))

@@ -202,7 +202,7 @@ impl Expected {
 
     fn issued_at(&self) -> Option<Timestamp> {
         let dates: Option<Vec<_>> = self.dates.iter().copied().collect();
-        dates?.into_iter().min().map(Timestamp::from_unix_secs)
+        dates?.into_iter().min().map(Timestamp::from_unix_millis)
     }
 
     fn claims(&mut self, members: Members, depth: usize) -> Option<()> {
@@ -302,7 +302,7 @@ fn folded(name: &str) -> String {
     name.replace('\u{17f}', "s").replace('\u{212a}', "k").to_lowercase()
 }
 
-/// A date of a number or of a number in quotes.
+/// A date of a number or of a number in quotes, in milliseconds.
 fn date(json: &str) -> Option<u64> {
     let text: String = serde_json::from_str(json).unwrap_or_else(|_| json.to_owned());
     let is_number = text.starts_with(|char: char| char == '-' || char.is_ascii_digit())
@@ -311,11 +311,16 @@ fn date(json: &str) -> Option<u64> {
     if !is_number {
         return None;
     }
-    let float = || text.parse::<f64>().ok().map(|secs| secs.floor() as u64);
-    text.parse()
-        .ok()
-        .or_else(float)
-        .filter(|secs| *secs <= i64::MAX as u64 / 1000)
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let (secs, millis) = match whole.parse() {
+        // Three digits of it count, and those that are missing are noughts.
+        Ok(secs) if !fraction.contains(['e', 'E']) => (secs, format!("{fraction:0<3}")[..3].parse().ok()?),
+        _ => {
+            let secs = text.parse::<f64>().ok()?;
+            (secs.floor() as u64, (secs.max(0.0).fract() * 1000.0) as u64)
+        }
+    };
+    (secs <= i64::MAX as u64 / 1000).then(|| secs * 1000 + millis)
 }
 
 /// Whether it may be a date of a calendar. Those are tested where they are read.
