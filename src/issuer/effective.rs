@@ -18,7 +18,10 @@ pub(super) struct Effective {
 #[derive(Debug, Default)]
 struct SaidOfSubject {
     block: Option<StatedLast>,
+    /// Of all blocks, the one that reaches furthest as a cut-off.
+    furthest: Option<StatedLast>,
     cut_off: Option<StatedLast>,
+    sparing: Vec<(StatedLast, Vec<Subject>)>,
     lifted: Option<Timestamp>,
 }
 
@@ -41,8 +44,12 @@ impl Effective {
         for subject in &statement.subjects {
             let of = self.subjects.entry(subject.clone()).or_default();
             match statement.kind {
-                StatementKind::Block => of.block = Some(later(of.block, said)),
-                StatementKind::CutOff => of.cut_off = Some(later(of.cut_off, said)),
+                StatementKind::Block => {
+                    of.block = Some(later(of.block, said));
+                    of.furthest = Some(further(of.furthest, said));
+                }
+                StatementKind::CutOff if statement.spared.is_empty() => of.cut_off = Some(further(of.cut_off, said)),
+                StatementKind::CutOff => of.sparing.push((said, statement.spared.clone())),
                 StatementKind::Reinstate => of.lifted = of.lifted.max(Some(said.at)),
             }
         }
@@ -53,19 +60,22 @@ impl Effective {
         let mut all = Vec::with_capacity(self.subjects.len());
         for (subject, said) in self.subjects {
             let (mut block, mut cut_off) = (said.block, said.cut_off);
-            if let Some(lifted) = block.filter(|block| Some(block.at) < said.lifted) {
+            if let Some(lifted) = said.furthest.filter(|_| block.map(|block| block.at) < said.lifted) {
                 // It stays as a cut-off at its own time: what was issued before it does not come back.
-                (block, cut_off) = (None, Some(later(cut_off, lifted)));
+                (block, cut_off) = (None, Some(further(cut_off, lifted)));
             }
-            for (kind, said) in [(StatementKind::Block, block), (StatementKind::CutOff, cut_off)] {
-                let said = said.filter(|said| said.forget_at.is_none_or(|at| !is_over(at, now)));
-                all.extend(said.map(|said| Statement {
-                    at: said.at,
-                    reason: said.reason,
-                    forget_at: said.forget_at,
-                    ..Statement::of(kind, subject.clone())
-                }));
-            }
+            let blocks = block.map(|said| (StatementKind::Block, said, Vec::new()));
+            let cut_offs = cut_offs(cut_off, said.sparing).into_iter();
+            let cut_offs = cut_offs.map(|(said, spared)| (StatementKind::CutOff, said, spared));
+            let in_force = blocks.into_iter().chain(cut_offs);
+            let in_force = in_force.filter(|(_, said, _)| said.forget_at.is_none_or(|at| !is_over(at, now)));
+            all.extend(in_force.map(|(kind, said, spared)| Statement {
+                at: said.at,
+                reason: said.reason,
+                forget_at: said.forget_at,
+                spared,
+                ..Statement::of(kind, subject.clone())
+            }));
         }
         all.sort_by(|one, other| order(one).cmp(&order(other)));
         all
@@ -75,16 +85,74 @@ impl Effective {
 /// What statements are sorted by: the same ones are always in the same order.
 fn order(statement: &Statement) -> (Timestamp, &'static str, Option<&str>, &str, bool) {
     let subject = &statement.subjects[0];
-    let (kind, is_block) = (subject.kind().as_str(), statement.kind == StatementKind::Block);
-    (statement.at, kind, subject.name(), subject.id(), is_block)
+    let (kind, name, id) = name(subject);
+    (statement.at, kind, name, id, statement.kind == StatementKind::Block)
+}
+
+fn name(subject: &Subject) -> (&'static str, Option<&str>, &str) {
+    (subject.kind().as_str(), subject.name(), subject.id())
+}
+
+/// What cut-offs add up to: the greatest one, and those that refuse what it spares. There are no more of them than it spares, and one.
+fn cut_offs(plain: Option<StatedLast>, sparing: Vec<(StatedLast, Vec<Subject>)>) -> Vec<(StatedLast, Vec<Subject>)> {
+    let mut all = sparing;
+    all.extend(plain.map(|plain| (plain, Vec::new())));
+    // Of two of one time, what only one of them spares is refused. The rest of the order keeps it the same for any order of statements.
+    all.sort_by_key(|(said, spared)| (reach(*said), said.reason, said.forget_at, spared.len()));
+    let mut left: Vec<(StatedLast, Vec<Subject>)> = Vec::new();
+    for (said, mut spared) in all.into_iter().rev() {
+        let Some((above, spared_above)) = left.last_mut() else {
+            spared.sort_by(|one, other| name(one).cmp(&name(other)));
+            left.push((said, spared));
+            continue;
+        };
+        let still: Vec<_> = spared_above
+            .iter()
+            .filter(|subject| spared.contains(subject))
+            .cloned()
+            .collect();
+        if still.len() == spared_above.len() {
+            // All that is refused by this one is refused by those above it.
+            above.forget_at = longer(above.forget_at, said.forget_at);
+        } else if reach(*above) == reach(said) {
+            above.forget_at = longer(above.forget_at, said.forget_at);
+            *spared_above = still;
+        } else {
+            left.push((said, still));
+        }
+    }
+    left
 }
 
 /// The later of two, for the longer time of both.
 fn later(one: Option<StatedLast>, other: StatedLast) -> StatedLast {
     let Some(one) = one else { return other };
-    let forget_at = one.forget_at.zip(other.forget_at).map(|(one, other)| one.max(other));
+    let forget_at = longer(one.forget_at, other.forget_at);
     let later = if other.at >= one.at { other } else { one };
     StatedLast { forget_at, ..later }
+}
+
+/// The one of two that reaches further as a cut-off, for the longer time of both.
+fn further(one: Option<StatedLast>, other: StatedLast) -> StatedLast {
+    let Some(one) = one else { return other };
+    let forget_at = longer(one.forget_at, other.forget_at);
+    let further = if reach(other) >= reach(one) { other } else { one };
+    StatedLast { forget_at, ..further }
+}
+
+/// `None` is longer than any time.
+fn longer(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.zip(other).map(|(one, other)| one.max(other))
+}
+
+/// Up to when it cuts off. A whole second stands for all of it.
+fn reach(said: StatedLast) -> u64 {
+    let millis = said.at.as_unix_millis();
+    if millis.is_multiple_of(1000) {
+        millis.saturating_add(999)
+    } else {
+        millis
+    }
 }
 
 /// Returns whether nobody takes a token any more that expired at that time.
@@ -139,6 +207,39 @@ mod tests {
         assert_eq!(in_force(&[until(900), until(950)]), [until(950)]);
         let for_ever = Statement::block(session()).at(at(1));
         assert_eq!(in_force(&[until(900), for_ever.clone()]), [for_ever]);
+    }
+
+    #[test]
+    fn what_is_spared_is_in_force_as_long_as_nothing_else_refuses_it() {
+        let plain = |secs| Statement::cut_off(session()).at(at(secs));
+        let kept = |secs| plain(secs).sparing(Subject::token("a"));
+        let both = |secs| kept(secs).sparing(Subject::token("b"));
+        assert_eq!(in_force(&[kept(3)]), [kept(3)]);
+        assert_eq!(in_force(&[kept(3), plain(4)]), [plain(4)]);
+        assert_eq!(in_force(&[kept(3), plain(2)]), [plain(2), kept(3)]);
+        assert_eq!(in_force(&[kept(3), kept(2), plain(1)]), [plain(1), kept(3)]);
+        assert_eq!(in_force(&[both(3), kept(2), plain(1)]), [plain(1), kept(2), both(3)]);
+        assert_eq!(in_force(&[kept(3), both(2), plain(1)]), [plain(1), kept(3)]);
+        assert_eq!(
+            in_force(&[kept(3), plain(3)]),
+            [plain(3)],
+            "of one time, and not spared by both"
+        );
+        let other = plain(2).sparing(Subject::token("c"));
+        assert_eq!(in_force(&[kept(3), other]), [plain(2), kept(3)]);
+        let block = Statement::block(session()).at(at(2));
+        let lifted = Statement::reinstate(session()).at(at(9));
+        assert_eq!(in_force(&[kept(3), block, lifted]), [plain(2), kept(3)]);
+    }
+
+    /// As in a gateway: what is stated for a whole second reaches to its end.
+    #[test]
+    fn the_cut_off_that_reaches_furthest_counts() {
+        let cut_off = |millis| Statement::cut_off(session()).at(Timestamp::from_unix_millis(millis));
+        assert_eq!(in_force(&[cut_off(5_000), cut_off(5_250)]), [cut_off(5_000)]);
+        let block = |millis| Statement::block(session()).at(Timestamp::from_unix_millis(millis));
+        let lifted = Statement::reinstate(session()).at(at(9));
+        assert_eq!(in_force(&[block(5_000), block(5_250), lifted]), [cut_off(5_000)]);
     }
 
     #[test]

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use redb::{
-    Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, StorageError, Table,
-    TableDefinition, TableError,
+    Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, StorageError, TableError,
 };
 
 use crate::journal::commit_count::CommitCount;
 use crate::journal::error::JournalError;
 use crate::journal::log_row;
-use crate::journal::row::{Row, RowKey, from_row, to_row};
+use crate::journal::page::{ENTRIES, NUMBERS, Page, SPARED, TEXTS};
+use crate::journal::row::{Row, RowKey, add_spared, from_row};
 use crate::model::key_secrets::KeySecrets;
 use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
@@ -78,8 +78,7 @@ impl JournalDatabase {
             let (entries, next) = other.entries_from(from, COPIED_AT_ONCE)?;
             database.commit(|page| {
                 for entry in &entries {
-                    let (key, row) = to_row(entry);
-                    page.entries.insert(key, row)?;
+                    page.set_entry(entry)?;
                 }
                 for (name, number) in &numbers {
                     page.numbers.insert(name.as_str(), number)?;
@@ -199,6 +198,10 @@ impl JournalDatabase {
                 Err(TableError::TableDoesNotExist(_)) => return Ok((Vec::new(), None)),
                 table => table?,
             };
+            let spared = match transaction.open_table(SPARED) {
+                Err(TableError::TableDoesNotExist(_)) => None,
+                spared => Some(spared?).filter(|spared| spared.len().is_ok_and(|length| length > 0)),
+            };
             let length = usize::try_from(table.len()?).unwrap_or(usize::MAX);
             let mut entries = Vec::with_capacity(length.min(limit));
             for row in order(table.range(keys)?) {
@@ -207,7 +210,13 @@ impl JournalDatabase {
                     return Ok((entries, Some(key.value())));
                 }
                 let unknown = || redb::Error::Corrupted(format!("unknown kind of key: {}", key.value().0));
-                entries.push(from_row(key.value(), row.value()).ok_or_else(unknown)?);
+                let mut entry = from_row(key.value(), row.value()).ok_or_else(unknown)?;
+                if let Some(spared) = &spared
+                    && let Some(row) = spared.get(key.value())?
+                {
+                    add_spared(&mut entry, row.value());
+                }
+                entries.push(entry);
             }
             Ok((entries, None))
         })
@@ -275,11 +284,7 @@ impl JournalDatabase {
         let commit = || -> Result<T, redb::Error> {
             let transaction = self.database.begin_write()?;
             let done = {
-                let mut page = Page {
-                    entries: transaction.open_table(ENTRIES)?,
-                    numbers: transaction.open_table(NUMBERS)?,
-                    texts: transaction.open_table(TEXTS)?,
-                };
+                let mut page = Page::open(&transaction)?;
                 let done = change(&mut page)?;
                 page.numbers.insert(SEQUENCE, sequence)?;
                 done
@@ -311,27 +316,6 @@ type Number<'a> = redb::AccessGuard<'a, u64>;
 type Text<'a> = redb::AccessGuard<'a, &'static [u8]>;
 type Rows<'a> = redb::Range<'a, RowKey, Row>;
 
-/// The tables, open to be written.
-pub(super) struct Page<'t> {
-    pub(super) entries: Table<'t, RowKey, Row>,
-    pub(super) numbers: Table<'t, &'static str, u64>,
-    pub(super) texts: Table<'t, &'static str, &'static [u8]>,
-}
-
-impl Page<'_> {
-    pub(super) fn set_time(&mut self, name: &'static str, at: Timestamp) -> Result<(), redb::Error> {
-        self.numbers.insert(name, at.as_unix_millis())?;
-        Ok(())
-    }
-
-    /// Sets a time, unless a later one is set already.
-    pub(super) fn raise_time(&mut self, name: &'static str, at: Timestamp) -> Result<(), redb::Error> {
-        let known = self.numbers.get(name)?.map_or(0, |known| known.value());
-        self.numbers.insert(name, known.max(at.as_unix_millis()))?;
-        Ok(())
-    }
-}
-
 /// When the newest list that was ever installed was issued.
 pub(super) const NEWEST: &str = "newest list";
 
@@ -358,10 +342,6 @@ pub(super) const KEYS: &str = "signing keys";
 
 /// Whether what was kept before is lost.
 pub(super) const LOST: &str = "lost";
-
-const ENTRIES: TableDefinition<'_, RowKey, Row> = TableDefinition::new("entries");
-const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
-const TEXTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("texts");
 
 const FORMAT: &str = "format";
 const FORMAT_NUMBER: u64 = 1;

@@ -84,7 +84,7 @@ impl ExpiryPass {
         if !superfluous.is_empty() {
             database.write(|page| {
                 for entry in superfluous {
-                    page.entries.remove(to_row(entry).0)?;
+                    page.remove_entry(to_row(entry).0)?;
                 }
                 Ok(())
             })?;
@@ -108,7 +108,8 @@ impl ExpiryRule<'_> {
         let is_over = entry.keep_until.is_some_and(|until| until <= self.now);
         let is_listed = || {
             let listed = kept.and_then(|list| list.get(&entry.key));
-            listed.is_some_and(|listed| entry.key_state.is_covered_by(&listed))
+            let is_spared_by = |list: &RevocationList| entry.cut_off().refuses_no_more_than(&list.cut_off(&entry.key));
+            listed.is_some_and(|listed| entry.key_state.is_covered_by(&listed)) && kept.is_some_and(is_spared_by)
         };
         !is_held && (is_over || is_listed())
     }

@@ -62,6 +62,7 @@ mod backoff;
 mod open;
 mod recovery;
 mod database;
+mod page;
 mod storage;
 mod row;
 mod log_row;

@@ -9,10 +9,11 @@ use futures_channel::oneshot;
 use redb::ReadableTable;
 
 use crate::domain::persistence::{Durable, NotKept};
-use crate::journal::database::{ACCEPTED, DIGEST, FEED_READ, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, Page, REFRESHED};
+use crate::journal::database::{ACCEPTED, DIGEST, FEED_READ, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, REFRESHED};
 use crate::journal::digest::ListDigest;
 use crate::journal::log_row;
-use crate::journal::row::{from_row, join, to_row};
+use crate::journal::page::Page;
+use crate::journal::row::{join, to_row};
 use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
@@ -158,10 +159,10 @@ impl Item {
 
 fn put_entries(entries: &[Entry], page: &mut Page<'_>) -> Result<(), redb::Error> {
     for entry in entries {
-        let (key, row) = to_row(entry);
-        let known = page.entries.get(key)?.and_then(|row| from_row(key, row.value()));
-        let row = known.map_or(row, |known| to_row(&join(&known, entry)).1);
-        page.entries.insert(key, row)?;
+        match page.entry(to_row(entry).0)? {
+            Some(known) => page.set_entry(&join(&known, entry))?,
+            None => page.set_entry(entry)?,
+        }
     }
     Ok(())
 }

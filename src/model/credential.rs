@@ -34,7 +34,9 @@ use crate::model::timestamp::Timestamp;
 #[repr(C)] // What every decision reads comes first, in as few cache lines as it fits.
 pub struct Credential {
     issued_at: Option<Timestamp>,
-    inline_len: usize,
+    inline_len: u32,
+    /// Whether it is more than one credential: what one of them is spared for does not count for the others.
+    is_merged: bool,
     inline: [Key; Self::INLINE_KEYS],
     more: Vec<Key>,
 }
@@ -55,6 +57,7 @@ impl Credential {
         Self {
             inline: [Key::everything(); Self::INLINE_KEYS],
             inline_len: 0,
+            is_merged: false,
             more: Vec::new(),
             issued_at: None,
         }
@@ -83,7 +86,7 @@ impl Credential {
     /// Adds a key in place. Allocates from the seventh key on.
     #[inline]
     pub fn push(&mut self, key: Key) {
-        match self.inline.get_mut(self.inline_len) {
+        match self.inline.get_mut(self.inline_len as usize) {
             Some(slot) => {
                 *slot = key;
                 self.inline_len += 1;
@@ -113,6 +116,7 @@ impl Credential {
     /// assert_eq!(both.issued_at(), None);
     /// ```
     pub fn merge(&mut self, other: &Self) -> Option<Timestamp> {
+        self.is_merged |= other.is_merged || (self.len() > 0 && other.len() > 0);
         for key in other.keys() {
             self.push(*key);
         }
@@ -133,6 +137,7 @@ impl Credential {
     /// Returns whether all of them are there.
     fn unite(&mut self, other: &Self) -> bool {
         let place = |key: &Key| key.fingerprint().place();
+        let before = self.len();
         // A sender has room for dozens of tokens with hundreds of keys each: to compare each with each takes too long.
         let mut index = (other.len() > FEW_KEYS).then(|| {
             let mut index = HashTable::with_capacity(Self::MOST_KEYS);
@@ -160,6 +165,9 @@ impl Credential {
         }
         let is_whole = more.peek().is_none();
         drop(more);
+        // The same credential in two places is still one.
+        let is_same = self.len() == before && self.keys().all(|mine| other.keys().any(|theirs| theirs == mine));
+        self.is_merged |= other.is_merged || !is_same;
         self.merge_issued_at(other.issued_at);
         is_whole
     }
@@ -173,13 +181,18 @@ impl Credential {
     /// The keys, in two pieces.
     #[inline]
     pub(crate) fn slices(&self) -> [&[Key]; 2] {
-        [&self.inline[..self.inline_len], &self.more]
+        [&self.inline[..self.inline_len as usize], &self.more]
     }
 
     /// How many keys there are.
     #[inline]
     pub(crate) const fn len(&self) -> usize {
-        self.inline_len + self.more.len()
+        self.inline_len as usize + self.more.len()
+    }
+
+    /// Whether it is more than one credential.
+    pub(crate) const fn is_merged(&self) -> bool {
+        self.is_merged
     }
 
     pub(crate) const fn set_issued_at(&mut self, issued_at: Option<Timestamp>) {
@@ -188,8 +201,8 @@ impl Credential {
 
     /// Keeps so many of its keys, the first ones.
     pub(crate) fn truncate(&mut self, keys: usize) {
-        self.inline_len = self.inline_len.min(keys);
-        self.more.truncate(keys - self.inline_len);
+        self.inline_len = self.inline_len.min(u32::try_from(keys).unwrap_or(u32::MAX));
+        self.more.truncate(keys - self.inline_len as usize);
     }
 
     /// Returns when the credential was issued, if known.

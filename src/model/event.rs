@@ -61,9 +61,14 @@ pub struct Revocation {
     at: Option<Timestamp>,
     reason: Reason,
     forget_at: Option<Timestamp>,
+    spared: [Key; Self::MOST_SPARED],
+    spared_len: u8,
 }
 
 impl Revocation {
+    /// How many keys a cut-off spares at most: 4.
+    pub const MOST_SPARED: usize = 4;
+
     /// Returns a block: nothing that presents `key` passes until it is reinstated.
     #[must_use]
     pub const fn block(key: Key) -> Self {
@@ -84,6 +89,42 @@ impl Revocation {
     #[must_use]
     pub const fn cut_off(key: Key) -> Self {
         Self::new(key, Effect::CutOff)
+    }
+
+    /// Spares what presents `key`, although it was issued before this cut-off: "change the password, end all other sessions, keep this
+    /// one". Defaults to none. A block spares nothing.
+    ///
+    /// Another cut-off of the same key that does not spare it refuses it as usual, whether it came before or comes later. Only this
+    /// cut-off is meant: a block of the same key and revocations of other keys count. What a request presents beside another
+    /// credential ([`Credential::merge`](crate::Credential::merge)) is not spared, since the other one may not be.
+    ///
+    /// Up to [`MOST_SPARED`](Self::MOST_SPARED) keys are spared. Those beyond are refused.
+    ///
+    /// ```
+    /// use tower_revocation::{Key, Revocation};
+    ///
+    /// // The session in which the password was changed stays.
+    /// let changed = Revocation::cut_off(Key::subject("alice")).sparing(Key::session("s-1"));
+    /// assert_eq!(changed.spared(), [Key::session("s-1")]);
+    /// ```
+    ///
+    /// # Security
+    ///
+    /// Spare what one credential alone presents, such as a session or a token.
+    #[must_use]
+    pub fn sparing(mut self, key: Key) -> Self {
+        let count = usize::from(self.spared_len);
+        if self.effect == Effect::CutOff && count < Self::MOST_SPARED && !self.spared().contains(&key) {
+            self.spared[count] = key;
+            self.spared_len += 1;
+        }
+        self
+    }
+
+    /// Returns what it spares.
+    #[must_use]
+    pub fn spared(&self) -> &[Key] {
+        &self.spared[..usize::from(self.spared_len)]
     }
 
     /// Sets when the revocation took effect. Defaults to its arrival at the sink.
@@ -152,6 +193,8 @@ impl Revocation {
             at: None,
             reason: Reason::Unspecified,
             forget_at: None,
+            spared: [Key::everything(); Self::MOST_SPARED],
+            spared_len: 0,
         }
     }
 }

@@ -129,7 +129,6 @@ impl Key {
     }
 
     /// The key of this fingerprint.
-    #[cfg(feature = "journal")]
     pub(crate) const fn of_fingerprint(fingerprint: Fingerprint) -> Self {
         Self(fingerprint)
     }
@@ -258,7 +257,7 @@ impl fmt::Display for KeyKind {
 }
 
 /// A kind, in four bits, and 124 bits that stand for an id, in this process alone.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Fingerprint([u64; 2]);
 
 impl Fingerprint {

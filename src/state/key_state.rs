@@ -2,6 +2,7 @@
 
 use crate::model::event::{Effect, Event, Reason};
 use crate::model::timestamp::Timestamp;
+use crate::state::moment::Moment;
 
 /// All that events said about one key: the latest block, the greatest cut-off, the latest reinstatement.
 ///
@@ -112,6 +113,11 @@ impl KeyState {
             && self.withdrawn <= other.withdrawn
     }
 
+    /// Up to when what was issued is refused, unless it is spared.
+    pub(crate) const fn cut_off(&self) -> Moment {
+        self.cut_off
+    }
+
     pub(crate) const fn reason(&self) -> Reason {
         self.reason
     }
@@ -124,7 +130,12 @@ impl KeyState {
     /// never.
     #[cfg(feature = "journal")]
     pub(crate) const fn moments(&self) -> [u64; 4] {
-        [self.block.0, self.reinstated.0, self.cut_off.0, self.withdrawn.0]
+        [
+            self.block.bits(),
+            self.reinstated.bits(),
+            self.cut_off.bits(),
+            self.withdrawn.bits(),
+        ]
     }
 
     /// The state of a key that was stored. Earlier versions stored times as they were stated.
@@ -132,48 +143,13 @@ impl KeyState {
     pub(crate) fn from_moments(moments: [u64; 4], reason: Reason, forget_at: u32) -> Self {
         let [block, reinstated, cut_off, withdrawn] = moments;
         Self {
-            block: Moment(block),
-            reinstated: Moment(reinstated),
-            cut_off: Moment(cut_off).max(Moment(block)).as_cut_off(),
-            withdrawn: Moment(withdrawn).as_cut_off(),
+            block: Moment::of_bits(block),
+            reinstated: Moment::of_bits(reinstated),
+            cut_off: Moment::of_bits(cut_off.max(block)).as_cut_off(),
+            withdrawn: Moment::of_bits(withdrawn).as_cut_off(),
             forget_at,
             reason,
         }
-    }
-}
-
-/// A time, or never: milliseconds since the epoch plus one, so that the epoch itself is not never.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Moment(u64);
-
-impl Moment {
-    const NEVER: Self = Self(0);
-
-    const fn at(time: Timestamp) -> Self {
-        Self(time.as_unix_millis().saturating_add(1))
-    }
-
-    /// Up to when a cut-off at this time reaches. On a whole second it stands for all of that second, as in documents
-    /// that know no fractions.
-    const fn cut_off(at: Timestamp) -> Self {
-        Self::at(at).as_cut_off()
-    }
-
-    const fn as_cut_off(self) -> Self {
-        match self.0 % 1000 {
-            1 => Self(self.0.saturating_add(999)),
-            _ => self,
-        }
-    }
-
-    const fn is_set(self) -> bool {
-        self.0 != 0
-    }
-
-    /// Whether a cut-off up to this time refuses what was issued at `issued_at`. A whole second counts as its beginning,
-    /// whatever fraction it lacks.
-    fn cuts(self, issued_at: Option<Timestamp>) -> bool {
-        self.is_set() && issued_at.is_none_or(|issued_at| Self::at(issued_at) <= self)
     }
 }
 

@@ -12,5 +12,7 @@ pub(crate) mod snapshot;
 pub(crate) mod terms;
 pub(crate) mod entry;
 pub(crate) mod key_state;
+pub(crate) mod spared_keys;
+pub(crate) mod moment;
 pub(crate) mod table;
 pub(crate) mod sync;

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use crate::model::key::{Key, KeyKind};
 use crate::state::key_state::KeyState;
 use crate::state::snapshot::RevocationList;
+use crate::state::spared_keys::{SparedKeys, SparingCutOff};
 use crate::state::table::Table;
 
 /// What events have said: a [`KeyState`] for each key, in one table for each kind of key.
@@ -14,12 +15,20 @@ use crate::state::table::Table;
 pub(crate) struct Overlay {
     tables: [Table<KeyState>; KeyKind::TABLES],
     everything: Option<KeyState>,
+    /// What the cut-offs of some keys spare. Each of these keys is known above.
+    spared: Table<SparedKeys>,
 }
 
 impl Overlay {
-    /// An overlay of these states of keys. Several states of one key are joined.
+    /// An overlay of these states of keys, and of what their cut-offs spare. Several states of one key are joined; none of those that
+    /// spare something comes twice.
     #[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "only a journal restores"))]
-    pub(crate) fn of(key_states: impl IntoIterator<Item = (Key, KeyState)>) -> Self {
+    pub(crate) fn of(
+        key_states: impl IntoIterator<Item = (Key, KeyState)>,
+        spared: impl IntoIterator<Item = (Key, SparedKeys)>,
+    ) -> Self {
+        let spared = spared.into_iter().map(|(key, spared)| (key.fingerprint(), spared));
+        let spared = Table::of(spared.collect(), |one, _| one);
         let mut everything: Option<KeyState> = None;
         let mut entries: [Vec<_>; KeyKind::TABLES] = Default::default();
         for (key, key_state) in key_states {
@@ -31,6 +40,7 @@ impl Overlay {
         Self {
             tables: entries.map(|entries| Table::of(entries, KeyState::join)),
             everything,
+            spared,
         }
     }
 
@@ -41,7 +51,7 @@ impl Overlay {
 
     /// How many bytes of memory it takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.tables.iter().map(Table::bytes).sum()
+        self.tables.iter().map(Table::bytes).sum::<usize>() + self.spared.bytes()
     }
 
     /// All that is known.
@@ -61,13 +71,44 @@ impl Overlay {
         }
     }
 
-    /// Adds to what is known of `key`. A known key always finds room: only a new one can be refused.
+    /// The cut-off of `key`, and what it spares.
+    pub(crate) fn cut_off(&self, key: &Key) -> SparingCutOff<'_> {
+        SparingCutOff {
+            at: self.get(key).map(KeyState::cut_off).unwrap_or_default(),
+            spares: self.spared(key),
+        }
+    }
+
+    /// What the cut-off of `key` spares. Costs a comparison while none spares anything.
+    #[inline]
+    pub(crate) fn spared(&self, key: &Key) -> Option<&SparedKeys> {
+        self.spared.get(key.fingerprint())
+    }
+
+    /// Adds to what is known of `key`, and what a cut-off spares. A known key always finds room: only a new one can be refused.
     ///
     /// # Errors
     ///
     /// Returns [`Full`] if the key is new and `capacity` keys are held. Nothing is evicted: if a revocation made room
     /// for another, its credential would pass again.
-    pub(crate) fn merge(&mut self, key: &Key, key_state: KeyState, capacity: NonZeroUsize) -> Result<(), Full> {
+    pub(crate) fn merge(
+        &mut self,
+        key: &Key,
+        key_state: KeyState,
+        spares: Option<&SparedKeys>,
+        capacity: NonZeroUsize,
+    ) -> Result<(), Full> {
+        let at = key_state.cut_off();
+        let spared = (spares.is_some() || self.spared(key).is_some())
+            .then(|| SparedKeys::join(self.cut_off(key), SparingCutOff { at, spares }));
+        self.merge_state(key, key_state, capacity)?;
+        if let Some(spared) = spared {
+            self.set_spared(key, spared);
+        }
+        Ok(())
+    }
+
+    fn merge_state(&mut self, key: &Key, key_state: KeyState, capacity: NonZeroUsize) -> Result<(), Full> {
         let Some(table) = key.kind().table() else {
             self.everything = Some(self.everything.map_or(key_state, |known| known.join(key_state)));
             return Ok(());
@@ -83,8 +124,25 @@ impl Overlay {
         Ok(())
     }
 
+    fn set_spared(&mut self, key: &Key, spared: Option<SparedKeys>) {
+        match (self.spared.get_mut(key.fingerprint()), spared) {
+            (Some(known), Some(spared)) => *known = spared,
+            (None, Some(spared)) => self.spared.insert_new(key.fingerprint(), spared),
+            (Some(_), None) => drop(self.spared.remove(key.fingerprint())),
+            (None, None) => {}
+        }
+    }
+
     /// Adds all that `other` says, without regard to the capacity: it was accepted before.
     pub(crate) fn restore(&mut self, other: &Self) {
+        let sparing = self
+            .spared
+            .iter()
+            .chain(other.spared.iter())
+            .map(|(key, _)| Key::of_fingerprint(key));
+        let sparing: Vec<_> = sparing
+            .map(|key| (key, SparedKeys::join(self.cut_off(&key), other.cut_off(&key))))
+            .collect();
         for (table, others) in self.tables.iter_mut().zip(&other.tables) {
             if table.len() == 0 {
                 *table = others.clone();
@@ -100,6 +158,9 @@ impl Overlay {
         if let Some(key_state) = other.everything {
             self.everything = Some(self.everything.map_or(key_state, |known| known.join(key_state)));
         }
+        for (key, spared) in sparing {
+            self.set_spared(&key, spared);
+        }
     }
 
     /// Forgets what may be forgotten by `now`, in seconds on the clock by which the states of keys were made.
@@ -108,6 +169,14 @@ impl Overlay {
             table.retain(|_, key_state| key_state.forget_at() > now);
         }
         self.everything = self.everything.filter(|key_state| key_state.forget_at() > now);
+        self.forget_what_is_spared_from_nothing();
+    }
+
+    /// What is not known any more spares nothing.
+    fn forget_what_is_spared_from_nothing(&mut self) {
+        let mut spared = std::mem::take(&mut self.spared);
+        spared.retain(|key, _| self.get(&Key::of_fingerprint(key)).is_some());
+        self.spared = spared;
     }
 
     /// Drops what `snapshot` says at least as strictly about the very same key (invariant 3).
@@ -115,13 +184,19 @@ impl Overlay {
         for (index, table) in self.tables.iter_mut().enumerate() {
             let listed = snapshot.table(index);
             if listed.len() > 0 {
+                let spared = &self.spared;
                 table.retain(|key, key_state| {
-                    !listed
-                        .get(key)
-                        .is_some_and(|entry| key_state.is_covered_by(&entry.key_state()))
+                    let (at, spares) = (key_state.cut_off(), spared.get(key));
+                    let said = SparingCutOff { at, spares };
+                    let is_covered = |entry: KeyState| {
+                        key_state.is_covered_by(&entry)
+                            && said.refuses_no_more_than(&snapshot.cut_off(&Key::of_fingerprint(key)))
+                    };
+                    !listed.get(key).is_some_and(|entry| is_covered(entry.key_state()))
                 });
             }
         }
+        self.forget_what_is_spared_from_nothing();
     }
 }
 
@@ -146,9 +221,9 @@ mod tests {
     fn what_is_restored_is_joined_with_what_is_there_and_needs_no_room() {
         let (one, two, all) = (Key::token("one"), Key::token("two"), Key::everything());
         let mut overlay = Overlay::default();
-        overlay.merge(&one, block(one, 5, 9), ONE).unwrap();
+        overlay.merge(&one, block(one, 5, 9), None, ONE).unwrap();
         let before = [block(one, 1, 10), block(two, 2, 9), block(all, 3, 9), block(two, 3, 9)];
-        let stored = Overlay::of([one, two, all, two].into_iter().zip(before));
+        let stored = Overlay::of([one, two, all, two].into_iter().zip(before), []);
         overlay.restore(&stored);
         assert_eq!(overlay.len(), 2);
         assert_eq!(overlay.get(&one), Some(&block(one, 5, 10)));
@@ -163,11 +238,11 @@ mod tests {
     fn at_capacity_new_keys_are_refused_and_known_ones_and_everything_are_not() {
         let mut overlay = Overlay::default();
         let (known, new) = (Key::token("known"), Key::subject("new"));
-        overlay.merge(&known, block(known, 1, 9), ONE).unwrap();
-        assert_eq!(overlay.merge(&new, block(new, 1, 9), ONE), Err(Full));
-        overlay.merge(&known, block(known, 2, 9), ONE).unwrap();
+        overlay.merge(&known, block(known, 1, 9), None, ONE).unwrap();
+        assert_eq!(overlay.merge(&new, block(new, 1, 9), None, ONE), Err(Full));
+        overlay.merge(&known, block(known, 2, 9), None, ONE).unwrap();
         overlay
-            .merge(&Key::everything(), block(Key::everything(), 1, 9), ONE)
+            .merge(&Key::everything(), block(Key::everything(), 1, 9), None, ONE)
             .unwrap();
         assert_eq!(overlay.len(), 1);
         assert!(overlay.get(&new).is_none());
@@ -179,7 +254,7 @@ mod tests {
         let mut overlay = Overlay::default();
         let capacity = NonZeroUsize::new(10).unwrap();
         for (key, forget_at) in [(Key::token("a"), 5), (Key::token("b"), 6), (Key::everything(), 5)] {
-            overlay.merge(&key, block(key, 1, forget_at), capacity).unwrap();
+            overlay.merge(&key, block(key, 1, forget_at), None, capacity).unwrap();
         }
         overlay.forget(4);
         assert_eq!(overlay.len(), 2);
@@ -200,7 +275,7 @@ mod tests {
             (absent, 1_000),
             (Key::subject("same"), 1_000),
         ] {
-            overlay.merge(&key, block(key, millis, 9), capacity).unwrap();
+            overlay.merge(&key, block(key, millis, 9), None, capacity).unwrap();
         }
         let at = Timestamp::from_unix_secs(5);
         let snapshot = RevocationList::builder(Timestamp::from_unix_secs(9))

@@ -1,12 +1,16 @@
 //! The newest verified revocation list, immutable.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::mem;
 
 use crate::model::event::{Effect, Reason, Revocation};
 use crate::model::key::{Fingerprint, Key, KeyKind};
 use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
 use crate::state::key_state::KeyState;
+use crate::state::moment::Moment;
+use crate::state::spared_keys::{SparedKeys, SparingCutOff};
 use crate::state::table::Table;
 
 /// Holds a revocation list that is verified and indexed, ready to be installed.
@@ -27,6 +31,8 @@ use crate::state::table::Table;
 pub struct RevocationList {
     tables: [Table<Listed>; KeyKind::TABLES],
     everything: Option<Listed>,
+    /// What the cut-offs of some keys spare.
+    spared: Table<SparedKeys>,
     issued_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     covers: Vec<LogPosition>,
@@ -42,6 +48,7 @@ impl RevocationList {
                 ..Self::empty()
             },
             entries: Default::default(),
+            sparing: Vec::new(),
         }
     }
 
@@ -55,7 +62,7 @@ impl RevocationList {
     /// Returns how many bytes of memory the list takes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.tables.iter().map(Table::bytes).sum()
+        self.tables.iter().map(Table::bytes).sum::<usize>() + self.spared.bytes()
     }
 
     /// Returns when the list was issued; `None` for the empty list of an issuer that has signed none yet.
@@ -83,6 +90,7 @@ impl RevocationList {
         Self {
             tables: Default::default(),
             everything: None,
+            spared: Table::default(),
             issued_at: None,
             expires_at: None,
             covers: Vec::new(),
@@ -98,6 +106,20 @@ impl RevocationList {
         entry.map(Listed::key_state)
     }
 
+    /// The cut-off of `key`, and what it spares.
+    pub(crate) fn cut_off(&self, key: &Key) -> SparingCutOff<'_> {
+        SparingCutOff {
+            at: self.get(key).map(|key_state| key_state.cut_off()).unwrap_or_default(),
+            spares: self.spared(key),
+        }
+    }
+
+    /// What the cut-off of `key` spares. Costs a comparison while none spares anything.
+    #[inline]
+    pub(crate) fn spared(&self, key: &Key) -> Option<&SparedKeys> {
+        self.spared.get(key.fingerprint())
+    }
+
     pub(crate) const fn table(&self, index: usize) -> &Table<Listed> {
         &self.tables[index]
     }
@@ -106,6 +128,8 @@ impl RevocationList {
     pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
         let tables = self.tables.iter().zip(&other.tables);
         self.everything == other.everything
+            && self.refuses_no_more_than(other)
+            && other.refuses_no_more_than(self)
             && self.covers_all_of(other)
             && other.covers_all_of(self)
             && tables.into_iter().all(|(ours, theirs)| {
@@ -119,6 +143,7 @@ impl RevocationList {
         let tables = self.tables.iter().zip(&other.tables);
         let everything = other.everything.as_ref();
         everything.is_none_or(|theirs| says(self.everything.as_ref(), theirs))
+            && other.refuses_no_more_than(self)
             && self.covers_all_of(other)
             && tables
                 .into_iter()
@@ -127,6 +152,13 @@ impl RevocationList {
 
     /// The entries of both lists, for two lists of the same second: nobody can tell which is newer.
     pub(crate) fn union(mut self, other: &Self) -> Self {
+        let sparing = self.spared.iter().chain(other.spared.iter());
+        let spared = sparing.filter_map(|(fingerprint, _)| {
+            let key = Key::of_fingerprint(fingerprint);
+            let spared = SparedKeys::join(self.cut_off(&key), other.cut_off(&key))?;
+            Some((fingerprint, spared))
+        });
+        self.spared = Table::of(spared.collect(), |one, _| one);
         for (table, entries) in other.tables.iter().enumerate() {
             for (fingerprint, entry) in entries.iter() {
                 self.put(Some(table), fingerprint, *entry);
@@ -143,6 +175,15 @@ impl RevocationList {
             }
         }
         self
+    }
+
+    /// Whether each key that the other spares is refused no longer by this one.
+    fn refuses_no_more_than(&self, other: &Self) -> bool {
+        other.spared.iter().all(|(fingerprint, spares)| {
+            let key = Key::of_fingerprint(fingerprint);
+            let (at, spares) = (self.cut_off(&key).at, Some(spares));
+            self.cut_off(&key).refuses_no_more_than(&SparingCutOff { at, spares })
+        })
     }
 
     /// Whether it takes into account all that the other does.
@@ -179,6 +220,8 @@ pub struct RevocationListBuilder {
     snapshot: RevocationList,
     /// The entries of its tables.
     entries: [Vec<(Fingerprint, Listed)>; KeyKind::TABLES],
+    /// The cut-offs that spare something. They are entries as well.
+    sparing: Vec<(Key, Listed, SparedKeys)>,
 }
 
 impl RevocationListBuilder {
@@ -233,16 +276,64 @@ impl RevocationListBuilder {
         let at = entry.effective_at().or(self.snapshot.issued_at).unwrap_or_default();
         let listed = Listed::new(entry.effect(), at, entry.reason());
         let key = entry.key();
+        match SparedKeys::of_revocation(entry) {
+            Some(spared) => self.sparing.push((*key, listed, spared)),
+            None => self.put(*key, listed),
+        }
+    }
+
+    fn put(&mut self, key: Key, listed: Listed) {
         match key.kind().table() {
             Some(table) => self.entries[table].push((key.fingerprint(), listed)),
             None => self.snapshot.put(None, key.fingerprint(), listed),
         }
     }
 
+    /// What is spared by all cut-offs of a key together. Looks at all entries, if any spares something.
+    fn take_spared(&mut self) -> Table<SparedKeys> {
+        let sparing = mem::take(&mut self.sparing);
+        if sparing.is_empty() {
+            return Table::default();
+        }
+        let mut known: HashMap<Key, (Moment, Option<SparedKeys>)> = HashMap::new();
+        let mut add = |key: Key, listed: &Listed, spares: Option<&SparedKeys>| {
+            let known = known.entry(key).or_default();
+            let (at, before) = (listed.key_state().cut_off(), known.1);
+            let before = SparingCutOff {
+                at: known.0,
+                spares: before.as_ref(),
+            };
+            *known = (known.0.max(at), SparedKeys::join(before, SparingCutOff { at, spares }));
+        };
+        for (key, listed, spared) in &sparing {
+            add(*key, listed, Some(spared));
+        }
+        let names: HashSet<Fingerprint> = sparing.iter().map(|(key, ..)| key.fingerprint()).collect();
+        for (key, listed) in self.entries.iter().flatten().filter(|(key, _)| names.contains(key)) {
+            add(Key::of_fingerprint(*key), listed, None);
+        }
+        if let Some(listed) = self
+            .snapshot
+            .everything
+            .filter(|_| names.contains(&Key::everything().fingerprint()))
+        {
+            add(Key::everything(), &listed, None);
+        }
+        for (key, listed, _) in sparing {
+            self.put(key, listed);
+        }
+        let spared = known
+            .into_iter()
+            .filter_map(|(key, (_, spared))| Some((key.fingerprint(), spared?)));
+        Table::of(spared.collect(), |one, _| one)
+    }
+
     /// Builds the list. Takes time proportional to its size, since it is indexed here.
     #[must_use]
-    pub fn build(self) -> RevocationList {
+    pub fn build(mut self) -> RevocationList {
+        let spared = self.take_spared();
         RevocationList {
+            spared,
             tables: self.entries.map(|entries| Table::of(entries, Listed::join)),
             ..self.snapshot
         }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::model::credential::Credential;
 use crate::model::domain_config::DomainConfig;
-use crate::model::event::Event;
+use crate::model::event::{Effect, Event};
 use crate::model::key::{Key, KeyKind};
 use crate::model::timestamp::Timestamp;
 use crate::model::verdict::{Revoked, Verdict};
@@ -23,6 +23,7 @@ use crate::state::left_right::Pair;
 use crate::state::overlay::Overlay;
 use crate::state::retention::Clock;
 use crate::state::snapshot::RevocationList;
+use crate::state::spared_keys::SparedKeys;
 use crate::state::terms::Terms;
 use crate::state::view::{Decision, FeedReading, Refreshed, State, Step};
 use crate::state::waiters::WaiterIndex;
@@ -118,13 +119,18 @@ impl Store {
     pub(crate) fn merge_to_keep(&self, events: &[Event], arrival: Timestamp) -> (Result<(), ApplyError>, Vec<Entry>) {
         self.merge_and(events, arrival, |steps, refused| {
             let merged = steps.iter().enumerate().filter(|(at, _)| !refused.contains(at));
-            let entry = |(_, step): (usize, &Step)| match *step {
-                Step::Merge(key, key_state) => Some(Entry {
-                    key,
-                    key_state,
+            let entry = |(_, step): (usize, &Step)| {
+                let (key, key_state, spared) = match step {
+                    Step::Merge(key, key_state) => (key, key_state, None),
+                    Step::MergeSparing(key, key_state, spared) => (key, key_state, Some(spared.clone())),
+                    _ => return None,
+                };
+                Some(Entry {
+                    key: *key,
+                    key_state: *key_state,
+                    spared,
                     keep_until: self.clock.keep_until(key_state.forget_at(), arrival),
-                }),
-                _ => None,
+                })
             };
             merged.filter_map(entry).collect()
         })
@@ -153,7 +159,11 @@ impl Store {
             .filter(|event| accept::is_timely(event, arrival, policy.leeway));
         steps.extend(timely.map(|event| {
             let forget_at = self.clock.forget_at(event, arrival, &policy);
-            Step::Merge(*event.key(), KeyState::of(event, arrival, forget_at))
+            let (key, key_state) = (*event.key(), KeyState::of(event, arrival, forget_at));
+            match SparedKeys::of(event) {
+                None => Step::Merge(key, key_state),
+                Some(spared) => Step::MergeSparing(key, key_state, Box::new(spared)),
+            }
         }));
         let early = events.len() - (steps.len() - before);
         let refused = writing.publish(steps);
@@ -242,7 +252,10 @@ impl Store {
             let key_state = KeyState::from_moments(entry.key_state.moments(), entry.key_state.reason(), forget_at);
             (entry.key, key_state)
         });
-        let restored = Arc::new(Overlay::of(key_states));
+        let spared = entries
+            .iter()
+            .filter_map(|entry| Some((entry.key, **entry.spared.as_ref()?)));
+        let restored = Arc::new(Overlay::of(key_states, spared));
         self.change(vec![Step::Restore(restored)]);
         self.call_whom_anything_concerns();
     }
@@ -250,12 +263,15 @@ impl Store {
     /// All that events said, for storage.
     #[cfg(feature = "journal")]
     pub(crate) fn entries(&self, now: Timestamp) -> Vec<Entry> {
-        let entry = |(key, key_state): (Key, &KeyState)| Entry {
-            key,
-            key_state: *key_state,
-            keep_until: self.clock.keep_until(key_state.forget_at(), now),
-        };
-        self.look(|state| state.overlay.iter().map(entry).collect())
+        self.look(|state| {
+            let entry = |(key, key_state): (Key, &KeyState)| Entry {
+                key,
+                key_state: *key_state,
+                spared: state.overlay.spared(&key).copied().map(Box::new),
+                keep_until: self.clock.keep_until(key_state.forget_at(), now),
+            };
+            state.overlay.iter().map(entry).collect()
+        })
     }
 
     /// Notes whether the state of earlier processes is lost, so that a list is needed.
@@ -326,9 +342,14 @@ impl Store {
     }
 
     /// Returns which work is concerned by what is now known of `key`.
-    fn judge(&self, key: &Key) -> impl Fn(&Terms) -> bool + use<> {
-        let (kind, known) = (key.kind(), self.look(|state| state.known(key)));
-        move |terms| known.is_some_and(|(key_state, _)| terms.ended_by(kind, &key_state).is_some())
+    fn judge(&self, key: &Key) -> impl Fn(&Terms) -> bool + use<'_> {
+        let (key, known) = (*key, self.look(|state| state.known(key)));
+        let is_ended = move |terms: &Terms| known.and_then(|(key_state, _)| terms.ended_by(key.kind(), &key_state));
+        move |terms| match is_ended(terms) {
+            None => false,
+            Some(Effect::Block) => true,
+            Some(Effect::CutOff) => !self.look(|state| state.spares(&key, terms)),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::state::key_state::KeyState;
 #[derive(Debug, Default)]
 pub(crate) struct Terms {
     keys: Vec<Key>,
-    issued_at: Option<Timestamp>,
+    issue: Issue,
     reaches: Reaches,
 }
 
@@ -27,7 +27,7 @@ impl Terms {
             .slices()
             .into_iter()
             .for_each(|keys| self.keys.extend_from_slice(keys));
-        self.issued_at = credential.issued_at();
+        self.issue = Issue::of(credential);
         self.reaches = *reaches;
     }
 
@@ -39,6 +39,16 @@ impl Terms {
     /// The credential's keys.
     pub(crate) fn keys(&self) -> &[Key] {
         &self.keys
+    }
+
+    /// When the credential was issued.
+    pub(crate) fn issued_at(&self) -> Option<Timestamp> {
+        self.issue.at()
+    }
+
+    /// Whether it is more than one credential.
+    pub(crate) const fn is_merged(&self) -> bool {
+        self.issue.is_merged()
     }
 
     /// The work's own keys to wait for, or the issuer-wide one if there is no other.
@@ -64,9 +74,30 @@ impl Terms {
         let counts = match self.reaches.of(kind) {
             Reach::Always => true,
             Reach::Never => false,
-            Reach::UnlessSuperseded => known.withdraws(self.issued_at),
+            Reach::UnlessSuperseded => known.withdraws(self.issue.at()),
         };
-        if counts { known.refuses(self.issued_at) } else { None }
+        if counts { known.refuses(self.issue.at()) } else { None }
+    }
+}
+
+/// When a credential was issued, and whether it is more than one: in one number, since there may be a million of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Issue(u64);
+
+impl Issue {
+    fn of(credential: &Credential) -> Self {
+        // Zero is unknown: the epoch counts as a millisecond later. No time as far ahead as the bit is believed.
+        let millis = |at: Timestamp| at.as_unix_millis().min(u64::MAX >> 1).max(1);
+        let at = credential.issued_at().map_or(0, millis);
+        Self(at << 1 | u64::from(credential.is_merged()))
+    }
+
+    fn at(self) -> Option<Timestamp> {
+        (self.0 > 1).then(|| Timestamp::from_unix_millis(self.0 >> 1))
+    }
+
+    const fn is_merged(self) -> bool {
+        self.0 & 1 == 1
     }
 }
 
@@ -149,7 +180,7 @@ mod tests {
             (&[Key::subject("s")][..], room)
         );
         assert_eq!(
-            (reused.issued_at, reused.reaches.of(KeyKind::Token)),
+            (reused.issued_at(), reused.reaches.of(KeyKind::Token)),
             (None, Reach::Always)
         );
         reused.give_back();

@@ -12,10 +12,12 @@ use crate::model::event::Effect;
 use crate::model::key::{Key, KeyKind};
 use crate::model::policy::{ListPolicy, StalePolicy};
 use crate::model::refusal::{DEFAULT_RETRY_AFTER, Refusal};
+use crate::model::timestamp::Timestamp;
 use crate::model::verdict::{Freshness, ListFreshness, Revoked, RevokedBy, Verdict};
 use crate::state::key_state::KeyState;
 use crate::state::overlay::{Full, Overlay};
 use crate::state::snapshot::RevocationList;
+use crate::state::spared_keys::{SparedKeys, are_spared};
 use crate::state::terms::Terms;
 
 /// Everything that a decision needs, in one value: its reader has a consistent view.
@@ -69,6 +71,8 @@ pub(crate) enum Step {
     /// Whether the state of earlier processes is lost, so that a list is needed.
     NeedsList(bool),
     Merge(Key, KeyState),
+    /// The same of a cut-off that spares some keys.
+    MergeSparing(Key, KeyState, Box<SparedKeys>),
     /// The installed list was confirmed to be the newest.
     Refresh(Refreshed),
     /// The state of earlier processes.
@@ -123,7 +127,26 @@ impl State {
 
     /// What ends work on these terms. Freshness does not matter: a list that becomes stale ends nothing.
     pub(crate) fn ending(&self, terms: &Terms) -> Option<Revoked> {
-        self.first(terms.keys(), |kind, key_state| terms.ended_by(kind, key_state))
+        self.first(
+            terms.keys(),
+            |kind, key_state| terms.ended_by(kind, key_state),
+            |key| self.spares(key, terms),
+        )
+    }
+
+    /// Whether a cut-off of `key` spares work on these terms.
+    pub(crate) fn spares(&self, key: &Key, terms: &Terms) -> bool {
+        !terms.is_merged() && self.is_spared(key, terms.keys(), terms.issued_at())
+    }
+
+    /// Whether a cut-off of `key` spares a credential of these keys. What is asked is refused by it otherwise.
+    fn is_spared<'k>(&self, key: &Key, keys: impl IntoIterator<Item = &'k Key>, issued_at: Option<Timestamp>) -> bool {
+        let listed = || self.snapshot.as_ref().is_some_and(|list| list.spared(key).is_some());
+        if self.overlay.spared(key).is_none() && !listed() {
+            return false;
+        }
+        let listed = self.snapshot.as_ref().map(|list| list.cut_off(key));
+        are_spared(keys, issued_at, [self.overlay.cut_off(key), listed.unwrap_or_default()])
     }
 
     /// What is known of `key`, and where it comes from.
@@ -193,7 +216,10 @@ impl State {
                 self.refreshed = Some(*refreshed);
             }
             Step::NeedsList(needs_list) => self.needs_list = *needs_list,
-            Step::Merge(key, key_state) => return self.overlay.merge(key, *key_state, self.capacity()),
+            Step::Merge(key, key_state) => return self.overlay.merge(key, *key_state, None, self.capacity()),
+            Step::MergeSparing(key, key_state, spared) => {
+                return self.overlay.merge(key, *key_state, Some(spared), self.capacity());
+            }
             Step::Refresh(refreshed) => self.refreshed = Some(*refreshed),
             Step::Restore(overlay) => self.overlay.restore(overlay),
         }
@@ -202,24 +228,31 @@ impl State {
 
     /// The first of a credential's keys that refuses it, and why.
     fn revoked(&self, credential: &Credential) -> Option<Revoked> {
-        self.first(credential.keys(), |_, key_state| {
-            key_state.refuses(credential.issued_at())
-        })
+        self.first(
+            credential.keys(),
+            |_, key_state| key_state.refuses(credential.issued_at()),
+            |key| !credential.is_merged() && self.is_spared(key, credential.keys(), credential.issued_at()),
+        )
     }
 
-    /// The first key for which `effect` finds an effect in what is known of it. The issuer-wide key comes before all
-    /// others.
+    /// The first key for which `effect` finds an effect in what is known of it, unless that is a cut-off that spares what
+    /// is asked about. The issuer-wide key comes before all others.
     #[inline]
     fn first<'k>(
         &self,
         keys: impl IntoIterator<Item = &'k Key>,
         effect: impl Fn(KeyKind, &KeyState) -> Option<Effect>,
+        is_spared: impl Fn(&Key) -> bool,
     ) -> Option<Revoked> {
         let revoked = |key: &Key| {
             let (key_state, source) = self.known(key)?;
+            let effect = effect(key.kind(), &key_state)?;
+            if effect == Effect::CutOff && is_spared(key) {
+                return None;
+            }
             Some(Revoked {
                 kind: key.kind(),
-                effect: effect(key.kind(), &key_state)?,
+                effect,
                 source,
                 reason: key_state.reason(),
             })
@@ -258,7 +291,6 @@ mod tests {
     use super::*;
     use crate::model::domain_config::DEFAULT_MAX_AGE;
     use crate::model::event::{Event, Reason, Reinstatement, Revocation};
-    use crate::model::timestamp::Timestamp;
     use crate::model::verdict::Unknown;
 
     fn verdict(state: &State, credential: &Credential, now: Instant) -> Verdict {

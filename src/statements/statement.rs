@@ -24,6 +24,7 @@ pub struct Statement {
     pub(crate) at: Timestamp,
     pub(crate) reason: Reason,
     pub(crate) forget_at: Option<Timestamp>,
+    pub(crate) spared: Vec<Subject>,
 }
 
 /// Names what a statement does to its subjects.
@@ -64,6 +65,24 @@ impl Statement {
         self
     }
 
+    /// Spares what was issued by the same act, or before, of another subject: "change the password, end all other sessions, keep this
+    /// one". See [`Revocation::sparing`]: a cut-off spares up to [`Revocation::MOST_SPARED`] subjects, and anything else none.
+    ///
+    /// ```
+    /// use tower_revocation::{Statement, Subject};
+    ///
+    /// let changed = Statement::cut_off(Subject::subject("alice")).sparing(Subject::session("s-1"));
+    /// # assert_eq!(changed.spared(), [Subject::session("s-1")]);
+    /// ```
+    #[must_use]
+    pub fn sparing(mut self, subject: Subject) -> Self {
+        let has_room = self.spared.len() < Revocation::MOST_SPARED && !self.spared.contains(&subject);
+        if self.kind == StatementKind::CutOff && has_room {
+            self.spared.push(subject);
+        }
+        self
+    }
+
     /// Sets when it took effect, by the issuer's clock. Defaults to when the statement was made.
     #[must_use]
     pub const fn at(mut self, at: Timestamp) -> Self {
@@ -101,6 +120,12 @@ impl Statement {
         &self.subjects
     }
 
+    /// Returns what it spares.
+    #[must_use]
+    pub fn spared(&self) -> &[Subject] {
+        &self.spared
+    }
+
     /// Returns the events that a gateway applies: one for each subject.
     pub fn events(&self) -> impl Iterator<Item = Event> + '_ {
         self.subjects.iter().map(|subject| {
@@ -110,6 +135,11 @@ impl Statement {
                 StatementKind::CutOff => Revocation::cut_off(key),
                 StatementKind::Reinstate => return Reinstatement::of(key, self.at).into(),
             };
+            let revocation = self
+                .spared
+                .iter()
+                .map(Subject::key)
+                .fold(revocation, Revocation::sparing);
             let revocation = revocation.at(self.at).because(self.reason);
             match self.forget_at {
                 Some(forget_at) => revocation.forget_at(forget_at).into(),
@@ -125,6 +155,7 @@ impl Statement {
             at: Timestamp::now().to_the_millisecond(),
             reason: Reason::default(),
             forget_at: None,
+            spared: Vec::new(),
         }
     }
 }

@@ -81,7 +81,10 @@ fn presents_every_key_of_a_token_and_of_its_actors() {
     let Identity::Presented(credential) = identify(&request) else {
         unreachable!()
     };
-    assert_eq!(credential.issued_at(), Some(Timestamp::from_unix_millis(1_767_225_600_900)));
+    assert_eq!(
+        credential.issued_at(),
+        Some(Timestamp::from_unix_millis(1_767_225_600_900))
+    );
 }
 
 #[test]

@@ -72,6 +72,7 @@ mod remote_keys;
 mod revocation_events;
 mod shows;
 mod sink;
+mod sparing;
 #[cfg(feature = "source-testing")]
 mod source_contract;
 mod stacks;

@@ -323,9 +323,22 @@ fn an_entry_that_is_not_understood_refuses_the_list() {
         "a reason that is not known is none"
     );
     assert_eq!(
-        said_of_section("token", 1, &entry(b"a", 2, 0)),
+        said_of_section("token", 1, &entry(b"a", 3, 0)),
         "sections[0].entries[0].effect is not known"
     );
+    let sparing = |spared: &[u8]| said_of_section("token", 1, &[&entry(b"a", 2, 0)[..], spared].concat());
+    let id = |kind: &str| [&[0, 0, 0, kind.len() as u8], kind.as_bytes(), &[0; 8]].concat();
+    assert_eq!(sparing(&[&[1][..], &id("session")].concat()), "1 entries");
+    assert_eq!(sparing(&[0]), "sections[0].entries[0].sparing is nothing, or too much");
+    assert_eq!(
+        sparing(&[&[5][..], &id("session").repeat(5)].concat()),
+        "sections[0].entries[0].sparing is nothing, or too much"
+    );
+    assert_eq!(
+        sparing(&[&[1][..], &id("planet")].concat()),
+        "sections[0].entries[0].sparing has a kind that is not known"
+    );
+    assert_eq!(sparing(&[1]), "sections[0].entries[0] is not all there");
     assert_eq!(
         said_of_section("token", 2, &[good.clone(), entry(b"\xff", 0, 0)].concat()),
         "sections[0].entries[1].id is not UTF-8"
@@ -376,6 +389,37 @@ fn entries_stay_a_while_beyond_their_end() {
 }
 
 #[test]
+fn a_gateway_spares_what_the_list_says() {
+    let changed = Statement::cut_off(Subject::subject("alice")).at(NOW.to_the_millisecond());
+    let statements = vec![
+        changed
+            .sparing(Subject::session("kept"))
+            .sparing(Subject::named("device", "d")),
+    ];
+    let in_force = InForce {
+        statements,
+        covers: Vec::new(),
+    };
+    let signer = Signer::from_pem(PEM).unwrap();
+    let file = signer.sign_list(&ListContents::new(ISSUER, NOW, in_force)).unwrap();
+    let (_, sink) = RevocationLayer::pair(|_: &()| Credential::new());
+    sink.install(read(&file).unwrap()).unwrap();
+    let old = |key| Credential::from([key, Key::subject("alice")]).with_issued_at(NOW);
+    for (key, is_spared) in [
+        (Key::session("kept"), true),
+        (Key::named("device", "d"), true),
+        (Key::session("other"), false),
+        (Key::token("kept"), false),
+    ] {
+        assert_eq!(
+            !matches!(sink.decide(&old(key)), Verdict::Revoked(_)),
+            is_spared,
+            "{key:?}"
+        );
+    }
+}
+
+#[test]
 fn only_the_issuers_key_will_do() {
     let contents = format().read_contents(FILE, &keys(), NOW).unwrap();
     let file = Signer::generate().unwrap().sign_list(&contents).unwrap();
@@ -413,15 +457,16 @@ fn statement() -> impl Strategy<Value = Statement> {
     (
         any::<bool>(),
         subject(),
+        proptest::collection::vec(subject(), 0..6),
         at,
         proptest::sample::select(reasons.to_vec()),
         end,
     )
-        .prop_map(|(is_block, subject, at, reason, end)| {
+        .prop_map(|(is_block, subject, spared, at, reason, end)| {
             let statement = if is_block {
                 Statement::block(subject)
             } else {
-                Statement::cut_off(subject)
+                spared.into_iter().fold(Statement::cut_off(subject), Statement::sparing)
             };
             let statement = statement.at(Timestamp::from_unix_millis(at)).because(reason);
             match end {

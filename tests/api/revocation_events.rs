@@ -67,6 +67,19 @@ fn vectors_are_read_as_they_say_and_the_schema_agrees() {
                 if kind == "block" && statement.subjects() == again.subjects() {
                     assert_eq!(statement, again, "{name}");
                 }
+                let spared = statement
+                    .spared()
+                    .iter()
+                    .map(|subject| subject.id())
+                    .collect::<Vec<_>>();
+                assert_eq!(
+                    Value::from(spared),
+                    vector
+                        .get("spared")
+                        .cloned()
+                        .unwrap_or_else(|| Value::Array(Vec::new())),
+                    "{name}"
+                );
                 let events = statement.events().collect();
                 assert_eq!(
                     decode().decode(message.as_bytes()).unwrap(),
@@ -205,12 +218,13 @@ fn statements() -> impl Strategy<Value = Statement> {
     let times = 0..253_402_207_200_000_u64;
     let parts = (
         proptest::collection::vec(subjects(), 1..5),
+        proptest::collection::vec(subjects(), 0..6),
         0..3,
         times.clone(),
         proptest::option::of(times),
         proptest::sample::select(reasons.to_vec()),
     );
-    parts.prop_map(|(mut subjects, kind, at, until, reason)| {
+    parts.prop_map(|(mut subjects, spared, kind, at, until, reason)| {
         let first = subjects.remove(0);
         let statement = match kind {
             0 => Statement::block(first),
@@ -218,6 +232,7 @@ fn statements() -> impl Strategy<Value = Statement> {
             _ => Statement::reinstate(first),
         };
         let statement = subjects.into_iter().fold(statement, Statement::and);
+        let statement = spared.into_iter().fold(statement, Statement::sparing);
         let statement = statement.at(Timestamp::from_unix_millis(at)).because(reason);
         match until {
             Some(until) => statement.forget_at(Timestamp::from_unix_millis(until)),

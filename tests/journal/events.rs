@@ -13,6 +13,37 @@ use tower_revocation::{
 
 use crate::support::{Process, ago, new_directory, open, secs};
 
+#[tokio::test(start_paused = true)]
+async fn what_a_cut_off_spares_is_spared_after_a_restart() {
+    let directory = new_directory();
+    let alice = Key::subject("alice");
+    let session = |sid: &str, began| Credential::from([Key::session(sid), alice]).with_issued_at(ago(began));
+    let is_revoked = |process: &Process, sid: &str| matches!(process.decide(session(sid, 100)), Verdict::Revoked(_));
+    let apply = |process: &Process, revocation: Revocation| process.sink.apply(revocation).unwrap().wait().unwrap();
+    let process = Process::start(directory.path());
+    apply(
+        &process,
+        Revocation::cut_off(alice).at(ago(20)).sparing(Key::session("kept")),
+    );
+    drop(process);
+    // Each process knows of the other's only what is on disk.
+    let process = Process::start(directory.path());
+    assert!(!is_revoked(&process, "kept") && is_revoked(&process, "other"));
+    apply(
+        &process,
+        Revocation::cut_off(alice).at(ago(30)).sparing(Key::session("kept")),
+    );
+    drop(process);
+    let process = Process::start(directory.path());
+    assert!(!is_revoked(&process, "kept") && is_revoked(&process, "other"));
+    apply(&process, Revocation::cut_off(alice).at(ago(40)));
+    drop(process);
+    let process = Process::start(directory.path());
+    assert!(is_revoked(&process, "kept"));
+    let later = Credential::from([Key::session("kept"), alice]).with_issued_at(ago(39));
+    assert!(!matches!(process.decide(later), Verdict::Revoked(_)));
+}
+
 /// The place in the issuer's log is written with the events: a restart goes on exactly there, and misses what came meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_restart_goes_on_with_the_issuers_log() {

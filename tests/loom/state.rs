@@ -2,6 +2,10 @@
 
 #[path = "../../src/state/key_state.rs"]
 pub(crate) mod key_state;
+#[path = "../../src/state/moment.rs"]
+pub(crate) mod moment;
+#[path = "../../src/state/spared_keys.rs"]
+pub(crate) mod spared_keys;
 #[path = "../../src/state/left_right/pair.rs"]
 pub(crate) mod left_right;
 #[path = "../../src/state/overlay.rs"]

@@ -3,6 +3,8 @@
 #[path = "../../src/journal/database.rs"]
 mod database;
 pub(crate) mod disk;
+#[path = "../../src/journal/page.rs"]
+mod page;
 #[path = "../../src/journal/error.rs"]
 mod error;
 #[path = "../../src/journal/request.rs"]

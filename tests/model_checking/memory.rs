@@ -182,7 +182,7 @@ impl Memory {
             let held = held.as_ref()?;
             Some((*key, held.key_state(forget_at(held))))
         });
-        state.overlay = Overlay::of(key_states);
+        state.overlay = Overlay::of(key_states, []);
         state.run(&Step::Forget(1)).unwrap();
         let now = tokio::time::Instant::now();
         self.seen_in(&state, |credential| state.decide(credential, now))
@@ -257,6 +257,7 @@ impl Held {
         Entry {
             key: KEYS_IN_USE[key],
             key_state: self.key_state(0),
+            spared: None,
             keep_until: self.is_due.then(Timestamp::default),
         }
     }

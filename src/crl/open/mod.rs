@@ -29,10 +29,13 @@
 //! |---|---|
 //! | 4 | the length of the id, big-endian |
 //! | as stated | the id, in UTF-8; nothing for the kind `everything` |
-//! | 1 | the effect: 0 for a block, 1 for a cut-off |
+//! | 1 | the effect: 0 for a block, 1 for a cut-off, 2 for a cut-off that spares something |
 //! | 1 | the reason: 0 none, 1 `cessation-of-operation`, 2 `key-compromise`, 3 `privilege-withdrawn`, 4 `superseded`; another counts as none |
 //! | 8 | when it took effect, in milliseconds since the epoch, big-endian |
 //! | 8 | when it may be forgotten, as above; 0 if that is not stated |
+//! | 1 | of effect 2 alone: how many keys it spares, up to 4; each of them is a kind, a name (empty but for `named`) and an id, and each of these a text with its length in front, as above |
+//!
+//! Several entries of one key count together. A time of a whole second stands for all of that second.
 //!
 //! A reader refuses the whole list if it does not know the version, a member, a kind, an encoding or an effect: it may not be all of
 //! the list.

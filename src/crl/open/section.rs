@@ -66,7 +66,7 @@ impl ListSection {
 }
 
 /// One entry of a section.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListedRow<'b> {
     kind: KeyKind,
     name: &'b str,
@@ -75,7 +75,12 @@ pub(crate) struct ListedRow<'b> {
     reason: u8,
     at: Timestamp,
     forget_at: Option<Timestamp>,
+    /// Kinds, names and ids.
+    spared: Box<[SparedId<'b>]>,
 }
+
+/// What a cut-off spares: a kind, a name and an id.
+type SparedId<'b> = (KeyKind, &'b str, &'b str);
 
 impl<'b> ListedRow<'b> {
     /// What a list says of the subjects of a statement; nothing of a reinstatement.
@@ -86,6 +91,11 @@ impl<'b> ListedRow<'b> {
             StatementKind::Reinstate => None,
         };
         effect.into_iter().flat_map(move |effect| {
+            let spared = statement.spared.iter();
+            let spared: Box<_> = spared
+                .map(|subject| (subject.kind(), subject.name().unwrap_or_default(), subject.id()))
+                .collect();
+            let effect = if spared.is_empty() { effect } else { SPARING };
             statement.subjects.iter().map(move |subject| Self {
                 kind: subject.kind(),
                 name: subject.name().unwrap_or_default(),
@@ -94,6 +104,7 @@ impl<'b> ListedRow<'b> {
                 reason: code_of(statement.reason),
                 at: statement.at,
                 forget_at: statement.forget_at,
+                spared: spared.clone(),
             })
         })
     }
@@ -106,7 +117,15 @@ impl<'b> ListedRow<'b> {
     /// Compares by the order of a body.
     pub(crate) fn cmp(&self, other: &Self) -> Ordering {
         let rank = |row: &Self| (row.place(), row.id, row.effect, row.reason, row.at, row.forget_at);
-        rank(self).cmp(&rank(other))
+        let spared = |row: &Self| {
+            row.spared
+                .iter()
+                .map(|(kind, name, id)| (kind.as_str(), *name, *id))
+                .collect::<Vec<_>>()
+        };
+        rank(self)
+            .cmp(&rank(other))
+            .then_with(|| spared(self).cmp(&spared(other)))
     }
 
     /// Returns when it may be forgotten, if that is stated.
@@ -116,15 +135,20 @@ impl<'b> ListedRow<'b> {
 
     /// Returns what it revokes.
     pub(crate) fn revocation(&self) -> Revocation {
-        let key = match self.kind {
+        let key = |(kind, name, id): SparedId<'_>| match kind {
             KeyKind::Everything => Key::everything(),
-            KeyKind::Named => Key::named(self.name, self.id),
-            kind => Key::of(kind, self.id.as_bytes()),
+            KeyKind::Named => Key::named(name, id),
+            kind => Key::of(kind, id.as_bytes()),
         };
+        let revoked = key((self.kind, self.name, self.id));
         let revocation = match self.effect {
-            CUT_OFF => Revocation::cut_off(key),
-            _ => Revocation::block(key),
+            CUT_OFF | SPARING => Revocation::cut_off(revoked),
+            _ => Revocation::block(revoked),
         };
+        let revocation = self
+            .spared
+            .iter()
+            .fold(revocation, |revocation, spared| revocation.sparing(key(*spared)));
         let revocation = revocation.at(self.at).because(reason_of(self.reason));
         match self.forget_at {
             Some(forget_at) => revocation.forget_at(forget_at),
@@ -136,9 +160,11 @@ impl<'b> ListedRow<'b> {
     pub(crate) fn statement(&self) -> Statement {
         let subject = Subject::of(self.kind, self.name, self.id);
         let statement = match self.effect {
-            CUT_OFF => Statement::cut_off(subject),
+            CUT_OFF | SPARING => Statement::cut_off(subject),
             _ => Statement::block(subject),
         };
+        let spared = self.spared.iter().map(|(kind, name, id)| Subject::of(*kind, name, id));
+        let statement = spared.fold(statement, Statement::sparing);
         let statement = statement.at(self.at).because(reason_of(self.reason));
         match self.forget_at {
             Some(forget_at) => statement.forget_at(forget_at),
@@ -155,27 +181,36 @@ impl<'b> ListedRow<'b> {
         // An end at the epoch itself was stated: one that has passed.
         let forget_at = self.forget_at.map_or(0, |at| at.as_unix_millis().max(1));
         to.extend_from_slice(&forget_at.to_be_bytes());
+        if self.effect == SPARING {
+            to.push(u8::try_from(self.spared.len()).ok()?);
+            for (kind, name, id) in &self.spared {
+                for text in [kind.as_str(), name, id] {
+                    to.extend_from_slice(&u32::try_from(text.len()).ok()?.to_be_bytes());
+                    to.extend_from_slice(text.as_bytes());
+                }
+            }
+        }
         Some(())
     }
 
     /// Takes an entry from the front; or returns which member is at fault, and why.
     fn read(kind: KeyKind, name: &'b str, bytes: &mut &'b [u8]) -> Result<Self, (&'static str, &'static str)> {
-        let length = u32::from_be_bytes(take(bytes)?);
-        let length = usize::try_from(length).map_err(|_| SHORT)?;
-        let (id, rest) = bytes.split_at_checked(length).ok_or(SHORT)?;
-        *bytes = rest;
-        let id = str::from_utf8(id).map_err(|_| (".id", "is not UTF-8"))?;
+        let id = text(bytes)?.ok_or((".id", "is not UTF-8"))?;
         if kind == KeyKind::Everything && !id.is_empty() {
             return Err((".id", "is stated, though there is only one of the kind"));
         }
         let [effect, reason] = take(bytes)?;
-        if ![BLOCK, CUT_OFF].contains(&effect) {
+        if ![BLOCK, CUT_OFF, SPARING].contains(&effect) {
             return Err((".effect", "is not known"));
         }
         let at = Timestamp::from_unix_millis(u64::from_be_bytes(take(bytes)?));
         let forget_at = match u64::from_be_bytes(take(bytes)?) {
             0 => None,
             at => Some(Timestamp::from_unix_millis(at)),
+        };
+        let spared = match effect {
+            SPARING => Self::read_spared(bytes)?,
+            _ => Box::default(),
         };
         Ok(Self {
             kind,
@@ -185,8 +220,36 @@ impl<'b> ListedRow<'b> {
             reason,
             at,
             forget_at,
+            spared,
         })
     }
+
+    fn read_spared(bytes: &mut &'b [u8]) -> Result<Box<[SparedId<'b>]>, (&'static str, &'static str)> {
+        let [count] = take(bytes)?;
+        if !(1..=Revocation::MOST_SPARED).contains(&usize::from(count)) {
+            return Err((".sparing", "is nothing, or too much"));
+        }
+        let mut read = || {
+            let problem = || (".sparing", "is not UTF-8");
+            let kind =
+                KeyKind::of(text(bytes)?.ok_or_else(problem)?).ok_or((".sparing", "has a kind that is not known"))?;
+            Ok((
+                kind,
+                text(bytes)?.ok_or_else(problem)?,
+                text(bytes)?.ok_or_else(problem)?,
+            ))
+        };
+        (0..count).map(|_| read()).collect()
+    }
+}
+
+/// Takes a text and its length; `None` if it is none.
+fn text<'b>(bytes: &mut &'b [u8]) -> Result<Option<&'b str>, (&'static str, &'static str)> {
+    let length = u32::from_be_bytes(take(bytes)?);
+    let length = usize::try_from(length).map_err(|_| SHORT)?;
+    let (text, rest) = bytes.split_at_checked(length).ok_or(SHORT)?;
+    *bytes = rest;
+    Ok(str::from_utf8(text).ok())
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], (&'static str, &'static str)> {
@@ -225,5 +288,7 @@ pub(crate) const SMALLEST_ENTRY: u64 = 22;
 
 const BLOCK: u8 = 0;
 const CUT_OFF: u8 = 1;
+/// A cut-off that spares something.
+const SPARING: u8 = 2;
 
 const SHORT: (&str, &str) = ("", "is not all there");

@@ -51,6 +51,9 @@ impl<'e> EventToWrite<'e> {
         if statement.reason != Reason::Unspecified {
             data.insert("reason".to_owned(), statement.reason.as_str().into());
         }
+        if !statement.spared.is_empty() {
+            data.insert("sparing".to_owned(), statement.spared.iter().map(key).collect());
+        }
         if let Some(forget_at) = statement.forget_at {
             data.insert("until".to_owned(), rfc3339(forget_at).into());
         }

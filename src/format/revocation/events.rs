@@ -11,7 +11,7 @@ use crate::format::revocation::event_type::{HEARTBEAT, kind_of};
 use crate::format::revocation::log_attributes::LogAttributes;
 use crate::format::revocation::members::{text, time};
 use crate::model::decode::{Decode, DecodeError, Decoded, Placed};
-use crate::model::event::Reason;
+use crate::model::event::{Reason, Revocation};
 use crate::model::key::KeyKind;
 use crate::model::log_place::{LogPlace, LogPosition};
 use crate::model::timestamp::Timestamp;
@@ -22,6 +22,7 @@ use crate::statements::subject::Subject;
 ///
 /// - Events of another `source`, and of types that are not known, are ignored; so are members that are not known.
 /// - A reason that is not known counts as [`Reason::Unspecified`].
+/// - What a cut-off spares (`data.sparing`) is not spared if it cannot be read.
 /// - `data` may be in base64 (`data_base64`), as some routers send it, and may hold one key without `keys` around it.
 ///
 /// # Errors
@@ -165,7 +166,24 @@ fn statement(
         at,
         reason: reason(data.get("reason")),
         forget_at: time(data, "until", "data.until")?,
+        spared: if kind == StatementKind::CutOff {
+            spared(data)
+        } else {
+            Vec::new()
+        },
     })
+}
+
+/// What cannot be read is refused, as by readers that do not know the member: it is no reason to miss a cut-off.
+fn spared(data: &Map<String, Value>) -> Vec<Subject> {
+    let stated = data.get("sparing").and_then(Value::as_array);
+    let mut spared = Vec::new();
+    for subject in stated.into_iter().flatten().filter_map(|key| subject(key).ok()) {
+        if spared.len() < Revocation::MOST_SPARED && !spared.contains(&subject) {
+            spared.push(subject);
+        }
+    }
+    spared
 }
 
 fn taken_effect(event: &Map<String, Value>) -> Result<Timestamp, DecodeError> {

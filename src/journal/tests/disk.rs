@@ -251,6 +251,7 @@ pub(super) fn entry(number: usize, keep_until: Option<Timestamp>) -> Entry {
     Entry {
         key: *event.key(),
         key_state: KeyState::of(&event, Timestamp::default(), 0),
+        spared: None,
         keep_until,
     }
 }

@@ -57,6 +57,7 @@ fn goes_what_is_over_or_listed_and_in_force_no_more() {
     let say = |event: Event| Entry {
         key: *event.key(),
         key_state: KeyState::of(&event, now, 0),
+        spared: None,
         keep_until: None,
     };
     put(

@@ -12,7 +12,6 @@ use crate::journal::database::{DIGEST, INCOMPLETE, ISSUED, JournalDatabase, LOST
 use crate::journal::digest::ListDigest;
 use crate::journal::expiry::{Expiry, ExpiryRule};
 use crate::journal::request::Item;
-use crate::journal::row::to_row;
 use crate::memory::{Held, Memory};
 use crate::model::key_secrets::KeySecrets;
 use crate::model::timestamp::Timestamp;
@@ -101,8 +100,7 @@ impl Pages {
         let written = database.write(|page| {
             for (key, held) in self.rows.iter().enumerate() {
                 if let Some(held) = held {
-                    let (key, row) = to_row(&held.entry(key));
-                    page.entries.insert(key, row)?;
+                    page.set_entry(&held.entry(key))?;
                 }
             }
             for (name, at) in numbers {

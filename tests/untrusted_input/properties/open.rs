@@ -140,7 +140,24 @@ fn said(manifest: &Tree, body: &[u8], digest: &str) -> Option<Said> {
             let (id, more) = more.split_at_checked(u32::from_be_bytes(*length) as usize)?;
             let (rest, more) = more.split_first_chunk::<18>()?;
             let id = String::from_utf8(id.to_vec()).ok()?;
-            if rest[0] > 1 || kind == "everything" && !id.is_empty() {
+            let mut more = more;
+            if rest[0] == 2 {
+                let (count, spared) = more.split_first()?;
+                more = spared;
+                for nth in 0..3 * usize::from(*count) {
+                    let (length, text) = more.split_first_chunk::<4>()?;
+                    let (text, behind) = text.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+                    let text = str::from_utf8(text).ok()?;
+                    if nth % 3 == 0 && !KINDS.contains(&text) {
+                        return None;
+                    }
+                    more = behind;
+                }
+                if !(1..=4).contains(count) {
+                    return None;
+                }
+            }
+            if rest[0] > 2 || kind == "everything" && !id.is_empty() {
                 return None;
             }
             let key = (kind.to_owned(), name.unwrap_or_default().to_owned(), id);
@@ -219,12 +236,15 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         .concat()
     };
     let (token, cut_off, named, all) = (entry("t-1", 0), entry("t-2", 1), entry("d", 0), entry("", 1));
-    let body = [&all[..], &named, &token, &cut_off].concat();
-    let tokens = token.len() + cut_off.len();
+    let text = |text: &str| [&(text.len() as u32).to_be_bytes()[..], text.as_bytes()].concat();
+    let spared = [text("session"), text(""), text("s-1")].concat();
+    let sparing = [&entry("t-2", 2)[..], &[1], &spared].concat();
+    let body = [&all[..], &named, &token, &cut_off, &sparing].concat();
+    let tokens = token.len() + cut_off.len() + sparing.len();
     let sections = [
         ("everything", None, 1, all.len()),
         ("named", Some("device"), 1, named.len()),
-        ("token", None, 2, tokens),
+        ("token", None, 3, tokens),
     ];
     vec![
         seed(1, &sections, &body),
