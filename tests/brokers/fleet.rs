@@ -22,6 +22,8 @@ use crate::web::call;
 pub(crate) struct Fleet {
     pub(crate) gateways: Vec<Gateway>,
     registry: String,
+    /// How gateways are told what to read.
+    feed: Vec<String>,
     directories: Vec<TempDir>,
     /// Keeps its connections: opening one would take as long as what is measured.
     client: Client<HttpConnector, Empty<Bytes>>,
@@ -31,6 +33,18 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// Starts one over a queue, and waits until all of it hears what is published.
     pub(crate) async fn start(queue: &str) -> Self {
+        let feed = ["--queue", queue, "--dead-letter", "dead.letters", "--heartbeat", "10s"];
+        Self::hearing(queue, &feed).await
+    }
+
+    /// Starts one whose gateways hear what an issuer publishes, and not what the registry does.
+    pub(crate) async fn of_issuer(queue: &str, source: &str) -> Self {
+        let feed = ["--queue", queue, "--format", "revocation", "--issuer-source", source];
+        Self::hearing("inproc:", &feed).await
+    }
+
+    /// A registry that publishes to a queue, and gateways that are told what to read.
+    async fn hearing(queue: &str, feed: &[&str]) -> Self {
         let mut command: Command = command_of(program("registry"));
         command.args([
             "--listen",
@@ -49,13 +63,14 @@ impl Fleet {
         let mut fleet = Self {
             gateways: Vec::new(),
             registry,
+            feed: feed.iter().map(|word| (*word).to_owned()).collect(),
             directories: Vec::new(),
             client: Client::builder(TokioExecutor::new()).build_http(),
             _process: process,
         };
         for name in ["one", "two", "three"] {
             let directory = tempfile::tempdir().unwrap();
-            fleet.gateways.push(fleet.gateway(queue, name, &directory).await);
+            fleet.gateways.push(fleet.gateway(name, &directory).await);
             fleet.directories.push(directory);
         }
         for gateway in &fleet.gateways {
@@ -64,36 +79,19 @@ impl Fleet {
         fleet
     }
 
-    async fn gateway(&self, queue: &str, name: &str, directory: &TempDir) -> Gateway {
+    async fn gateway(&self, name: &str, directory: &TempDir) -> Gateway {
         let directory = directory.path().to_str().unwrap();
-        let arguments = [
-            "--registry",
-            &self.registry,
-            "--issuer",
-            "https://registry.example.com",
-            "--queue",
-            queue,
-        ];
-        let more = [
-            "--dead-letter",
-            "dead.letters",
-            "--replica",
-            name,
-            "--heartbeat",
-            "10s",
-            "--state-dir",
-            directory,
-        ];
-        Gateway::start(&[&arguments[..], &more].concat()).await
+        let arguments = ["--registry", &self.registry, "--issuer", "https://registry.example.com"];
+        let more = ["--replica", name, "--state-dir", directory];
+        let feed: Vec<_> = self.feed.iter().map(|word| &**word).collect();
+        Gateway::start(&[&arguments[..], &feed, &more].concat()).await
     }
 
     /// Kills a gateway, and starts it again in its directory.
-    pub(crate) async fn restart(&mut self, queue: &str, at: usize) {
+    pub(crate) async fn restart(&mut self, at: usize) {
         let gateway = self.gateways.remove(at);
         gateway.kill().await;
-        let gateway = self
-            .gateway(queue, ["one", "two", "three"][at], &self.directories[at])
-            .await;
+        let gateway = self.gateway(["one", "two", "three"][at], &self.directories[at]).await;
         self.gateways.insert(at, gateway);
     }
 
@@ -121,7 +119,7 @@ impl Fleet {
     }
 
     /// How long after its revocation was asked for the last gateway refuses an agent.
-    async fn slowest(&self, agent: &Agent) -> Duration {
+    async fn slowest(&self, agent: &Agent, revoking: impl Future<Output = ()>) -> Duration {
         for gateway in &self.gateways {
             assert_eq!(gateway.ask(&agent.ait).await.status, 200);
         }
@@ -133,30 +131,49 @@ impl Fleet {
             started.elapsed()
         });
         let [one, two, three]: [_; 3] = refusals.collect::<Vec<_>>().try_into().ok().expect("three gateways");
-        let (_, one, two, three) = tokio::join!(self.revoke(agent), one, two, three);
+        let (_, one, two, three) = tokio::join!(revoking, one, two, three);
         one.max(two).max(three)
+    }
+
+    /// Revokes agents one after the other, and returns how long each took, in order. `REVOCATIONS` says how many.
+    pub(crate) async fn windows(&self, name: &str, revoke: impl AsyncFn(&Agent)) -> Vec<Duration> {
+        let revocations: usize = std::env::var("REVOCATIONS").map_or(20, |count| count.parse().expect("a number"));
+        let mut windows = Vec::new();
+        for _ in 0..revocations {
+            let agent = self.register().await;
+            windows.push(self.slowest(&agent, revoke(&agent)).await);
+        }
+        windows.sort_unstable();
+        println!(
+            "{name}: {revocations} revocations, from asking for each to the refusal by the slowest of three: p50 {:.2?}, p99 {:.2?}, max {:.2?}",
+            percentile(&windows, 50),
+            percentile(&windows, 99),
+            percentile(&windows, 100),
+        );
+        windows
+    }
+
+    /// Waits until every gateway is live, and admits whom nobody revoked.
+    pub(crate) async fn admits_others(&self) {
+        let healthy = self.register().await;
+        for gateway in &self.gateways {
+            gateway.until(|status| status["feed"]["state"] == "live").await;
+            assert_eq!(gateway.ask(&healthy.ait).await.status, 200);
+        }
     }
 }
 
-/// A revocation is refused by all three; how long it takes on the slowest. `REVOCATIONS` says how many.
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    sorted[(sorted.len() * percent).div_ceil(100).max(1) - 1]
+}
+
+/// A revocation is refused by all three; how long it takes on the slowest.
 pub(crate) async fn a_revocation_is_refused_by_all(queue: &str, name: &str) {
     let fleet = Fleet::start(queue).await;
-    let revocations: usize = std::env::var("REVOCATIONS").map_or(20, |count| count.parse().expect("a number"));
     let healthy = fleet.register().await;
-    let mut windows = Vec::new();
-    for _ in 0..revocations {
-        windows.push(fleet.slowest(&fleet.register().await).await);
-    }
-    windows.sort_unstable();
-    let percentile = |percent: usize| windows[(windows.len() * percent).div_ceil(100).max(1) - 1];
-    println!(
-        "{name}: {revocations} revocations, from asking for each to the refusal by the slowest of three: p50 {:.2?}, p99 {:.2?}, max {:.2?}",
-        percentile(50),
-        percentile(99),
-        percentile(100),
-    );
+    let windows = fleet.windows(name, async |agent| fleet.revoke(agent).await).await;
     // The exact figure is for a release build to show; the upstream system takes five seconds.
-    assert!(percentile(100) < Duration::from_secs(2));
+    assert!(percentile(&windows, 100) < Duration::from_secs(2));
     for gateway in &fleet.gateways {
         assert_eq!(gateway.ask(&healthy.ait).await.status, 200);
         let status = gateway.status().await;
@@ -192,7 +209,7 @@ pub(crate) async fn nobody_revoked_is_admitted_after_kills(server: &mut Running<
         server.restart()
     );
     assert!(confirmed.iter().all(|status| *status == 204));
-    fleet.restart(queue, 1).await;
+    fleet.restart(1).await;
     for agent in &agents[20..] {
         fleet.revoke(agent).await;
     }

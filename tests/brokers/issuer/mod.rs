@@ -2,6 +2,7 @@
 
 mod example;
 mod failover;
+mod fleet;
 mod gateway;
 mod suite;
 
