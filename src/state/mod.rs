@@ -11,6 +11,7 @@ pub(crate) mod overlay;
 pub(crate) mod snapshot;
 pub(crate) mod terms;
 pub(crate) mod entry;
+pub(crate) mod listed;
 pub(crate) mod key_state;
 pub(crate) mod spared_keys;
 pub(crate) mod moment;

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::mem;
 
-use crate::model::event::{Effect, Reason, Revocation};
+use crate::model::event::Revocation;
 use crate::model::key::{Fingerprint, Key, KeyKind};
 use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
 use crate::state::key_state::KeyState;
+use crate::state::listed::Listed;
 use crate::state::moment::Moment;
 use crate::state::spared_keys::{SparedKeys, SparingCutOff};
 use crate::state::table::Table;
@@ -348,61 +349,10 @@ impl fmt::Debug for RevocationListBuilder {
     }
 }
 
-/// One entry: eight bytes beside its fingerprint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Listed {
-    at_secs: u32,
-    /// The last one of the second if the list states no fraction. A whole second that has one counts as such, too.
-    at_millis: u16,
-    reason: Reason,
-    /// Two bits, so that eight bytes are enough.
-    flags: u8,
-}
-
-impl Listed {
-    fn new(effect: Effect, at: Timestamp, reason: Reason) -> Self {
-        let blocks = if effect == Effect::Block { BLOCKS } else { 0 };
-        let withdraws = if reason.withdraws() { WITHDRAWS } else { 0 };
-        Self {
-            // Later years than 2106 count as 2106: a list that gives milliseconds for seconds still revokes.
-            at_secs: u32::try_from(at.as_unix_secs()).unwrap_or(u32::MAX),
-            at_millis: match (at.as_unix_millis() % 1000) as u16 {
-                0 => 999,
-                millis => millis,
-            },
-            reason,
-            flags: blocks | withdraws,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn key_state(&self) -> KeyState {
-        let effect = match self.flags & BLOCKS {
-            0 => Effect::CutOff,
-            _ => Effect::Block,
-        };
-        let at = Timestamp::from_unix_millis(u64::from(self.at_secs) * 1000 + u64::from(self.at_millis));
-        KeyState::listed(effect, at, self.reason, self.flags & WITHDRAWS != 0)
-    }
-
-    fn join(self, other: Self) -> Self {
-        let at = |listed: Self| (listed.at_secs, listed.at_millis);
-        let newer = if at(other) > at(self) { other } else { self };
-        Self {
-            flags: self.flags | other.flags,
-            ..newer
-        }
-    }
-}
-
-/// It is a block, and no cut-off.
-const BLOCKS: u8 = 1;
-/// It is more than a rotation.
-const WITHDRAWS: u8 = 2;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::event::{Effect, Reason};
 
     fn secs(secs: u64) -> Timestamp {
         Timestamp::from_unix_secs(secs)

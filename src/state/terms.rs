@@ -87,7 +87,7 @@ struct Issue(u64);
 impl Issue {
     fn of(credential: &Credential) -> Self {
         // Zero is unknown: the epoch counts as a millisecond later. No time as far ahead as the bit is believed.
-        let millis = |at: Timestamp| at.as_unix_millis().min(u64::MAX >> 1).max(1);
+        let millis = |at: Timestamp| at.as_unix_millis().clamp(1, u64::MAX >> 1);
         let at = credential.issued_at().map_or(0, millis);
         Self(at << 1 | u64::from(credential.is_merged()))
     }

@@ -10,6 +10,8 @@ pub(crate) mod spared_keys;
 pub(crate) mod left_right;
 #[path = "../../src/state/overlay.rs"]
 pub(crate) mod overlay;
+#[path = "../../src/state/listed.rs"]
+pub(crate) mod listed;
 #[path = "../../src/state/snapshot.rs"]
 pub(crate) mod snapshot;
 pub(crate) mod sync;

@@ -16,6 +16,8 @@ pub(crate) mod left_right;
 pub(crate) mod overlay;
 #[path = "../../src/state/retention.rs"]
 pub(crate) mod retention;
+#[path = "../../src/state/listed.rs"]
+pub(crate) mod listed;
 #[path = "../../src/state/snapshot.rs"]
 pub(crate) mod snapshot;
 #[path = "../../src/state/store.rs"]
