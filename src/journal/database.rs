@@ -12,8 +12,7 @@ use redb::{
 
 use crate::journal::commit_count::CommitCount;
 use crate::journal::error::JournalError;
-use crate::journal::log_row;
-use crate::journal::page::{ENTRIES, NUMBERS, Page, SPARED, TEXTS};
+use crate::journal::page::{ENTRIES, LOG_END, LOG_PREFIX, NUMBERS, Page, SPARED, TEXTS, log_of};
 use crate::journal::row::{Row, RowKey, add_spared, from_row};
 use crate::model::key_secrets::KeySecrets;
 use crate::model::log_place::LogPosition;
@@ -242,9 +241,9 @@ impl JournalDatabase {
                 table => table?,
             };
             let mut logs = Vec::new();
-            for row in table.range(log_row::PREFIX..log_row::END)? {
+            for row in table.range(LOG_PREFIX..LOG_END)? {
                 let (name, row) = row?;
-                logs.extend(log_row::log_of(name.value(), row.value()));
+                logs.extend(log_of(name.value(), row.value()));
             }
             Ok(logs)
         })

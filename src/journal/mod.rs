@@ -65,7 +65,6 @@ mod database;
 mod page;
 mod storage;
 mod row;
-mod log_row;
 mod digest;
 mod commit_count;
 mod directory;

@@ -3,6 +3,7 @@
 use redb::{ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
 
 use crate::journal::row::{Row, RowKey, SparedRow, add_spared, from_row, to_row, to_spared_row};
+use crate::model::log_place::{LogDigest, LogId, LogPosition};
 use crate::model::timestamp::Timestamp;
 use crate::state::entry::Entry;
 
@@ -68,3 +69,31 @@ pub(super) const ENTRIES: TableDefinition<'_, RowKey, Row> = TableDefinition::ne
 pub(super) const SPARED: TableDefinition<'_, RowKey, &SparedRow> = TableDefinition::new("spared");
 pub(super) const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 pub(super) const TEXTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("texts");
+
+/// Returns the name and the row of a position in an issuer's log, up to which it is known whole: its number, its digest, and when that was written.
+pub(super) fn to_log_row(whole: LogPosition, at: Timestamp) -> (String, [u8; 32]) {
+    let mut row = [0; 32];
+    row[..8].copy_from_slice(&whole.n.to_be_bytes());
+    row[8..24].copy_from_slice(&whole.digest.to_bytes());
+    row[24..].copy_from_slice(&at.as_unix_millis().to_be_bytes());
+    (format!("{LOG_PREFIX}{}", whole.log), row)
+}
+
+/// Reads a row of the table of texts; `None` if it is no log's.
+pub(super) fn log_of(name: &str, row: &[u8]) -> Option<LogPosition> {
+    let log: LogId = name.strip_prefix(LOG_PREFIX)?.parse().ok()?;
+    let row: &[u8; 32] = row.try_into().ok()?;
+    let mut n = [0; 8];
+    n.copy_from_slice(&row[..8]);
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&row[8..24]);
+    Some(LogPosition {
+        log,
+        n: u64::from_be_bytes(n),
+        digest: LogDigest::from_bytes(digest),
+    })
+}
+
+/// The names of logs lie between these.
+pub(super) const LOG_PREFIX: &str = "issuer log ";
+pub(super) const LOG_END: &str = "issuer log!";

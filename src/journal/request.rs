@@ -11,8 +11,7 @@ use redb::ReadableTable;
 use crate::domain::persistence::{Durable, NotKept};
 use crate::journal::database::{ACCEPTED, DIGEST, FEED_READ, INCOMPLETE, ISSUED, KEYS, LOST, NEWEST, REFRESHED};
 use crate::journal::digest::ListDigest;
-use crate::journal::log_row;
-use crate::journal::page::Page;
+use crate::journal::page::{LOG_END, LOG_PREFIX, Page, to_log_row};
 use crate::journal::row::{join, to_row};
 use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
@@ -170,11 +169,11 @@ fn put_entries(entries: &[Entry], page: &mut Page<'_>) -> Result<(), redb::Error
 /// Puts up to where a log is known whole in the table of texts. Of too many logs, the one that was written longest ago is forgotten: its
 /// next message is a gap.
 fn put_log(whole: LogPosition, page: &mut Page<'_>) -> Result<(), redb::Error> {
-    let (name, row) = log_row::to_log_row(whole, Timestamp::now());
+    let (name, row) = to_log_row(whole, Timestamp::now());
     let is_new = page.texts.insert(&*name, &row[..])?.is_none();
     if is_new {
         let mut logs = Vec::new();
-        for row in page.texts.range(log_row::PREFIX..log_row::END)? {
+        for row in page.texts.range(LOG_PREFIX..LOG_END)? {
             let (name, row) = row?;
             logs.push((
                 row.value().get(24..).unwrap_or_default().to_vec(),

@@ -11,8 +11,6 @@ mod error;
 mod request;
 #[path = "../../src/journal/digest.rs"]
 mod digest;
-#[path = "../../src/journal/log_row.rs"]
-mod log_row;
 #[path = "../../src/journal/row.rs"]
 mod row;
 #[path = "../../src/journal/expiry.rs"]
