@@ -1,10 +1,9 @@
 //! How a statement is written.
 
-use serde_json::{Map, Value};
-
 use crate::format::revocation::content::Content;
 use crate::format::revocation::event_type::{HEARTBEAT, type_of};
 use crate::format::revocation::log_attributes::LogAttributes;
+use crate::format::revocation::member_tree::{MemberValue, Members};
 use crate::format::revocation::members::rfc3339;
 use crate::model::event::Reason;
 use crate::model::key::KeyKind;
@@ -41,21 +40,22 @@ pub(super) struct EventToWrite<'e> {
     source: &'e str,
     kind: &'static str,
     time: String,
-    data: Map<String, Value>,
+    data: Members<'e>,
 }
 
 impl<'e> EventToWrite<'e> {
-    pub(super) fn statement(source: &'e str, id: &'e str, statement: &Statement) -> Self {
-        let mut data = Map::new();
-        data.insert("keys".to_owned(), statement.subjects.iter().map(key).collect());
+    pub(super) fn statement(source: &'e str, id: &'e str, statement: &'e Statement) -> Self {
+        // In the order of their names, so that nothing is sorted to make a digest.
+        let mut data = Members::default();
+        data.push("keys", keys(&statement.subjects));
         if statement.reason != Reason::Unspecified {
-            data.insert("reason".to_owned(), statement.reason.as_str().into());
+            data.push("reason", statement.reason.as_str().into());
         }
         if !statement.spared.is_empty() {
-            data.insert("sparing".to_owned(), statement.spared.iter().map(key).collect());
+            data.push("sparing", keys(&statement.spared));
         }
         if let Some(forget_at) = statement.forget_at {
-            data.insert("until".to_owned(), rfc3339(forget_at).into());
+            data.push("until", rfc3339(forget_at).into());
         }
         Self {
             id,
@@ -67,12 +67,14 @@ impl<'e> EventToWrite<'e> {
     }
 
     pub(super) fn heartbeat(source: &'e str, id: &'e str, at: Timestamp, every_ms: u128) -> Self {
+        let mut data = Members::default();
+        data.push("every_ms", every_ms.to_string().into());
         Self {
             id,
             source,
             kind: HEARTBEAT,
             time: rfc3339(at),
-            data: Map::from_iter([("every_ms".to_owned(), every_ms.to_string().into())]),
+            data,
         }
     }
 
@@ -87,33 +89,33 @@ impl<'e> EventToWrite<'e> {
     }
 
     pub(super) fn write(&self, place: Option<LogAttributes>) -> Vec<u8> {
-        let attributes = [
-            ("specversion", "1.0"),
-            ("id", self.id),
-            ("source", self.source),
-            ("type", self.kind),
-            ("time", &self.time),
-            ("datacontenttype", "application/json"),
-        ];
-        let mut event: Map<String, Value> = attributes
-            .map(|(name, text)| (name.to_owned(), text.into()))
-            .into_iter()
-            .collect();
-        let place = place.iter().flat_map(LogAttributes::written);
-        event.extend(place.map(|(name, text)| (name.to_owned(), text.into())));
-        event.insert("data".to_owned(), self.data.clone().into());
+        let mut event = Members::default();
+        event.push("specversion", "1.0".into());
+        event.push("id", self.id.into());
+        event.push("source", self.source.into());
+        event.push("type", self.kind.into());
+        event.push("time", (&*self.time).into());
+        for (name, text) in place.iter().flat_map(LogAttributes::written) {
+            event.push(name, text.into());
+        }
+        event.push("datacontenttype", "application/json".into());
+        event.push("data", MemberValue::Object(self.data.clone()));
         serde_json::to_vec(&event).expect("texts serialize")
     }
 }
 
-fn key(subject: &Subject) -> Value {
-    let mut key = Map::new();
-    key.insert("kind".to_owned(), subject.kind().as_str().into());
-    if let Some(name) = subject.name() {
-        key.insert("name".to_owned(), name.into());
-    }
+fn keys(subjects: &[Subject]) -> MemberValue<'_> {
+    MemberValue::Array(subjects.iter().map(key).collect())
+}
+
+fn key(subject: &Subject) -> MemberValue<'_> {
+    let mut key = Members::default();
     if subject.kind() != KeyKind::Everything {
-        key.insert("id".to_owned(), subject.id().into());
+        key.push("id", subject.id().into());
     }
-    key.into()
+    key.push("kind", subject.kind().as_str().into());
+    if let Some(name) = subject.name() {
+        key.push("name", name.into());
+    }
+    MemberValue::Object(key)
 }

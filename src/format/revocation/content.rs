@@ -1,8 +1,8 @@
 //! What a log's digests are made of.
 
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::format::revocation::member_tree::{MemberValue, Members};
 use crate::model::log_place::{LogDigest, LogId, LogPosition};
 
 /// What an event says, as far as its log is about it.
@@ -11,30 +11,29 @@ pub(super) struct Content<'e> {
     pub(super) source: &'e str,
     pub(super) kind: &'e str,
     pub(super) time: &'e str,
-    pub(super) data: &'e Map<String, Value>,
+    pub(super) data: &'e Members<'e>,
 }
 
 impl Content<'_> {
     /// Returns the log up to this message, which has number `n`.
     pub(super) fn position(&self, log: LogId, n: u64, prev: LogDigest, after: Option<LogPosition>) -> LogPosition {
-        let mut hash = Sha256::new();
-        hash.update(log.to_bytes());
-        hash.update(n.to_be_bytes());
-        hash.update(prev.to_bytes());
-        hash.update([u8::from(after.is_some())]);
+        // All of it in one piece: many small updates take twice as long.
+        let mut said = Vec::with_capacity(512);
+        said.extend(log.to_bytes());
+        said.extend(n.to_be_bytes());
+        said.extend(prev.to_bytes());
+        said.push(u8::from(after.is_some()));
         if let Some(LogPosition { log, n, digest }) = after {
-            hash.update(log.to_bytes());
-            hash.update(n.to_be_bytes());
-            hash.update(digest.to_bytes());
+            said.extend(log.to_bytes());
+            said.extend(n.to_be_bytes());
+            said.extend(digest.to_bytes());
         }
         for text in [self.id, self.source, self.kind, self.time] {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text);
+            said.extend((text.len() as u64).to_be_bytes());
+            said.extend(text.as_bytes());
         }
-        let mut canonical = Vec::with_capacity(128);
-        write_members(self.data, &mut canonical);
-        hash.update(&canonical);
-        let hash: [u8; 32] = hash.finalize().into();
+        write_members(self.data, &mut said);
+        let hash: [u8; 32] = Sha256::digest(&said).into();
         let mut digest = [0; 16];
         digest.copy_from_slice(&hash[..16]);
         LogPosition {
@@ -47,25 +46,24 @@ impl Content<'_> {
 
 /// Writes an object as [RFC 8785](https://www.rfc-editor.org/rfc/rfc8785) does, but for numbers, which the format does not have: members in
 /// the order of their names' UTF-16 units (§3.2.3), without blanks. For texts, serde's way of writing is the same (§3.2.2.2).
-fn write_members(members: &Map<String, Value>, to: &mut Vec<u8>) {
-    let mut members: Vec<_> = members.iter().collect();
-    members.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
+fn write_members(members: &Members<'_>, to: &mut Vec<u8>) {
     to.push(b'{');
-    for (i, (name, value)) in members.into_iter().enumerate() {
-        if i > 0 {
+    let mut is_first = true;
+    members.each_in_order(|name, value| {
+        if !std::mem::replace(&mut is_first, false) {
             to.push(b',');
         }
         write_text(name, to);
         to.push(b':');
         write_canonical(value, to);
-    }
+    });
     to.push(b'}');
 }
 
-fn write_canonical(value: &Value, to: &mut Vec<u8>) {
+fn write_canonical(value: &MemberValue<'_>, to: &mut Vec<u8>) {
     match value {
-        Value::Object(members) => write_members(members, to),
-        Value::Array(values) => {
+        MemberValue::Object(members) => write_members(members, to),
+        MemberValue::Array(values) => {
             to.push(b'[');
             for (i, value) in values.iter().enumerate() {
                 if i > 0 {
@@ -75,8 +73,10 @@ fn write_canonical(value: &Value, to: &mut Vec<u8>) {
             }
             to.push(b']');
         }
-        Value::String(text) => write_text(text, to),
-        Value::Null | Value::Bool(_) | Value::Number(_) => to.extend_from_slice(value.to_string().as_bytes()),
+        MemberValue::Text(text) => write_text(text, to),
+        MemberValue::Null => to.extend(b"null"),
+        MemberValue::Bool(is) => to.extend(is.to_string().as_bytes()),
+        MemberValue::Number(number) => to.extend(number.to_string().as_bytes()),
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn whatever_differs_has_another_digest() {
-        let data = Map::new();
+        let data = Members::default();
         let of = |id, source, n, after| {
             let content = Content {
                 id,

@@ -1,14 +1,12 @@
 //! How the format is read.
 
+use std::borrow::Cow;
 use std::time::Duration;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value};
 
 use crate::format::revocation::content::Content;
 use crate::format::revocation::event_type::{HEARTBEAT, kind_of};
 use crate::format::revocation::log_attributes::LogAttributes;
+use crate::format::revocation::member_tree::{MemberValue, Members};
 use crate::format::revocation::members::{text, time};
 use crate::model::decode::{Decode, DecodeError, Decoded, Placed};
 use crate::model::event::{Reason, Revocation};
@@ -17,6 +15,8 @@ use crate::model::log_place::{LogPlace, LogPosition};
 use crate::model::timestamp::Timestamp;
 use crate::statements::statement::{Statement, StatementKind};
 use crate::statements::subject::Subject;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 /// Reads revocations in the open format, as [`cloud_event`](super::cloud_event) writes them.
 ///
@@ -65,7 +65,7 @@ impl RevocationEvents {
         statement(kind, &event, &data).map(Ok)
     }
 
-    fn is_own(&self, event: &Map<String, Value>) -> Result<bool, DecodeError> {
+    fn is_own(&self, event: &Members<'_>) -> Result<bool, DecodeError> {
         Ok(text(event, "source", "source")? == &*self.source)
     }
 
@@ -73,7 +73,7 @@ impl RevocationEvents {
         let event = event(message)?;
         let kind = text(&event, "type", "type")?;
         let (statement_kind, is_heartbeat) = (kind_of(kind), kind == HEARTBEAT);
-        let is_numbered = event.contains_key("log");
+        let is_numbered = event.contains("log");
         if statement_kind.is_none() && !is_heartbeat && !is_numbered {
             return Ok(Decoded::Ignored("type is none of revocations".into()).into());
         }
@@ -101,10 +101,10 @@ impl Decode for RevocationEvents {
     }
 }
 
-fn event(message: &[u8]) -> Result<Map<String, Value>, DecodeError> {
+fn event(message: &[u8]) -> Result<Members<'_>, DecodeError> {
     let body =
         serde_json::from_slice(message).map_err(|cause| DecodeError::new("body", "is not JSON").because(cause))?;
-    let Value::Object(event) = body else {
+    let MemberValue::Object(event) = body else {
         return Err(DecodeError::new("body", "is not a JSON object"));
     };
     match text(&event, "specversion", "specversion")? {
@@ -114,7 +114,7 @@ fn event(message: &[u8]) -> Result<Map<String, Value>, DecodeError> {
 }
 
 /// What it states of the issuer's log, if it states one.
-fn place(kind: &str, event: &Map<String, Value>, data: &Map<String, Value>) -> Result<Option<LogPlace>, DecodeError> {
+fn place(kind: &str, event: &Members<'_>, data: &Members<'_>) -> Result<Option<LogPlace>, DecodeError> {
     let Some(attributes) = LogAttributes::read(event)? else {
         return Ok(None);
     };
@@ -122,7 +122,7 @@ fn place(kind: &str, event: &Map<String, Value>, data: &Map<String, Value>) -> R
     if kind == HEARTBEAT {
         let every_ms = data
             .get("every_ms")
-            .and_then(Value::as_str)
+            .and_then(MemberValue::as_str)
             .and_then(|every| every.parse().ok());
         let every_ms = every_ms.ok_or_else(|| DecodeError::new("data.every_ms", "is not a whole number as text"))?;
         return Ok(Some(LogPlace::End {
@@ -148,15 +148,11 @@ fn place(kind: &str, event: &Map<String, Value>, data: &Map<String, Value>) -> R
     }))
 }
 
-fn statement(
-    kind: StatementKind,
-    event: &Map<String, Value>,
-    data: &Map<String, Value>,
-) -> Result<Statement, DecodeError> {
+fn statement(kind: StatementKind, event: &Members<'_>, data: &Members<'_>) -> Result<Statement, DecodeError> {
     text(event, "id", "id")?;
     let at = taken_effect(event)?;
     let subjects = match data.get("keys") {
-        Some(Value::Array(keys)) if !keys.is_empty() => keys.iter().map(subject).collect::<Result<_, _>>()?,
+        Some(MemberValue::Array(keys)) if !keys.is_empty() => keys.iter().map(subject).collect::<Result<_, _>>()?,
         Some(_) => return Err(DecodeError::new("data.keys", "is not an array with something in it")),
         None => vec![subject_of(data)?],
     };
@@ -175,10 +171,12 @@ fn statement(
 }
 
 /// What cannot be read is refused, as by readers that do not know the member: it is no reason to miss a cut-off.
-fn spared(data: &Map<String, Value>) -> Vec<Subject> {
-    let stated = data.get("sparing").and_then(Value::as_array);
+fn spared(data: &Members<'_>) -> Vec<Subject> {
+    let Some(MemberValue::Array(stated)) = data.get("sparing") else {
+        return Vec::new();
+    };
     let mut spared = Vec::new();
-    for subject in stated.into_iter().flatten().filter_map(|key| subject(key).ok()) {
+    for subject in stated.iter().filter_map(|key| subject(key).ok()) {
         if spared.len() < Revocation::MOST_SPARED && !spared.contains(&subject) {
             spared.push(subject);
         }
@@ -186,43 +184,39 @@ fn spared(data: &Map<String, Value>) -> Vec<Subject> {
     spared
 }
 
-fn taken_effect(event: &Map<String, Value>) -> Result<Timestamp, DecodeError> {
+fn taken_effect(event: &Members<'_>) -> Result<Timestamp, DecodeError> {
     time(event, "time", "time")?.ok_or_else(|| DecodeError::new("time", "is missing"))
 }
 
-fn data(event: &Map<String, Value>) -> Result<Map<String, Value>, DecodeError> {
+fn data<'e>(event: &'e Members<'e>) -> Result<Cow<'e, Members<'e>>, DecodeError> {
     match event.get("datacontenttype") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(media)) if is_json(media) => {}
+        None | Some(MemberValue::Null) => {}
+        Some(MemberValue::Text(media)) if is_json(media) => {}
         Some(_) => return Err(DecodeError::new("datacontenttype", "is not JSON")),
     }
-    let (field, data) = match (event.get("data"), event.get("data_base64")) {
-        (Some(data), _) if !data.is_null() => ("data", data.clone()),
-        (_, Some(Value::String(encoded))) => {
-            let decoded = STANDARD.decode(encoded).ok();
-            let data = decoded.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            let problem = "is not JSON in base64";
-            (
-                "data_base64",
-                data.ok_or_else(|| DecodeError::new("data_base64", problem))?,
-            )
+    match (event.get("data"), event.get("data_base64")) {
+        (Some(MemberValue::Object(data)), _) => Ok(Cow::Borrowed(data)),
+        (Some(data), _) if *data != MemberValue::Null => Err(DecodeError::new("data", "is not an object")),
+        (_, Some(MemberValue::Text(encoded))) => {
+            let decoded = STANDARD.decode(encoded.as_bytes()).ok();
+            match decoded.as_deref().map(serde_json::from_slice) {
+                Some(Ok(MemberValue::Object(data))) => Ok(Cow::Owned(data.into_owned())),
+                Some(Ok(_)) => Err(DecodeError::new("data_base64", "is not an object")),
+                Some(Err(_)) | None => Err(DecodeError::new("data_base64", "is not JSON in base64")),
+            }
         }
-        _ => return Err(DecodeError::new("data", "is missing")),
-    };
-    match data {
-        Value::Object(data) => Ok(data),
-        _ => Err(DecodeError::new(field, "is not an object")),
+        _ => Err(DecodeError::new("data", "is missing")),
     }
 }
 
-fn subject(key: &Value) -> Result<Subject, DecodeError> {
+fn subject(key: &MemberValue<'_>) -> Result<Subject, DecodeError> {
     match key {
-        Value::Object(key) => subject_of(key),
+        MemberValue::Object(key) => subject_of(key),
         _ => Err(DecodeError::new("data.keys", "has something that is not an object")),
     }
 }
 
-fn subject_of(key: &Map<String, Value>) -> Result<Subject, DecodeError> {
+fn subject_of(key: &Members<'_>) -> Result<Subject, DecodeError> {
     let kind = text(key, "kind", "data.kind")?;
     let kind = KeyKind::of(kind).ok_or_else(|| DecodeError::new("data.kind", "is none that is known"))?;
     Ok(match kind {
@@ -232,14 +226,14 @@ fn subject_of(key: &Map<String, Value>) -> Result<Subject, DecodeError> {
     })
 }
 
-fn reason(stated: Option<&Value>) -> Reason {
+fn reason(stated: Option<&MemberValue<'_>>) -> Reason {
     let known = [
         Reason::CessationOfOperation,
         Reason::KeyCompromise,
         Reason::PrivilegeWithdrawn,
         Reason::Superseded,
     ];
-    let stated = stated.and_then(Value::as_str).unwrap_or_default();
+    let stated = stated.and_then(MemberValue::as_str).unwrap_or_default();
     let is_it = |reason: &Reason| reason.as_str() == stated;
     known.into_iter().find(is_it).unwrap_or_default()
 }

@@ -2,9 +2,8 @@
 
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
-
 use crate::format::revocation::content::Content;
+use crate::format::revocation::member_tree::{MemberValue, Members};
 use crate::format::revocation::members::text;
 use crate::model::decode::DecodeError;
 use crate::model::log_place::{LogDigest, LogId, LogPosition};
@@ -20,17 +19,17 @@ pub(super) struct LogAttributes {
 
 impl LogAttributes {
     /// Reads them; `None` if the event states no log.
-    pub(super) fn read(event: &Map<String, Value>) -> Result<Option<Self>, DecodeError> {
-        if !event.contains_key("log") {
+    pub(super) fn read(event: &Members<'_>) -> Result<Option<Self>, DecodeError> {
+        if !event.contains("log") {
             return Ok(None);
         }
         let log = parsed(event, "log", "log")?;
         let n = number(event, "n", "n")?;
-        let prev = match event.contains_key("prev") {
+        let prev = match event.contains("prev") {
             false if n <= 1 => LogDigest::default(),
             _ => parsed(event, "prev", "prev")?,
         };
-        let after = if n <= 1 && event.contains_key("afterlog") {
+        let after = if n <= 1 && event.contains("afterlog") {
             Some(LogPosition {
                 log: parsed(event, "afterlog", "afterlog")?,
                 n: number(event, "aftern", "aftern")?,
@@ -62,7 +61,7 @@ impl LogAttributes {
     }
 }
 
-fn parsed<T: FromStr>(event: &Map<String, Value>, name: &str, field: &'static str) -> Result<T, DecodeError> {
+fn parsed<T: FromStr>(event: &Members<'_>, name: &str, field: &'static str) -> Result<T, DecodeError> {
     let stated = text(event, name, field)?;
     stated
         .parse()
@@ -70,10 +69,10 @@ fn parsed<T: FromStr>(event: &Map<String, Value>, name: &str, field: &'static st
 }
 
 /// A number as text. One that is a number in JSON is read too.
-fn number(event: &Map<String, Value>, name: &str, field: &'static str) -> Result<u64, DecodeError> {
+fn number(event: &Members<'_>, name: &str, field: &'static str) -> Result<u64, DecodeError> {
     let number = match event.get(name) {
-        Some(Value::Number(number)) => number.as_u64(),
-        Some(Value::String(digits)) if digits.bytes().all(|digit| digit.is_ascii_digit()) => digits.parse().ok(),
+        Some(MemberValue::Number(number)) => number.as_u64(),
+        Some(MemberValue::Text(digits)) if digits.bytes().all(|digit| digit.is_ascii_digit()) => digits.parse().ok(),
         _ => None,
     };
     number.ok_or_else(|| DecodeError::new(field, "is not a whole number as text"))

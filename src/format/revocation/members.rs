@@ -1,32 +1,23 @@
 //! Members of an event.
 
-use serde_json::{Map, Value};
-
+use crate::format::revocation::member_tree::{MemberValue, Members};
 use crate::model::decode::DecodeError;
 use crate::model::timestamp::Timestamp;
 
 /// Returns a member that has to be a text with something in it.
-pub(super) fn text<'m>(
-    members: &'m Map<String, Value>,
-    name: &str,
-    field: &'static str,
-) -> Result<&'m str, DecodeError> {
+pub(super) fn text<'m>(members: &'m Members<'_>, name: &str, field: &'static str) -> Result<&'m str, DecodeError> {
     match members.get(name) {
-        Some(Value::String(text)) if !text.is_empty() => Ok(text),
+        Some(MemberValue::Text(text)) if !text.is_empty() => Ok(text),
         None => Err(DecodeError::new(field, "is missing")),
         Some(_) => Err(DecodeError::new(field, "is not a string with something in it")),
     }
 }
 
 /// Returns a member that may be a time.
-pub(super) fn time(
-    members: &Map<String, Value>,
-    name: &str,
-    field: &'static str,
-) -> Result<Option<Timestamp>, DecodeError> {
+pub(super) fn time(members: &Members<'_>, name: &str, field: &'static str) -> Result<Option<Timestamp>, DecodeError> {
     let stated = match members.get(name) {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(stated)) => stated,
+        None | Some(MemberValue::Null) => return Ok(None),
+        Some(MemberValue::Text(stated)) => stated,
         Some(_) => return Err(DecodeError::new(field, "is not a string")),
     };
     let time: Result<jiff::Timestamp, _> = stated.parse();

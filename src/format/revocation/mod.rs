@@ -34,6 +34,7 @@ mod log_attributes;
 mod content;
 mod event_type;
 mod members;
+mod member_tree;
 
 pub use cloud_event::cloud_event;
 pub use events::RevocationEvents;
