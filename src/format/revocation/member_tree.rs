@@ -173,13 +173,16 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut object = Vec::new();
+        let mut object = Vec::with_capacity(USUAL_MEMBERS);
         while let Some(name) = members.next_key_seed(NameVisitor)? {
             object.push((name, members.next_value()?));
         }
         Ok(MemberValue::Object(Members(object)))
     }
 }
+
+/// As many members as a message of a log has: it is read without a second allocation.
+const USUAL_MEMBERS: usize = 12;
 
 struct NameVisitor;
 
@@ -204,5 +207,79 @@ impl<'de> Visitor<'de> for NameVisitor {
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
         Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Any JSON, with names that come twice, that are sorted otherwise by their bytes, and that have escapes.
+    fn json() -> impl Strategy<Value = String> {
+        let text = || {
+            prop_oneof!["[a-c]{0,2}", "[\u{e000}-\u{e003}\u{10000}-\u{10003}\n\"é]{0,2}"]
+                .prop_map(|text| Value::from(text).to_string())
+        };
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            any::<bool>().prop_map(|is| is.to_string()),
+            any::<i64>().prop_map(|number| number.to_string()),
+            any::<u64>().prop_map(|number| number.to_string()),
+            any::<f64>().prop_map(|number| Value::from(number).to_string()),
+            text(),
+        ];
+        leaf.prop_recursive(3, 24, 5, move |inner| {
+            let member = (text(), inner.clone()).prop_map(|(name, value)| format!("{name} : {value}"));
+            prop_oneof![
+                proptest::collection::vec(inner, 0..4).prop_map(|values| format!("[{}]", values.join(" , "))),
+                proptest::collection::vec(member, 0..5).prop_map(|members| format!("{{{}}}", members.join(","))),
+            ]
+        })
+    }
+
+    /// The same by serde's own tree, which keeps the last member of a name.
+    fn slow(value: &Value) -> String {
+        match value {
+            Value::Object(members) => {
+                let mut members: Vec<_> = members.iter().collect();
+                members.sort_by_key(|(name, _)| name.encode_utf16().collect::<Vec<_>>());
+                let written = members
+                    .iter()
+                    .map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), slow(value)));
+                format!("{{{}}}", written.collect::<Vec<_>>().join(","))
+            }
+            Value::Array(values) => format!("[{}]", values.iter().map(slow).collect::<Vec<_>>().join(",")),
+            other => other.to_string(),
+        }
+    }
+
+    fn fast(value: &MemberValue<'_>) -> String {
+        match value {
+            MemberValue::Object(members) => {
+                let mut written = Vec::new();
+                members.each_in_order(|name, value| written.push(format!("{}:{}", Value::from(name), fast(value))));
+                format!("{{{}}}", written.join(","))
+            }
+            MemberValue::Array(values) => format!("[{}]", values.iter().map(fast).collect::<Vec<_>>().join(",")),
+            other => serde_json::to_string(other).unwrap(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_read_and_put_in_order_as_by_serdes_own_tree(json in json()) {
+            let tree: MemberValue<'_> = serde_json::from_str(&json).unwrap();
+            let value: Value = serde_json::from_str(&json).unwrap();
+            prop_assert_eq!(fast(&tree), slow(&value));
+            prop_assert_eq!(tree.clone().into_owned(), tree.clone());
+            if let (MemberValue::Object(members), Value::Object(known)) = (&tree, &value) {
+                for (name, value) in known {
+                    prop_assert_eq!(serde_json::to_value(members.get(name)).unwrap(), value.clone());
+                }
+            }
+        }
     }
 }
