@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::issuer_log::heartbeats::IssuerHeartbeats;
 use crate::issuer_log::recent::Recent;
 use crate::model::log_place::{LogDigest, LogId, LogPosition};
 use crate::model::timestamp::Timestamp;
@@ -12,37 +13,30 @@ use crate::model::timestamp::Timestamp;
 /// One log of an issuer, as far as its messages came in.
 #[derive(Debug)]
 pub(super) struct IssuerLog {
-    id: LogId,
+    pub(super) id: LogId,
     /// Everything up to here was read, or a list covers it. `None` while nobody knows how the log began.
-    whole: Option<LogPosition>,
+    pub(super) whole: Option<LogPosition>,
     recent: Recent,
     /// What came of it beyond the first that is missing: by number, the digest before it and its own.
-    ahead: BTreeMap<u64, (LogDigest, LogDigest)>,
+    pub(super) ahead: BTreeMap<u64, (LogDigest, LogDigest)>,
     /// The furthest end that its issuer named.
-    end: Option<LogPosition>,
+    pub(super) end: Option<LogPosition>,
     /// Since when something is missing.
-    missing_since: Option<Instant>,
+    pub(super) missing_since: Option<Instant>,
     /// Whether what is missing counts as lost: only a list makes up for it, or its coming in after all.
-    is_given_up: bool,
+    pub(super) is_given_up: bool,
     /// The furthest number under which two different messages came, or that does not continue what came before it: only a list
     /// makes up for that.
-    contradiction: Option<u64>,
+    pub(super) contradiction: Option<u64>,
     /// The log that this one continues, as long as that one was not read that far.
-    waits_for: Option<LogPosition>,
+    pub(super) waits_for: Option<LogPosition>,
     /// Whether another log continues this one.
-    is_ended: bool,
+    pub(super) is_ended: bool,
     /// Whether that is only taken for granted, since a list does not name it and nothing came of it: then it is not ended if
     /// something new comes.
-    is_presumed_ended: bool,
-    heartbeat: Option<Heartbeat>,
+    pub(super) is_presumed_ended: bool,
+    heartbeats: IssuerHeartbeats,
     last_heard: Instant,
-}
-
-#[derive(Debug)]
-struct Heartbeat {
-    sent: Timestamp,
-    came: Instant,
-    every: Duration,
 }
 
 impl IssuerLog {
@@ -72,7 +66,7 @@ impl IssuerLog {
             waits_for: None,
             is_ended: false,
             is_presumed_ended: false,
-            heartbeat: None,
+            heartbeats: IssuerHeartbeats::default(),
             last_heard: now,
         };
         log.set_whole(whole);
@@ -179,121 +173,29 @@ impl IssuerLog {
         is_news.then(|| format!("its issuer has another message under number {} than came", end.n))
     }
 
-    /// Notes a heartbeat. One that comes again proves nothing new: the times that an issuer states in a log only grow.
+    /// Notes a heartbeat. One that comes again proves nothing new.
     pub(super) fn heartbeat(&mut self, sent: Timestamp, every: Duration, now: Instant) {
-        if self.heartbeat.as_ref().is_none_or(|known| known.sent < sent) {
-            self.heartbeat = Some(Heartbeat { sent, came: now, every });
+        if self.heartbeats.came(sent, every, now) {
             self.goes_on_after_all();
         }
     }
 
     /// Returns for how long its issuer has said nothing, if that is too long.
     pub(super) fn silent_for(&self, now: Instant) -> Option<Duration> {
-        let heartbeat = self.heartbeat.as_ref().filter(|_| !self.is_ended)?;
-        let silent_for = now.saturating_duration_since(heartbeat.came);
-        (silent_for > heartbeat.every * MISSED_HEARTBEATS).then_some(silent_for)
+        if self.is_ended {
+            return None;
+        }
+        self.heartbeats.silent_for(now)
     }
 
     /// Returns whether nothing came of it for longer than an issuer is silent.
     pub(super) fn is_quiet(&self, now: Instant) -> bool {
-        let every = self
-            .heartbeat
-            .as_ref()
-            .map_or(DEFAULT_HEARTBEAT, |heartbeat| heartbeat.every);
-        now.saturating_duration_since(self.last_heard) > every * MISSED_HEARTBEATS
+        now.saturating_duration_since(self.last_heard) > self.heartbeats.longest_silence()
     }
 
     /// Returns when its issuer's newest heartbeat came.
     pub(super) fn heartbeat_came(&self) -> Option<Instant> {
-        self.heartbeat.as_ref().map(|heartbeat| heartbeat.came)
-    }
-
-    /// Returns what is missing, if that has been missing for so long that it counts as lost from now on.
-    pub(super) fn due(&mut self, now: Instant) -> Option<String> {
-        let since = self.missing_since?;
-        if self.is_lost() || now.saturating_duration_since(since) < LONGEST_WAIT {
-            return None;
-        }
-        self.is_given_up = true;
-        Some(self.what_is_missing())
-    }
-
-    /// Notes that another log continues this one behind a position. If that was read, whatever came or is missing beyond it is of no
-    /// matter: its issuer did not know of it, and says it again.
-    pub(super) fn is_continued(&mut self, after: LogPosition) -> bool {
-        (self.is_ended, self.is_presumed_ended) = (true, false);
-        if !self.reaches(after) {
-            return false;
-        }
-        self.ahead.clear();
-        (self.end, self.missing_since, self.is_given_up) = (None, None, false);
-        self.contradiction = self.contradiction.filter(|at| *at <= after.n);
-        true
-    }
-
-    /// Notes that its issuer goes on in another log, and gave a list: whatever is missing of this one is of no matter any more.
-    pub(super) fn is_past(&mut self) {
-        self.is_presumed_ended |= !self.is_ended;
-        self.is_ended = true;
-        self.ahead.clear();
-        (self.end, self.missing_since, self.waits_for) = (None, None, None);
-        (self.is_given_up, self.contradiction) = (false, None);
-    }
-
-    /// Notes how it begins, if that was not known.
-    pub(super) fn begin(&mut self, after: Option<LogPosition>, now: Instant) {
-        match after {
-            _ if self.whole.is_some() => {}
-            None => self.begins(now),
-            Some(_) => self.waits_for = after,
-        }
-    }
-
-    /// Notes that the log that this one continues was read as far as this one says.
-    pub(super) fn begins(&mut self, now: Instant) {
-        self.waits_for = None;
-        if self.whole.is_none() {
-            self.set_whole(Some(LogPosition::beginning(self.id)));
-        }
-        self.go_on(now);
-    }
-
-    /// Takes what a list covers of it.
-    pub(super) fn covered(&mut self, covers: LogPosition, now: Instant) {
-        let is_settled = self.contradiction.is_some_and(|at| covers.n >= at);
-        let is_news = self.whole.is_none_or(|whole| covers.n > whole.n);
-        // Where two messages contradict each other, the list says which one its issuer has.
-        if is_news || (is_settled && self.contradicts(covers)) {
-            self.waits_for = None;
-            self.set_whole(Some(covers));
-            self.end = self.end.filter(|end| end.n > covers.n);
-        }
-        if is_settled {
-            self.contradiction = None;
-        }
-        self.go_on(now);
-    }
-
-    /// Takes a list that was asked for after everything that came: it makes up for whatever is lost.
-    pub(super) fn resynced(&mut self, now: Instant) {
-        if !self.is_lost() {
-            return;
-        }
-        (self.waits_for, self.contradiction, self.is_given_up) = (None, None, false);
-        while let Some((n, (prev, _))) = self.ahead.first_key_value() {
-            let before = LogPosition {
-                log: self.id,
-                n: n - 1,
-                digest: *prev,
-            };
-            self.set_whole(Some(before));
-            self.go_on(now);
-        }
-        let whole = self.whole.map_or(0, |whole| whole.n);
-        if let Some(end) = self.end.filter(|end| end.n >= whole) {
-            self.set_whole(Some(end));
-        }
-        self.go_on(now);
+        self.heartbeats.newest_came()
     }
 
     /// Notes that something new came of it.
@@ -303,7 +205,7 @@ impl IssuerLog {
         }
     }
 
-    fn set_whole(&mut self, whole: Option<LogPosition>) {
+    pub(super) fn set_whole(&mut self, whole: Option<LogPosition>) {
         self.whole = whole;
         if let Some(whole) = whole {
             self.recent.push(whole.n, whole.digest);
@@ -311,7 +213,7 @@ impl IssuerLog {
     }
 
     /// Joins what came ahead to what is whole, as far as it continues that.
-    fn go_on(&mut self, now: Instant) {
+    pub(super) fn go_on(&mut self, now: Instant) {
         while let (Some(whole), Some(first)) = (self.whole, self.ahead.first_entry()) {
             let (n, (prev, digest)) = (*first.key(), *first.get());
             if n <= whole.n {
@@ -335,26 +237,7 @@ impl IssuerLog {
             self.is_given_up = false;
         }
     }
-
-    fn what_is_missing(&self) -> String {
-        let (from, to) = (self.whole.map_or(1, |whole| whole.n + 1), self.furthest());
-        match (self.whole, self.waits_for) {
-            (None, Some(after)) => format!("the log before it was not read up to message {}", after.n),
-            (None, None) => format!("what came before message {to} is not known"),
-            _ if from >= to => format!("message {to} is missing"),
-            _ => format!("some of the messages {from} to {to} are missing"),
-        }
-    }
 }
-
-/// For how long what is missing may still come: 2 seconds. Brokers swap messages, and a list costs more than waiting.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(2);
-
-/// How often an issuer says where its log ends, unless it says otherwise.
-const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(1);
-
-/// How many heartbeats may be missed.
-const MISSED_HEARTBEATS: u32 = 3;
 
 /// How many messages are remembered beyond the first that is missing.
 const MOST_AHEAD: usize = 4096;

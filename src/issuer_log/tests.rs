@@ -8,7 +8,7 @@ use fastrand::Rng;
 use tokio::time::Instant;
 
 use crate::issuer_log::IssuerLogs;
-use crate::issuer_log::log::LONGEST_WAIT;
+use crate::issuer_log::missing::LONGEST_WAIT;
 use crate::model::log_place::{LogDigest, LogId, LogPlace, LogPosition};
 use crate::model::timestamp::Timestamp;
 
