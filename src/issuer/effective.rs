@@ -1,10 +1,10 @@
 //! What of all statements is in force.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use crate::model::event::Reason;
 use crate::model::timestamp::Timestamp;
+use crate::statements::expiry::is_over;
 use crate::statements::statement::{Statement, StatementKind};
 use crate::statements::subject::Subject;
 
@@ -155,14 +155,6 @@ fn reach(said: StatedLast) -> u64 {
     }
 }
 
-/// Returns whether nobody takes a token any more that expired at that time.
-pub(super) fn is_over(forget_at: Timestamp, now: Timestamp) -> bool {
-    forget_at.saturating_add(LEEWAY) < now
-}
-
-/// How long some verifiers take a token beyond its `exp`: Nimbus, Spring Security and go-jose do for a minute.
-pub(super) const LEEWAY: Duration = Duration::from_secs(60);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,10 +192,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_leaves_a_minute_later() {
+    fn what_is_over_leaves_two_minutes_later() {
         let until = |secs| Statement::block(session()).at(at(1)).forget_at(at(secs));
-        assert_eq!(in_force(&[until(940)]).len(), 1, "verifiers may still take its token");
-        assert_eq!(in_force(&[until(939)]).len(), 0);
+        assert_eq!(in_force(&[until(880)]).len(), 1, "verifiers may still take its token");
+        assert_eq!(in_force(&[until(879)]).len(), 0);
         assert_eq!(in_force(&[until(900), until(950)]), [until(950)]);
         let for_ever = Statement::block(session()).at(at(1));
         assert_eq!(in_force(&[until(900), for_ever.clone()]), [for_ever]);

@@ -12,7 +12,6 @@ use crate::common::error_text::error_text;
 use crate::common::log;
 use crate::issuer::broker_log::BrokerLog;
 use crate::issuer::canary::make_canary;
-use crate::issuer::effective::LEEWAY;
 use crate::issuer::pending::next_batch;
 use crate::issuer::publisher::{OutgoingMessage, Publisher};
 use crate::issuer::shared::IssuerShared;
@@ -172,8 +171,8 @@ impl<P: Publisher> Relay<P> {
 
     async fn sweep(&mut self) -> Result<(), Trouble> {
         let source = self.shared.store.source().to_owned();
-        let before = Timestamp::now().saturating_sub(LEEWAY);
-        let swept = self.shared.writer.write(move |page| page.forget(&source, before)).await;
+        let now = Timestamp::now();
+        let swept = self.shared.writer.write(move |page| page.forget(&source, now)).await;
         swept.map(drop).map_err(Trouble::Store)
     }
 

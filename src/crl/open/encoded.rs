@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +11,7 @@ use crate::crl::open::manifest::Manifest;
 use crate::crl::open::section::{ListSection, ListedRow, TEXT};
 use crate::model::log_place::LogPosition;
 use crate::model::timestamp::Timestamp;
+use crate::statements::expiry::is_over;
 use crate::statements::in_force::InForce;
 
 /// The body of a list, and what a manifest says of it. Whatever says the same is the same, to the byte.
@@ -88,7 +88,7 @@ impl EncodedList {
 
 /// Whether an entry was to be forgotten so long ago that no list has to carry it.
 pub(crate) fn is_forgotten(row: &ListedRow<'_>, now: Timestamp) -> bool {
-    row.forgotten_at().is_some_and(|at| at < now.saturating_sub(STAYS))
+    row.forgotten_at().is_some_and(|at| is_over(at, now))
 }
 
 fn generation(digest: &[u8; 32], sections: &[ListSection], covers: &[LogPosition]) -> String {
@@ -120,7 +120,3 @@ impl fmt::Display for UnwritableId {
 }
 
 impl Error for UnwritableId {}
-
-/// How long an entry stays in lists beyond its end. Some verifiers go on accepting a token for a minute after its `exp`, and the
-/// clocks of others may be behind by another one.
-const STAYS: Duration = Duration::from_secs(120);

@@ -1,10 +1,14 @@
 //! Changes of what an issuer keeps.
 
+use std::collections::HashMap;
+
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use crate::issuer::store::row::{from_row, place_bytes, to_bytes};
 use crate::model::log_place::{LogId, LogPosition};
 use crate::model::timestamp::Timestamp;
+use crate::statements::expiry::is_over;
+use crate::statements::statement::{Statement, StatementKind};
 
 /// The store while it is being changed.
 pub(crate) struct StorePage<'t> {
@@ -110,27 +114,73 @@ impl<'t> StorePage<'t> {
     }
 
     /// Forgets statements that are published, that no gateway needs any more, and that the newest list covers. Without any list,
-    /// nobody waits for one. Returns how many.
-    pub(crate) fn forget(&mut self, source: &str, before: Timestamp) -> Result<u64, redb::Error> {
+    /// nobody waits for one. A reinstatement stays as long as any block that it lifts. Returns how many.
+    pub(crate) fn forget(&mut self, source: &str, now: Timestamp) -> Result<u64, redb::Error> {
         let cursor = self.number("cursor")?;
         let is_listed = self.facts.get("covered")?.is_some();
         let end = match is_listed {
             true => cursor.min(self.number("covered-sequence")? + 1),
             false => cursor,
         };
-        let mut over = Vec::new();
+        let (mut over, mut reinstatements) = (Vec::new(), Vec::new());
         for row in self.statements.range(..end)? {
             let (sequence, row) = row?;
-            let kept = from_row(source, sequence.value(), row.value());
-            let forget_at = kept.and_then(|kept| kept.statement.forget_at);
-            if forget_at.is_some_and(|forget_at| forget_at < before) {
-                over.push(sequence.value());
+            let Some(kept) = from_row(source, sequence.value(), row.value()) else {
+                continue;
+            };
+            match kept.statement.forget_at {
+                Some(at) if !is_over(at, now) => {}
+                None => {}
+                Some(_) if kept.statement.kind == StatementKind::Reinstate => {
+                    reinstatements.push((sequence.value(), kept.statement));
+                }
+                Some(_) => over.push(sequence.value()),
             }
         }
+        over.extend(self.lifting_nothing(source, reinstatements, &over)?);
         for sequence in &over {
             self.statements.remove(sequence)?;
         }
         Ok(over.len() as u64)
+    }
+
+    /// Returns which of some reinstatements lift none of the blocks that stay: without the others, those would be in force again.
+    fn lifting_nothing(
+        &self,
+        source: &str,
+        reinstatements: Vec<(u64, Statement)>,
+        over: &[u64],
+    ) -> Result<Vec<u64>, redb::Error> {
+        if reinstatements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let subjects = reinstatements.iter().flat_map(|(_, statement)| &statement.subjects);
+        let mut earliest: HashMap<_, Option<Timestamp>> = subjects.map(|subject| (subject, None)).collect();
+        for row in self.statements.iter()? {
+            let (sequence, row) = row?;
+            // They are in order.
+            if over.binary_search(&sequence.value()).is_ok() {
+                continue;
+            }
+            let kept = from_row(source, sequence.value(), row.value());
+            let Some(block) = kept
+                .map(|kept| kept.statement)
+                .filter(|kept| kept.kind == StatementKind::Block)
+            else {
+                continue;
+            };
+            for subject in &block.subjects {
+                if let Some(known) = earliest.get_mut(subject) {
+                    *known = Some(known.map_or(block.at, |known| known.min(block.at)));
+                }
+            }
+        }
+        let lifts = |statement: &Statement| {
+            let mut blocks = statement.subjects.iter().filter_map(|subject| earliest[subject]);
+            blocks.any(|block| block < statement.at)
+        };
+        let nothing = reinstatements.iter().filter(|(_, statement)| !lifts(statement));
+        Ok(nothing.map(|(sequence, _)| *sequence).collect())
     }
 
     fn number(&self, name: &str) -> Result<u64, redb::Error> {
@@ -169,7 +219,6 @@ mod tests {
     use super::*;
     use crate::issuer::store::{IssuerStore, to_row};
     use crate::model::log_place::LogDigest;
-    use crate::statements::statement::Statement;
     use crate::statements::subject::Subject;
 
     /// The cursor alone used to say which numbers were given. A broker that then showed its former log again had the statements under
@@ -196,7 +245,7 @@ mod tests {
                     (position(2), numbers[1]),
                     (position(3), numbers[2]),
                 ])?;
-                assert_eq!(page.forget("issuer", Timestamp::from_unix_secs(10))?, 3);
+                assert_eq!(page.forget("issuer", Timestamp::from_unix_secs(130))?, 3);
                 page.begin_log(&LogBeginning {
                     log: LogId::from_bytes([2; 16]),
                     after: Some(position(1)),
@@ -207,5 +256,43 @@ mod tests {
             })
             .unwrap();
         assert_eq!(given, 3);
+    }
+
+    #[test]
+    fn a_reinstatement_stays_as_long_as_the_block_that_it_lifts() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = IssuerStore::open(directory.path(), "issuer").unwrap();
+        let at = Timestamp::from_unix_secs;
+        let session = || Subject::session("s");
+        let rows = [
+            Statement::block(session()).at(at(1)).forget_at(at(1_000)),
+            Statement::reinstate(session()).at(at(2)).forget_at(at(3)),
+            // It lifts nothing: the block is as late as it is.
+            Statement::reinstate(session()).at(at(1)).forget_at(at(3)),
+            Statement::reinstate(Subject::session("other"))
+                .at(at(2))
+                .forget_at(at(3)),
+        ];
+        store
+            .write(|page| {
+                let mut numbers = Vec::new();
+                for statement in &rows {
+                    numbers.push(page.add(&to_row("issuer", "id", statement).unwrap())?);
+                }
+                let log = LogId::from_bytes([1; 16]);
+                let digest = LogDigest::from_bytes([9; 16]);
+                let position = |n| LogPosition { log, n, digest };
+                page.published(&[(position(4), numbers[3])])?;
+                assert_eq!(
+                    page.forget("issuer", at(123))?,
+                    0,
+                    "verifiers may still take their tokens"
+                );
+                assert_eq!(page.forget("issuer", at(124))?, 2);
+                assert_eq!(page.forget("issuer", at(1_120))?, 0);
+                assert_eq!(page.forget("issuer", at(1_121))?, 2, "both at once");
+                Ok(())
+            })
+            .unwrap();
     }
 }
