@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use crate::jose::jwk_set::JwkSetError;
 use crate::jose::jws_error::JwsError;
@@ -25,6 +25,11 @@ pub trait ListFormat: Send + Sync + 'static {
     /// [`ListError::UnknownKey`] if none of `keys` has the list's `kid`: the poller then fetches the keys again, once.
     /// [`ListError::Invalid`] for anything else that is wrong; it names the field.
     fn read_list(&self, body: &[u8], keys: &KeySet, now: Timestamp) -> Result<RevocationList, ListError>;
+
+    /// Returns what the poller asks for as `Accept`: the media type of lists. Defaults to `application/json`.
+    fn accept(&self) -> HeaderValue {
+        HeaderValue::from_static("application/json")
+    }
 
     /// Reads the issuer's signing keys.
     ///

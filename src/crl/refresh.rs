@@ -14,7 +14,7 @@ use crate::crl::poll_error::{PollError, PollProblem};
 use crate::crl::poller::{KEY_FETCH_GAP, KEYS_MAX_AGE, Poller};
 use crate::domain::observer::Polled;
 use crate::domain::persistence::Fetched;
-use crate::fetch::exchange::{Answer, HttpClient, Limits, Plain, get};
+use crate::fetch::exchange::{Answer, HttpClient, JSON, Limits, Plain, get};
 use crate::model::timestamp::Timestamp;
 use crate::state::accept::AcceptedList;
 use crate::state::view::State;
@@ -36,7 +36,15 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
         let is_current = self.sink.domain().store.may_confirm(Timestamp::now());
         let validator = self.validator.as_ref().filter(|_| is_current);
         let is_conditional = validator.is_some();
-        match get(&mut self.client, &self.list_uri, validator, self.limits).await? {
+        match get(
+            &mut self.client,
+            &self.list_uri,
+            self.format.accept(),
+            validator,
+            self.limits,
+        )
+        .await?
+        {
             Answer::Document { body, validator } => {
                 self.install(body).await?;
                 self.validator = validator;
@@ -151,7 +159,7 @@ impl<C: HttpClient, F: ListFormat> Poller<C, F> {
             size: self.limits.size.min(LARGEST_KEYS),
             ..self.limits
         };
-        let keys = match get(&mut self.client, &self.keys_uri, None, limits).await? {
+        let keys = match get(&mut self.client, &self.keys_uri, JSON, None, limits).await? {
             Answer::Document { body, .. } => {
                 let keys = self.format.read_keys(&body);
                 let keys = keys.map_err(|error| failed(PollProblem::List(error)))?;

@@ -85,7 +85,10 @@ impl Validator {
     }
 }
 
-/// Fetches `uri`.
+/// What key sets and what leads to them are asked for as.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Fetches `uri`, as a document of the media types that `accept` names.
 ///
 /// # Cancel safety
 ///
@@ -93,6 +96,7 @@ impl Validator {
 pub(crate) async fn get<C: HttpClient>(
     client: &mut C,
     uri: &Uri,
+    accept: HeaderValue,
     validator: Option<&Validator>,
     limits: Limits,
 ) -> Result<Answer, FetchError> {
@@ -100,7 +104,7 @@ pub(crate) async fn get<C: HttpClient>(
         place: Plain(uri).to_string(),
         problem,
     };
-    let exchange = guarded_future(exchange(client, uri, validator, limits));
+    let exchange = guarded_future(exchange(client, uri, accept, validator, limits));
     let exchanged = match timeout(limits.total, exchange).await {
         Ok(Ok(exchanged)) => exchanged,
         Ok(Err(panic)) => Err(FetchProblem::Client(
@@ -114,14 +118,13 @@ pub(crate) async fn get<C: HttpClient>(
 async fn exchange<C: HttpClient>(
     client: &mut C,
     uri: &Uri,
+    accept: HeaderValue,
     validator: Option<&Validator>,
     limits: Limits,
 ) -> Result<Answer, FetchProblem> {
     let mut request = Request::new(Empty::new());
     *request.uri_mut() = uri.clone();
-    request
-        .headers_mut()
-        .insert(ACCEPT, HeaderValue::from_static("application/json"));
+    request.headers_mut().insert(ACCEPT, accept);
     if let Some(validator) = validator {
         request
             .headers_mut()
@@ -264,7 +267,7 @@ mod tests {
         };
         let started = tokio::time::Instant::now();
         let uri = Uri::from_static("http://registry/list");
-        let late = get(&mut client, &uri, None, limits).await.unwrap_err();
+        let late = get(&mut client, &uri, JSON, None, limits).await.unwrap_err();
         assert_eq!(
             late.to_string(),
             "http://registry/list: no complete answer within 3600s"

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::{StatusCode, Uri};
 use http_body::Body;
 
-use crate::fetch::exchange::{Answer, HttpClient, Limits, Plain, get};
+use crate::fetch::exchange::{Answer, HttpClient, JSON, Limits, Plain, get};
 use crate::fetch::fetch_error::FetchProblem;
 use crate::jose::discovery::{Discovery, NoSuchAddress, read_jwks_uri};
 use crate::jose::jwk_set::JwkSetError;
@@ -90,7 +90,7 @@ async fn fetch_set<C: HttpClient>(client: &mut C, address: Uri, limits: Limits) 
 }
 
 async fn fetch_document<C: HttpClient>(client: &mut C, uri: &Uri, limits: Limits) -> Result<Vec<u8>, KeyFetchError> {
-    let answer = get(client, uri, None, limits).await;
+    let answer = get(client, uri, JSON, None, limits).await;
     let problem = match answer.map_err(|error| error.problem) {
         Ok(Answer::Document { body, .. }) => return Ok(body),
         Ok(Answer::NotModified) => KeyFetchProblem::Status(StatusCode::NOT_MODIFIED),

@@ -501,3 +501,9 @@ proptest! {
         prop_assert_eq!(read(&file).unwrap().entries(), keys.len());
     }
 }
+
+/// Else a server that chooses by it would answer that it has nothing of the kind.
+#[test]
+fn is_asked_for_by_its_media_type() {
+    assert_eq!(OpenList::new(ISSUER).accept(), tower_revocation::crl::open::MEDIA_TYPE);
+}

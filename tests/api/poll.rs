@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{Empty, Full};
 use tokio::time::Instant;
 use tower::{Service, service_fn};
@@ -55,6 +55,10 @@ impl ListFormat for Plain {
         Ok(text
             .split(',')
             .fold(KeySet::default(), |keys, kid| keys.with_key(kid, key.clone())))
+    }
+
+    fn accept(&self) -> HeaderValue {
+        HeaderValue::from_static("text/plain")
     }
 
     fn is_none_yet(&self, status: StatusCode, body: &[u8]) -> bool {
@@ -194,6 +198,11 @@ async fn installs_what_it_fetches_and_keeps_two_paces() {
     sink.refreshed().await;
     assert_eq!(status_of(&layer, "alice").await, 200);
     assert_eq!(status_of(&layer, "mallory").await, 401);
+    let asked = server.last_request();
+    assert_eq!(
+        (asked.uri().path(), &asked.headers()["accept"]),
+        ("/list", &Plain.accept())
+    );
 
     until("two more fetches", || server.fetches("/list", start).len() >= 4).await;
     let fetches = server.fetches("/list", start);

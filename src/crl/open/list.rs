@@ -2,6 +2,8 @@
 
 use std::str;
 
+use http::HeaderValue;
+
 use crate::crl::list::{ListError, ListFormat};
 use crate::crl::open::container::{LIST, ListContainer};
 use crate::crl::open::contents::ListContents;
@@ -79,6 +81,10 @@ impl ListFormat for OpenList {
     fn read_list(&self, body: &[u8], keys: &KeySet, now: Timestamp) -> Result<RevocationList, ListError> {
         let (manifest, body) = self.verified(body, keys, now)?;
         index(&manifest, body)
+    }
+
+    fn accept(&self) -> HeaderValue {
+        HeaderValue::from_static(MEDIA_TYPE)
     }
 
     fn read_keys(&self, body: &[u8]) -> Result<KeySet, ListError> {
