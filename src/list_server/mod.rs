@@ -28,8 +28,10 @@ mod producer;
 mod key_ring;
 mod signer;
 mod payload;
+mod status;
 
 pub use payload::ListPayload;
 pub use producer::{DEFAULT_KEY_OVERLAP, DEFAULT_LIFETIME, DEFAULT_LOOK_GAP};
 pub use service::{ListServer, ListServerFuture};
 pub use signer::{Signer, SignerError};
+pub use status::ListServerStatus;

@@ -1,7 +1,7 @@
 //! Makes the list anew, and signs it.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use crate::crl::open::manifest::Manifest;
 use crate::crl::{DEFAULT_SIZE_CAP, DEFAULT_TIMEOUT};
 use crate::list_server::key_ring::KeyRing;
 use crate::list_server::signer::Signer;
+use crate::list_server::status::{ListServerStatus, LookRecord, MadeList};
 use crate::model::timestamp::Timestamp;
 
 /// Looks up what is in force when somebody asks for the list, and signs that.
@@ -26,6 +27,7 @@ pub(super) struct ListProducer<S> {
     pub(super) ring: KeyRing,
     /// Held while the source is asked: whoever comes meanwhile gets the same list.
     newest: Mutex<Newest>,
+    record: std::sync::Mutex<LookRecord>,
 }
 
 /// What a host sets.
@@ -56,8 +58,6 @@ struct Newest {
     list: Option<SourceLook>,
     /// When the source may be asked again.
     next: Option<Instant>,
-    /// When the newest list of all was issued.
-    issued_at: Option<Timestamp>,
 }
 
 struct SourceLook {
@@ -73,6 +73,7 @@ impl<S: ListSource> ListProducer<S> {
             source,
             ring: KeyRing::new(Arc::new(signer)),
             newest: Mutex::default(),
+            record: std::sync::Mutex::default(),
         }
     }
 
@@ -86,16 +87,16 @@ impl<S: ListSource> ListProducer<S> {
         if newest.next.is_none_or(|next| next <= Instant::now()) {
             let started = Instant::now();
             let looked = self.look(&newest, settings).await;
-            // A large list takes a processor for a tenth of the time at most, however many ask for it.
-            let pause = settings.look_gap.max(9 * started.elapsed());
-            newest.next = Some(Instant::now() + pause);
+            newest.next = Some(Instant::now() + pause(settings.look_gap, started.elapsed()));
             newest.list = match looked {
                 Ok(look) => {
-                    newest.issued_at = Some(look.manifest.issued_at);
+                    self.record().made(look.described());
                     Some(look)
                 }
                 Err(error) => {
-                    log::error!(error = %error_text(&*error), "revocation list cannot be made");
+                    let words = error_text(&*error).to_string();
+                    log::error!(error = %words, "revocation list cannot be made");
+                    self.record().failed(words);
                     None
                 }
             };
@@ -112,15 +113,24 @@ impl<S: ListSource> ListProducer<S> {
         }
     }
 
+    pub(super) fn status(&self) -> ListServerStatus {
+        self.record().status(Timestamp::now())
+    }
+
+    fn record(&self) -> std::sync::MutexGuard<'_, LookRecord> {
+        // Each change of it is whole.
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Asks the source. What it said before is not copied if it says the same.
     async fn look(&self, newest: &Newest, settings: &Settings) -> Result<SourceLook, Box<dyn Error + Send + Sync>> {
-        // Before the source is asked: whatever happens from now on may be missing.
-        let now = Timestamp::now();
-        let issued_at = newest.issued_at.map_or(now, |known| later_than(known, now));
+        // Before the source is asked: whatever happens from now on may be missing. Not a moment later, even if the list before was as
+        // late, since the clock was set back: gateways would take what was revoked in between for known.
+        let issued_at = Timestamp::now();
         let in_force = ask(&self.source, settings.timeout)
             .await
             .ok_or_else(|| format!("the source has not answered for {:?}", settings.timeout))??;
-        let encoded = spawn_blocking(move || EncodedList::of(&in_force, now)).await??;
+        let encoded = spawn_blocking(move || EncodedList::of(&in_force, issued_at)).await??;
         let manifest = encoded.manifest(
             &settings.issuer,
             issued_at,
@@ -169,6 +179,15 @@ impl Settings {
 }
 
 impl SourceLook {
+    fn described(&self) -> MadeList {
+        MadeList {
+            generation: self.manifest.generation.clone(),
+            entries: self.manifest.sections.iter().map(|section| section.count).sum(),
+            bytes: self.body.len() as u64,
+            issued_at: self.manifest.issued_at,
+        }
+    }
+
     fn sign(&self, signer: &Signer) -> Option<SignedList> {
         // A weak one: lists that say the same are the same, whenever they were issued. A key that took over shows.
         let etag = format!(r#"W/"{}.{}""#, self.manifest.generation, signer.kid());
@@ -180,14 +199,10 @@ impl SourceLook {
     }
 }
 
-/// When a list counts as issued that is made `now`, so that it is newer than the one that was issued last. Not if the clock was far ahead
-/// and has been set right since: gateways refuse lists from the future.
-fn later_than(known: Timestamp, now: Timestamp) -> Timestamp {
-    let next = known.saturating_add(Duration::from_millis(1));
-    match next.saturating_since(now) <= LEEWAY {
-        true => next.max(now),
-        false => now,
-    }
+/// How long to wait between two looks: a large list takes a processor for a tenth of the time, however many ask for it, unless lists
+/// would get too old.
+fn pause(look_gap: Duration, took: Duration) -> Duration {
+    look_gap.max(took.saturating_mul(9).min(LONGEST_PAUSE))
 }
 
 /// How long a list may be fetched or confirmed: 1 day.
@@ -199,19 +214,19 @@ pub const DEFAULT_KEY_OVERLAP: Duration = Duration::from_secs(10 * 60);
 /// How far apart the source is asked at least, however many gateways ask: 1 second.
 pub const DEFAULT_LOOK_GAP: Duration = Duration::from_secs(1);
 
-/// By how much the clock may be set back before lists are older than those before.
-const LEEWAY: Duration = Duration::from_secs(30);
+/// How long a look that took long may be the newest: 10 seconds. A gateway that fetches then gets a list of that age.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_newer_than_the_last_one_unless_that_was_from_the_future() {
-        let at = Timestamp::from_unix_millis;
-        assert_eq!(later_than(at(5_000), at(7_000)), at(7_000));
-        assert_eq!(later_than(at(5_000), at(5_000)), at(5_001));
-        assert_eq!(later_than(at(5_000), at(4_000)), at(5_001));
-        assert_eq!(later_than(at(90_000), at(5_000)), at(5_000));
+    fn a_look_that_takes_long_does_not_make_lists_older_than_ten_seconds() {
+        let secs = Duration::from_secs_f64;
+        assert_eq!(pause(secs(1.0), secs(0.01)), secs(1.0));
+        assert_eq!(pause(secs(1.0), secs(0.5)), secs(4.5));
+        assert_eq!(pause(secs(1.0), secs(10.0)), secs(10.0));
+        assert_eq!(pause(secs(60.0), secs(10.0)), secs(60.0), "the host says so");
     }
 }

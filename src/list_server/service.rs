@@ -18,6 +18,7 @@ use crate::jose::PublicKey;
 use crate::list_server::payload::ListPayload;
 use crate::list_server::producer::{ListProducer, Settings, SignedList};
 use crate::list_server::signer::Signer;
+use crate::list_server::status::ListServerStatus;
 
 /// Serves the signed list of what a source has in force, and the keys that verify it. A cheap clone.
 ///
@@ -110,6 +111,12 @@ impl<S: ListSource> ListServer<S> {
     /// Stops publishing a key that does not sign. Gateways believe it until they fetch the keys anew.
     pub fn withdraw(&self, kid: &str) {
         self.producer.ring.withdraw(kid);
+    }
+
+    /// Returns what an operator asks about it: what the last list says, how old it is, and why the last look failed if it did.
+    #[must_use]
+    pub fn status(&self) -> ListServerStatus {
+        self.producer.status()
     }
 
     fn with(mut self, set: impl FnOnce(&mut Settings)) -> Self {

@@ -492,3 +492,46 @@ async fn several_replicas_of_an_issuer_are_one() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn says_what_the_last_list_was_and_why_there_is_none() {
+    let issuer = Issuer::of(&["u-1", "u-2"]);
+    let server = server(&issuer);
+    let status = server.status();
+    assert_eq!(
+        (status.generation, status.age_ms, status.last_error),
+        (None, None, None)
+    );
+    get(&server).await;
+    let status = server.status();
+    assert_eq!((status.entries, status.last_error), (2, None));
+    assert!(status.bytes > 0 && status.age_ms.is_some_and(|age| age < 60_000));
+    let generation = status.generation.unwrap();
+
+    issuer.will("no such table");
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert_eq!(get(&server).await.0.status(), 503);
+    let status = server.clone().status();
+    assert!(status.last_error.unwrap().contains("no such table"));
+    assert_eq!(status.generation, Some(generation.clone()), "the last that was made");
+
+    issuer.block(&["u-1"]);
+    tokio::time::advance(Duration::from_secs(11)).await;
+    get(&server).await;
+    let status = server.status();
+    assert_eq!((status.entries, status.last_error), (1, None));
+    assert_ne!(status.generation, Some(generation));
+}
+
+/// The clock may have been set back, or two looks may be in one millisecond: a list never states a time after its look.
+#[tokio::test(start_paused = true)]
+async fn a_list_is_never_dated_after_its_look() {
+    let issuer = Issuer::of(&["u-1"]);
+    let server = server(&issuer).with_look_gap(Duration::ZERO);
+    for _ in 0..50 {
+        tokio::time::advance(Duration::from_secs(11)).await;
+        let (_, file) = get(&server).await;
+        let contents = read(&server, &file).await;
+        assert!(contents.issued_at <= Timestamp::now());
+    }
+}
