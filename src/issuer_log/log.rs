@@ -37,6 +37,8 @@ pub(super) struct IssuerLog {
     pub(super) is_presumed_ended: bool,
     heartbeats: IssuerHeartbeats,
     last_heard: Instant,
+    /// When something came of it that had not come before: repetitions prove nothing.
+    last_news: Instant,
 }
 
 impl IssuerLog {
@@ -68,6 +70,7 @@ impl IssuerLog {
             is_presumed_ended: false,
             heartbeats: IssuerHeartbeats::default(),
             last_heard: now,
+            last_news: now,
         };
         log.set_whole(whole);
         log
@@ -89,6 +92,11 @@ impl IssuerLog {
 
     pub(super) const fn last_heard(&self) -> Instant {
         self.last_heard
+    }
+
+    /// Returns when something new came of it.
+    pub(super) const fn last_news(&self) -> Instant {
+        self.last_news
     }
 
     /// Returns the position of another log for which this one waits.
@@ -135,8 +143,10 @@ impl IssuerLog {
         match self.whole {
             Some(whole) if n <= whole.n => problem = self.contradicts(position).then(another),
             whole => {
-                self.goes_on_after_all();
                 let known = self.ahead.insert(n, (prev, position.digest));
+                if known.is_none() {
+                    self.has_news(now);
+                }
                 if known.is_some_and(|(_, known)| known != position.digest) {
                     problem = Some(another());
                 } else if whole.is_some_and(|whole| n == whole.n + 1 && prev != whole.digest) {
@@ -176,7 +186,7 @@ impl IssuerLog {
     /// Notes a heartbeat. One that comes again proves nothing new.
     pub(super) fn heartbeat(&mut self, sent: Timestamp, every: Duration, now: Instant) {
         if self.heartbeats.came(sent, every, now) {
-            self.goes_on_after_all();
+            self.has_news(now);
         }
     }
 
@@ -188,9 +198,9 @@ impl IssuerLog {
         self.heartbeats.silent_for(now)
     }
 
-    /// Returns whether nothing came of it for longer than an issuer is silent.
+    /// Returns whether nothing new came of it for longer than an issuer is silent.
     pub(super) fn is_quiet(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.last_heard) > self.heartbeats.longest_silence()
+        now.saturating_duration_since(self.last_news) > self.heartbeats.longest_silence()
     }
 
     /// Returns when its issuer's newest heartbeat came.
@@ -199,7 +209,8 @@ impl IssuerLog {
     }
 
     /// Notes that something new came of it.
-    const fn goes_on_after_all(&mut self) {
+    const fn has_news(&mut self, now: Instant) {
+        self.last_news = now;
         if self.is_presumed_ended {
             (self.is_ended, self.is_presumed_ended) = (false, false);
         }

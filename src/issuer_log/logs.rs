@@ -54,6 +54,7 @@ impl IssuerLogs {
 
     /// Looks whether something has been missing for too long.
     pub(crate) fn look(&mut self, now: Instant) {
+        self.leave_what_lists_leave(now);
         for index in 0..self.logs.len() {
             if let Some(after) = self.logs[index].waits_for() {
                 let continued = self.logs.iter_mut().find(|log| log.id() == after.log);
@@ -64,6 +65,26 @@ impl IssuerLogs {
             let log = &mut self.logs[index];
             let due = log.due(now).map(|what| (log.id(), what));
             self.tell(due);
+        }
+    }
+
+    /// Leaves logs that the newest list does not name and that say nothing any more, while one that it names has said something since:
+    /// their issuer went on in that one. The list may have come before they were quiet, and the message that says which log the new one
+    /// continues may be lost with what the list made up for.
+    fn leave_what_lists_leave(&mut self, now: Instant) {
+        if self.logs.len() < 2 || self.covers.is_empty() {
+            return;
+        }
+        let covers = &self.covers;
+        let is_named = |log: &IssuerLog| covers.iter().any(|covers| covers.log == log.id());
+        let named = self.logs.iter().filter(|log| is_named(log));
+        let Some(newest) = named.map(IssuerLog::last_news).max() else {
+            return;
+        };
+        for log in &mut self.logs {
+            if !log.is_ended() && log.last_news() < newest && log.is_quiet(now) && !is_named(log) {
+                log.is_past();
+            }
         }
     }
 

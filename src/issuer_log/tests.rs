@@ -416,3 +416,52 @@ fn a_log_that_a_list_does_not_name_goes_on_when_its_issuer_speaks_again() {
     assert!(logs.are_at_end(back, back));
     assert!(logs.silent_for(back + 10 * every).is_some());
 }
+
+/// Two of three servers of NATS were set back: the issuer began a new log, the reader read the old one anew, and a list made up for all
+/// that was missing before the old log was quiet. The feed was down for ever after, since the old log's issuer was silent.
+#[test]
+fn a_log_that_a_list_leaves_out_is_left_once_its_issuer_speaks_in_another() {
+    let every = Duration::from_secs(1);
+    let sent = |secs| Some(Timestamp::from_unix_secs(secs));
+    let end = |log: u8, n: u64| LogPosition {
+        n,
+        digest: digest_of((log, n)),
+        ..LogPosition::beginning(LogId::from_bytes([log; 16]))
+    };
+    let beat = |position| LogPlace::End {
+        position,
+        after: None,
+        every,
+    };
+    let (former, next) = (end(1, 5), end(2, 2));
+    let (mut logs, start) = (IssuerLogs::default(), Instant::now());
+    logs.note(&beat(former), sent(1), start);
+    logs.covered(&[next], start + every);
+    assert_eq!(logs.silent_for(start + every), None);
+    let mut now = start + every;
+    for second in 2..=10 {
+        now += every;
+        logs.note(&beat(next), sent(second), now);
+        // What is read once more is no sign of life.
+        logs.note(&beat(former), sent(1), now);
+    }
+    assert_eq!(logs.silent_for(now), None);
+    assert!(logs.are_at_end(start + every, now));
+    assert!(
+        logs.silent_for(now + 10 * every).is_some(),
+        "the issuer is expected to speak in the new one"
+    );
+    // It is the same log if it goes on after all.
+    logs.note(&beat(former), sent(20), now);
+    assert!(logs.silent_for(now + 10 * every).is_some());
+
+    // An issuer that goes on in a log that the list does not name yet, and dies, is silent.
+    let mut logs = IssuerLogs::default();
+    logs.note(&beat(former), sent(1), start);
+    logs.covered(&[former], start);
+    logs.note(&beat(next), sent(2), start + every);
+    for second in 2..=10 {
+        logs.note(&beat(former), sent(1), start + second * every);
+    }
+    assert!(logs.silent_for(start + 10 * every).is_some());
+}

@@ -10,6 +10,8 @@ mod nats;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "redis")]
+mod redis_master;
+#[cfg(feature = "redis")]
 mod redis_info;
 
 #[cfg(feature = "amqp")]

@@ -11,7 +11,8 @@ use redis::{Client, RedisError, RedisResult, Value, cmd};
 
 use crate::issuer::publisher::{Confirmed, OutgoingMessage, Promise, PromiseWarning, PublishError, Publisher, is_from};
 use crate::issuer::publishers::redis_info::RedisInfo;
-use crate::source::redis::{ClientProvider, Node, Sentinels, connect, words};
+use crate::issuer::publishers::redis_master::RedisMaster;
+use crate::source::redis::{ClientProvider, Node, Sentinels, words};
 
 /// Publishes to a stream of Redis 6.2 or later. Several issuers may share a stream.
 ///
@@ -22,10 +23,7 @@ use crate::source::redis::{ClientProvider, Node, Sentinels, connect, words};
 /// The issuer has to be allowed `~STREAM +xrange +xrevrange +xadd +eval +time +info +wait`, and `+config|get` for a look at
 /// `appendfsync`.
 pub struct RedisPublisher {
-    clients: ClientProvider,
-    sentinels: Option<Sentinels>,
-    /// Where the stream is, if that is not where the client is for.
-    node: Option<Node>,
+    master: RedisMaster,
     key: String,
     name: String,
     retention: Duration,
@@ -52,9 +50,7 @@ impl RedisPublisher {
     {
         let key = key.into();
         Self {
-            clients: ClientProvider::new(client),
-            sentinels: None,
-            node: None,
+            master: RedisMaster::new(ClientProvider::new(client)),
             name: format!("redis:{key}"),
             key,
             retention: DEFAULT_RETENTION,
@@ -68,7 +64,19 @@ impl RedisPublisher {
     /// database.
     #[must_use]
     pub fn with_sentinels(mut self, name: impl Into<String>, sentinels: impl IntoIterator<Item = Client>) -> Self {
-        self.sentinels = Some(Sentinels::new(name.into(), sentinels));
+        self.master.ask_sentinels(Sentinels::new(name.into(), sentinels));
+        self
+    }
+
+    /// Adds hosts and ports of other nodes of a Redis Cluster, to ask where the stream is if the client's own server is away. They are
+    /// connected to with the client's credentials, TLS and database. By default there are none.
+    #[must_use]
+    pub fn with_nodes<H: Into<String>>(mut self, nodes: impl IntoIterator<Item = (H, u16)>) -> Self {
+        let nodes = nodes.into_iter().map(|(host, port)| Node {
+            host: host.into(),
+            port,
+        });
+        self.master.ask_nodes(nodes);
         self
     }
 
@@ -79,22 +87,6 @@ impl RedisPublisher {
         self
     }
 
-    async fn open(&mut self) -> Result<MultiplexedConnection, PublishError> {
-        if let Some(sentinels) = &mut self.sentinels {
-            let master = sentinels.master().await;
-            self.node = Some(master.map_err(|error| PublishError::failed(self.name.clone()).because(error))?);
-        }
-        let attempt = async {
-            let client = self.clients.client().await?;
-            let client = match &self.node {
-                Some(node) => node.client_like(&client)?,
-                None => client,
-            };
-            connect(&client, ANSWER_WITHIN).await
-        };
-        attempt.await.map_err(|error| self.failed("cannot connect", &error))
-    }
-
     fn connected(&self) -> Result<MultiplexedConnection, PublishError> {
         let missing = || PublishError::failed(format!("{}: it was not connected", self.name));
         self.connection.clone().ok_or_else(missing)
@@ -102,15 +94,6 @@ impl RedisPublisher {
 
     fn failed(&self, what: &str, error: &RedisError) -> PublishError {
         PublishError::failed(format!("{}: {what}", self.name)).because(words(error))
-    }
-
-    /// Notes another server, if that is where the stream is.
-    async fn follow(&mut self, error: &RedisError) {
-        if let Ok(client) = self.clients.client().await
-            && let Some(node) = Node::moved(error, &client)
-        {
-            self.node = Some(node);
-        }
     }
 
     async fn add(&self, source: &str, messages: &[OutgoingMessage]) -> RedisResult<Value> {
@@ -165,7 +148,8 @@ impl Publisher for RedisPublisher {
 
     async fn ensure(&mut self) -> Result<Promise, PublishError> {
         self.connection = None;
-        let mut connection = self.open().await?;
+        let connected = self.master.connect(&self.key).await;
+        let mut connection = connected.map_err(|error| PublishError::failed(self.name.clone()).because(error))?;
         let info = RedisInfo::ask(&mut connection).await;
         let info = info.map_err(|error| self.failed("cannot look at the server", &error))?;
         if !info.is_master() {
@@ -191,7 +175,7 @@ impl Publisher for RedisPublisher {
         let range = match range {
             Ok(range) => range,
             Err(error) => {
-                self.follow(&error).await;
+                self.master.follow(&error).await;
                 return Err(self.failed("cannot read the stream", &error));
             }
         };
@@ -221,7 +205,7 @@ impl Publisher for RedisPublisher {
                 return Err(PublishError::refused(words));
             }
             Err(error) => {
-                self.follow(&error).await;
+                self.master.follow(&error).await;
                 return Err(self.failed("cannot publish", &error));
             }
         }
@@ -264,8 +248,6 @@ const FIELD: &str = "d";
 
 const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Less than the relay allows, so that the error says what it was.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const COPIED_WITHIN: Duration = Duration::from_secs(1);
 
 /// How many entries are looked at for the newest of the issuer.

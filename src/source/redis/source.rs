@@ -133,6 +133,9 @@ impl RedisSource {
     /// By default, master and replicas have to be more than half of as many as this source has seen at once. With
     /// [Sentinels](Self::with_sentinels), none is needed.
     ///
+    /// Zero is good enough where an issuer says in each second where its log ends (feature `issuer`): its silence shows that a master is an
+    /// old one. A replica that took over in a Redis Cluster has none itself until the old master is back.
+    ///
     /// # Security
     ///
     /// An old master that comes back after a failover takes itself for the master for up to 11 seconds (measured), and confirms and

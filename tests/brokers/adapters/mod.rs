@@ -7,7 +7,9 @@ mod kafka;
 mod nats;
 mod redis;
 
-pub(crate) use amqp::{DEAD_LETTERS, Publisher, connect, connector, dead_letters, declare_dead_letters, declared};
+pub(crate) use amqp::{
+    Connecting, DEAD_LETTERS, Publisher, connect, connector, dead_letters, declare_dead_letters, declared,
+};
 pub(crate) use amqp_queue::AmqpQueue;
 pub(crate) use amqp_stream::AmqpStream;
 pub(crate) use kafka::{KafkaBroker, TansuBroker};

@@ -1,5 +1,7 @@
 //! A gateway that reads what an issuer of ours publishes: whatever the broker loses, nothing is lost in silence.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tower_revocation::format::revocation::RevocationEvents;
 use tower_revocation::issuer::Issuer;
-use tower_revocation::source::{self, SourceError};
+use tower_revocation::source::{self, EventSource, SourceError};
 use tower_revocation::status::Status;
 use tower_revocation::{
     Credential, EventSink, FeedState, Key, RevocationLayer, RevocationList, Statement, Subject, Timestamp, Verdict,
@@ -19,30 +21,36 @@ use crate::issuer::PublishedTo;
 const SOURCE: &str = "https://auth.example.com";
 
 /// A gateway, whose lists are what the issuer has in force.
-struct Gateway {
-    sink: EventSink,
+pub(super) struct Gateway {
+    pub(super) sink: EventSink,
     /// Whose list it gets; none while nobody is there.
     issuer: Arc<Mutex<Option<Issuer>>>,
+    lists: Arc<AtomicUsize>,
     reading: Option<JoinHandle<()>>,
 }
 
 impl Gateway {
-    fn new(issuer: &Issuer) -> Self {
+    pub(super) fn new(issuer: &Issuer) -> Self {
         let (_, sink) = RevocationLayer::pair(|_: &()| Credential::new());
         sink.install(RevocationList::builder(Timestamp::now().saturating_sub(Duration::from_secs(60))).build())
             .unwrap();
         Self {
             sink,
             issuer: Arc::new(Mutex::new(Some(issuer.clone()))),
+            lists: Arc::default(),
             reading: None,
         }
     }
 
     async fn read<B: PublishedTo>(&mut self, broker: &B) {
-        let feed = broker.source(broker.port(), "gateway").await;
-        let issuer = Arc::clone(&self.issuer);
+        self.read_source(broker.source(broker.port(), "gateway").await);
+    }
+
+    pub(super) fn read_source(&mut self, feed: impl EventSource + 'static) {
+        let (issuer, lists) = (Arc::clone(&self.issuer), Arc::clone(&self.lists));
         let resync = move |sink: EventSink| {
             let issuer = issuer.lock().unwrap().clone();
+            lists.fetch_add(1, Relaxed);
             async move {
                 match issuer {
                     Some(issuer) => install(&sink, &issuer).await.map_err(SourceError::new),
@@ -54,18 +62,23 @@ impl Gateway {
         self.reading = Some(tokio::spawn(feed.run()));
     }
 
+    /// How often it asked for a list.
+    pub(super) fn lists(&self) -> usize {
+        self.lists.load(Relaxed)
+    }
+
     /// Is away, and keeps what it knows.
-    async fn stop(&mut self) {
+    pub(super) async fn stop(&mut self) {
         let reading = self.reading.take().unwrap();
         reading.abort();
         let _ = reading.await;
     }
 
-    fn refuses(&self, session: &str) -> bool {
+    pub(super) fn refuses(&self, session: &str) -> bool {
         matches!(self.sink.decide(&Key::session(session).into()), Verdict::Revoked(_))
     }
 
-    async fn until(&self, what: &str, is_so: impl Fn(&Status) -> bool) -> Status {
+    pub(super) async fn until(&self, what: &str, is_so: impl Fn(&Status) -> bool) -> Status {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let status = self.sink.status();
@@ -77,7 +90,7 @@ impl Gateway {
         }
     }
 
-    async fn live(&self) -> Status {
+    pub(super) async fn live(&self) -> Status {
         self.until("live", |status| status.feed.state == FeedState::Live).await
     }
 }
@@ -105,7 +118,7 @@ async fn issuer<B: PublishedTo>(broker: &B, home: &TempDir) -> Issuer {
         .publishing_to(broker.publisher().await)
 }
 
-async fn revoke(issuer: &Issuer, session: &str) {
+pub(super) async fn revoke(issuer: &Issuer, session: &str) {
     issuer
         .revoke(Statement::block(Subject::session(session)))
         .await

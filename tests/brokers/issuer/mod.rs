@@ -5,6 +5,8 @@ mod failover;
 mod fleet;
 mod gateway;
 mod suite;
+mod takeover;
+mod witness;
 
 use std::time::Duration;
 

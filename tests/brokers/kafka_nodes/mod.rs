@@ -14,6 +14,8 @@ use tokio::time::{Instant, timeout};
 use tower_revocation::source::kafka::{KafkaConfig, KafkaSource};
 use tower_revocation::source::{Continuity, Delivery, EventSource, Signal, SourceError, Start};
 
+pub(crate) use three::Three;
+
 use crate::replica::Replica;
 use crate::server::{Kafka, KafkaServer, free_port};
 use tool::KafkaTool;

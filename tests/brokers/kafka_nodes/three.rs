@@ -13,12 +13,12 @@ use crate::link::Link;
 use crate::server::{Kafka, KafkaServer, free_port};
 
 /// Three nodes. Each reaches each other one over links of its own, and clients reach it over another one.
-pub(super) struct Three {
-    pub(super) nodes: Vec<KafkaServer>,
-    pub(super) tool: KafkaTool,
+pub(crate) struct Three {
+    pub(crate) nodes: Vec<KafkaServer>,
+    pub(crate) tool: KafkaTool,
     /// Over which clients reach each.
-    pub(super) clients: Vec<Link>,
-    /// From one node to another one.
+    pub(crate) clients: Vec<Link>,
+    /// From one node to another one, the first of each two for copies.
     between: Vec<(usize, usize, Link)>,
     _files: TempDir,
     _alone: MutexGuard<'static, ()>,
@@ -29,7 +29,12 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 
 impl Three {
     /// Starts them. They tell each other their names, and each of them knows the others by addresses of its own.
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts them with more settings.
+    pub(crate) async fn with(more: &[&str]) -> Self {
         let alone = ALONE.lock().await;
         let files = TempDir::new().unwrap();
         let [ports, internal, controller] = [(); 3].map(|()| [(); 3].map(|()| free_port()));
@@ -53,7 +58,7 @@ impl Three {
             let hosts = files.path().join(format!("hosts-{node}"));
             fs::write(&hosts, names).unwrap();
             let (own, client) = (internal[of], clients[of].port);
-            let settings = [
+            let mut settings = vec![
                 format!(
                     "listeners=CLIENTS://127.0.0.1:{{port}},INTERNAL://127.0.0.1:{own},CONTROLLER://127.0.0.1:{{controller}}"
                 ),
@@ -63,13 +68,14 @@ impl Three {
                 "listener.security.protocol.map=CLIENTS:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
                 "inter.broker.listener.name=INTERNAL".to_owned(),
             ];
+            settings.extend(more.iter().map(|line| (*line).to_owned()));
             let program = Kafka {
                 id: of + 1,
                 controller: controller[of],
                 voters: (0..3)
                     .map(|of| format!("{}@node-{of}:{}", of + 1, controller[of]))
                     .collect(),
-                settings: settings.to_vec(),
+                settings,
                 options: vec![format!("-Djdk.net.hosts.file={}", hosts.display())],
                 users: Vec::new(),
             };
@@ -88,24 +94,38 @@ impl Three {
     }
 
     /// Makes a topic that all three have, led by the first.
-    pub(super) fn create(&self, topic: &str) {
+    pub(crate) fn create(&self, topic: &str) {
         self.tool.ask(&format!(
             "create {topic} message.timestamp.type=LogAppendTime replicas=1,2,3"
         ));
     }
 
-    pub(super) fn source(&self, topic: &str) -> KafkaSource {
-        KafkaSource::new(KafkaConfig::new(Self::bootstrap(&self.clients)), topic)
+    pub(crate) fn config(&self) -> KafkaConfig {
+        KafkaConfig::new(Self::bootstrap(&self.clients))
+    }
+
+    pub(crate) fn source(&self, topic: &str) -> KafkaSource {
+        KafkaSource::new(self.config(), topic)
+    }
+
+    /// Has nobody copy from a node, while all of them agree on who leads.
+    pub(crate) fn stop_copying_from(&self, node: usize) {
+        for pair in self.between.chunks(2) {
+            let (_, to, link) = &pair[0];
+            if *to == node {
+                link.cut();
+            }
+        }
     }
 
     /// Cuts a node off from the others, and from no client.
-    pub(super) fn isolate(&self, node: usize) {
+    pub(crate) fn isolate(&self, node: usize) {
         for link in self.around(node) {
             link.cut();
         }
     }
 
-    pub(super) fn heal(&self, node: usize) {
+    pub(crate) fn heal(&self, node: usize) {
         for link in self.around(node) {
             link.mend();
         }
