@@ -193,6 +193,15 @@ impl EventSink {
         RevocationGuard::new(&Arc::new(enforcer), &credential, None)
     }
 
+    /// Ends the streams that are open, and tells the guards that wait, as a revocation of everything would; and revokes nothing: for a
+    /// process that leaves, so that it does not wait for its streams. They see [`RevokedBy::Host`](crate::RevokedBy::Host).
+    ///
+    /// Handlers that run answer as usual, and a stream that they begin ends at once. What is admitted from then on is not ended: call it
+    /// when nobody sends requests here any more ([`Readyz::leave`](crate::probe::Readyz::leave)).
+    pub fn end_streams(&self) {
+        self.domain.store.end_streams();
+    }
+
     /// Changes the configuration of the trust domain while it runs: for requests and events that begin afterwards.
     ///
     /// ```

@@ -24,7 +24,7 @@ impl From<RevokedBy> for Outcome {
     /// Which of the two says that the credential is revoked.
     fn from(source: RevokedBy) -> Self {
         match source {
-            RevokedBy::Event => Self::RevokedByEvent,
+            RevokedBy::Event | RevokedBy::Host => Self::RevokedByEvent,
             RevokedBy::List => Self::RevokedByList,
         }
     }

@@ -5,10 +5,13 @@
 //! without verifying it, for stacks that authenticate further in: in headers, cookies, query parameters, and in what a
 //! WebSocket is opened with. [`token`] reads one that a closure has found. [`any_of`] puts several ways together. Closures do
 //! everything else.
+//!
+//! [`LoginMark`] is for sessions by cookie: it names a login in the session's own data.
 
 mod any_of;
 mod extension;
 mod jwt;
+mod login_mark;
 mod token_place;
 mod cookies;
 mod parameters;
@@ -23,4 +26,5 @@ pub use any_of::{AnyOf, any_of};
 pub use extension::{Extension, ToCredential, extension, extension_with};
 pub use extract::Identify;
 pub use jwt::{Jwt, jwt, token};
+pub use login_mark::LoginMark;
 pub use token::reader::SESSIONLESS_SUBJECT;

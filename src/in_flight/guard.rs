@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::iter::successors;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
@@ -69,6 +70,8 @@ struct Guarded {
     credential: Credential,
     /// Set once its revocation was counted.
     counted: OnceLock<()>,
+    /// Whether the handler of this request may finish, whatever is revoked meanwhile.
+    lets_finish: Arc<AtomicBool>,
     /// What a layer further out guards with the same request.
     outer: Option<Arc<Self>>,
 }
@@ -85,8 +88,51 @@ impl RevocationGuard {
             enforcer: Arc::clone(enforcer),
             credential: credential.clone(),
             counted: OnceLock::new(),
+            lets_finish: Arc::default(),
             outer: outer.and_then(|guard| guard.0.clone()),
         })))
+    }
+
+    /// Lets the handler of this request finish and answer, whatever is revoked while it runs: for the handler that revokes its own
+    /// user's session, and has to publish that and to remove the cookie. Call it first, before anything is revoked.
+    ///
+    /// Only this one request is exempt. Its response is not withheld, its handler is not dropped under
+    /// [`Running::Drop`](crate::Running::Drop), and what is still to come of its body does not end by what was revoked until then. What is
+    /// revoked after the handler has returned ends the body as usual. [`revoked`](Self::revoked) tells of revocations all the same.
+    ///
+    /// ```
+    /// use axum::{Extension, extract::State, http::StatusCode};
+    /// use tower_revocation::{ApplyError, EventSink, Key, Revocation, RevocationGuard};
+    ///
+    /// async fn log_out(Extension(guard): Extension<RevocationGuard>, State(sink): State<EventSink>) -> StatusCode {
+    ///     guard.let_finish();
+    ///     match end_session(&sink).await {
+    ///         Ok(()) => StatusCode::NO_CONTENT,
+    ///         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    ///     }
+    /// }
+    ///
+    /// async fn end_session(sink: &EventSink) -> Result<(), ApplyError> {
+    ///     sink.apply(Revocation::block(Key::session("s-1")))?.durable().await
+    ///     // Publish it here.
+    /// }
+    /// # let (layer, sink) = tower_revocation::RevocationLayer::pair(|_: &http::Request<axum::body::Body>| None::<tower_revocation::Credential>);
+    /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::post(log_out)).with_state(sink)
+    /// #     .layer(layer.with_guard_extension(tower_revocation::GuardExtension::Insert));
+    /// ```
+    ///
+    /// # Security
+    ///
+    /// Until the handler returns, nothing ends it. So call it in handlers that end by themselves, and that do not stream.
+    pub fn let_finish(&self) {
+        // The service asks in the task that runs the handler, after it has polled it.
+        self.guarded()
+            .for_each(|guarded| guarded.lets_finish.store(true, Ordering::Relaxed));
+    }
+
+    /// What the watch over the same request asks.
+    pub(crate) fn lets_finish(&self) -> Option<Arc<AtomicBool>> {
+        self.0.as_ref().map(|guarded| Arc::clone(&guarded.lets_finish))
     }
 
     /// Returns whether the credential is revoked now, by any of the domains that know it. Costs as much as a decision of each.

@@ -23,6 +23,11 @@ impl PooledTerms {
         Self(Some(terms))
     }
 
+    /// Terms that are there already.
+    pub(crate) fn of(terms: Terms) -> Self {
+        Self(Some(Box::new(terms)))
+    }
+
     /// Takes the terms themselves, for work that needs them for long.
     pub(crate) fn take(&mut self) -> Terms {
         let mut terms = *self.0.take().expect(NOT_TAKEN);

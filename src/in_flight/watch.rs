@@ -8,6 +8,7 @@ use crate::in_flight::terms_pool::PooledTerms;
 use crate::model::credential::Credential;
 use crate::model::options::{Cut, Running};
 use crate::model::verdict::Revoked;
+use crate::state::terms::Terms;
 use crate::state::waiters::Waiter;
 
 /// Watches over one admitted request until its work is done, and tells when its credential is revoked.
@@ -53,6 +54,32 @@ impl Watch {
             seen,
             place: WaitPlace::Moving(PooledTerms::terms(credential, &enforcer.options.reaches)),
         }))
+    }
+
+    /// The watch over what is still to come of a response whose handler was allowed to finish. What was revoked until now does not end it,
+    /// and what is revoked from now on does.
+    pub(crate) fn not_ended(self) -> Self {
+        self.0.as_ref().map_or_else(Self::none, WatchedWork::not_ended)
+    }
+
+    /// What [`revoked`](Self::revoked) returns for a handler that runs: the host's end of its streams is none of a handler, and is left
+    /// to the stream that the handler may begin.
+    pub(crate) fn handler_revoked(&mut self) -> Option<Revoked> {
+        let watched = self.0.as_mut()?;
+        match watched.enforcer.domain.store.has_changed_since(watched.seen) {
+            false => None,
+            true => watched.look_at_handler().and_then(|why| self.end(why)),
+        }
+    }
+
+    /// What [`poll_revoked`](Self::poll_revoked) returns for a handler that runs.
+    pub(crate) fn poll_handler_revoked(&mut self, context: &Context<'_>) -> Poll<Revoked> {
+        let Some(watched) = self.0.as_mut() else {
+            return Poll::Pending;
+        };
+        watched.wait(context);
+        let found = watched.look_at_handler();
+        found.and_then(|why| self.end(why)).map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Returns why the credential has been revoked since the request was admitted, if it has.
@@ -115,11 +142,32 @@ impl Watch {
 
 impl WatchedWork {
     fn look(&mut self) -> Option<Revoked> {
-        let terms = match &self.place {
+        let mut seen = self.seen;
+        let why = self.enforcer.domain.store.stream_ending(self.terms(), &mut seen);
+        self.seen = seen;
+        why
+    }
+
+    /// Leaves it to the stream to look at the same state.
+    fn look_at_handler(&self) -> Option<Revoked> {
+        self.enforcer.domain.store.ending(self.terms(), &mut self.seen.clone())
+    }
+
+    fn terms(&self) -> &Terms {
+        match &self.place {
             WaitPlace::Moving(terms) => terms,
             WaitPlace::Indexed(waiter) => waiter.terms(),
-        };
-        self.enforcer.domain.store.ending(terms, &mut self.seen)
+        }
+    }
+
+    fn not_ended(&self) -> Watch {
+        let rest = self.enforcer.domain.store.not_ended(self.terms());
+        Watch(rest.map(|rest| Self {
+            enforcer: Arc::clone(&self.enforcer),
+            // What was published since the look counts.
+            seen: u64::MAX,
+            place: WaitPlace::Moving(PooledTerms::of(rest)),
+        }))
     }
 
     fn wait(&mut self, context: &Context<'_>) {

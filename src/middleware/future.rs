@@ -4,6 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
@@ -18,7 +20,8 @@ pin_project! {
     /// Resolves to the response. Made by [`RevocationService`](crate::RevocationService).
     ///
     /// If the credential has been revoked by then, the handler's response is withheld: the client gets
-    /// [`Refusal::Withheld`], since the request may have been applied. Costs one comparison while nothing changes. With [`Running::Drop`] the handler is
+    /// [`Refusal::Withheld`], since the request may have been applied; unless the handler asked to
+    /// [finish](crate::RevocationGuard::let_finish). Costs one comparison while nothing changes. With [`Running::Drop`] the handler is
     /// dropped as soon as the credential is revoked. An error of the inner service passes unchanged.
     pub struct ResponseFuture<S, R, Req>
     where
@@ -39,6 +42,8 @@ pin_project! {
             respond: R,
             memo: Option<M>,
             watch: Watch,
+            // What the handler sets if it asks to finish. `None` if it cannot ask.
+            lets_finish: Option<Arc<AtomicBool>>,
         },
         Refused {
             #[pin]
@@ -53,13 +58,20 @@ where
     S: Service<Req>,
     R: Respond<Req, S::Response>,
 {
-    pub(crate) const fn admitted(handler: S::Future, respond: R, memo: R::Memo, watch: Watch) -> Self {
+    pub(crate) const fn admitted(
+        handler: S::Future,
+        respond: R,
+        memo: R::Memo,
+        watch: Watch,
+        lets_finish: Option<Arc<AtomicBool>>,
+    ) -> Self {
         Self {
             kind: FutureState::Admitted {
                 handler,
                 respond,
                 memo: Some(memo),
                 watch,
+                lets_finish,
             },
         }
     }
@@ -88,18 +100,24 @@ where
                 respond,
                 memo,
                 watch,
+                lets_finish,
             } => match handler.poll(context) {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(response)) => match watch.revoked() {
+                Poll::Ready(Ok(response)) if may_finish(lets_finish.as_ref()) => {
+                    let memo = memo.take().expect(POLLED_AGAIN);
+                    return Poll::Ready(Ok(respond.admit(memo, response, mem::take(watch).not_ended())));
+                }
+                Poll::Ready(Ok(response)) => match watch.handler_revoked() {
                     Some(why) => (respond, memo, why, Running::Finish),
                     None => {
                         let memo = memo.take().expect(POLLED_AGAIN);
                         return Poll::Ready(Ok(respond.admit(memo, response, mem::take(watch))));
                     }
                 },
+                Poll::Pending if may_finish(lets_finish.as_ref()) => return Poll::Pending,
                 Poll::Pending => match watch.running() {
                     Running::Finish => return Poll::Pending,
-                    Running::Drop => match watch.poll_revoked(context) {
+                    Running::Drop => match watch.poll_handler_revoked(context) {
                         Poll::Pending => return Poll::Pending,
                         Poll::Ready(why) => (respond, memo, why, Running::Drop),
                     },
@@ -112,6 +130,11 @@ where
         kind.set(FutureState::Over);
         Poll::Ready(Ok(response))
     }
+}
+
+/// A `Relaxed` flag: the handler that sets it runs within this future, and is polled before this is asked.
+fn may_finish(lets_finish: Option<&Arc<AtomicBool>>) -> bool {
+    lets_finish.is_some_and(|lets_finish| lets_finish.load(Ordering::Relaxed))
 }
 
 impl<S, R, Req> fmt::Debug for ResponseFuture<S, R, Req>

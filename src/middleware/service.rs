@@ -1,6 +1,7 @@
 //! The service that the layer makes.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 
 use tower_service::Service;
@@ -108,15 +109,16 @@ where
         if enforcer.options.status_extension == StatusExtension::Insert {
             insert_status(respond, &mut request, decision.list);
         }
-        if enforcer.options.guard_extension == GuardExtension::Insert {
-            insert_guard(respond, &mut request, enforcer, watched);
-        }
+        let lets_finish = match enforcer.options.guard_extension {
+            GuardExtension::Insert => insert_guard(respond, &mut request, enforcer, watched),
+            GuardExtension::Omit => None,
+        };
         let watch = watched.map_or_else(Watch::none, |credential| {
             Watch::new(enforcer, credential, decision.version)
         });
         let respond = respond.clone();
         // The inner call comes last, so that its future is made in the place where it stays.
-        ResponseFuture::admitted(self.inner.call(request), respond, memo, watch)
+        ResponseFuture::admitted(self.inner.call(request), respond, memo, watch, lets_finish)
     }
 }
 
@@ -129,17 +131,25 @@ fn insert_status<Req, Res, R: Respond<Req, Res>>(respond: &R, request: &mut Req,
 }
 
 /// Gives the handler a guard, which holds that of a layer further out as well. Without a credential there is nothing to add to it.
-fn insert_guard<Req, Res, R>(respond: &R, request: &mut Req, enforcer: &Arc<Enforcer>, watched: Option<&Credential>)
+/// Returns what is set when the handler asks to finish.
+fn insert_guard<Req, Res, R>(
+    respond: &R,
+    request: &mut Req,
+    enforcer: &Arc<Enforcer>,
+    watched: Option<&Credential>,
+) -> Option<Arc<AtomicBool>>
 where
     R: Respond<Req, Res>,
 {
     let outer = respond.get::<RevocationGuard>(request);
     let guard = match (watched, outer) {
-        (None, Some(_)) => return,
+        (None, Some(_)) => return None,
         (None, None) => RevocationGuard::none(),
         (Some(credential), outer) => RevocationGuard::new(enforcer, credential, outer),
     };
+    let lets_finish = guard.lets_finish();
     respond.insert(request, guard);
+    lets_finish
 }
 
 impl<S: Clone, I, R> Clone for RevocationService<S, I, R> {

@@ -76,7 +76,7 @@ pub enum GuardExtension {
     /// An upgraded connection, or a task that a handler leaves behind, continues after its revocation.
     #[default]
     Omit,
-    /// Insert it, at the cost of two allocations. For services with WebSockets or tasks that outlive their response.
+    /// Insert it, at the cost of three allocations. For services with WebSockets or tasks that outlive their response.
     Insert,
 }
 

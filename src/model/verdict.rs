@@ -37,16 +37,19 @@ pub struct Revoked {
 pub enum RevokedBy {
     /// An event.
     Event,
+    /// The host ends its streams ([`EventSink::end_streams`](crate::EventSink::end_streams)): nothing is revoked.
+    Host,
     /// The revocation list.
     List,
 }
 
 impl RevokedBy {
-    /// Returns the name for logs: `event` or `list`.
+    /// Returns the name for logs: `event`, `host` or `list`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
+            Self::Host => "host",
             Self::List => "list",
         }
     }

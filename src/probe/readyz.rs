@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use http::{Request, Response, StatusCode};
@@ -35,15 +37,18 @@ use crate::status::{Concern, ConcernCode, JournalStart, Status};
 pub struct Readyz {
     sink: EventSink,
     needs: BTreeSet<Need>,
+    /// Whether the process leaves. All clones share it. A `Relaxed` flag: nothing else depends on it.
+    leaves: Arc<AtomicBool>,
 }
 
 impl Readyz {
     /// Returns a probe of this sink's trust domain.
     #[must_use]
-    pub const fn new(sink: EventSink) -> Self {
+    pub fn new(sink: EventSink) -> Self {
         Self {
             sink,
             needs: BTreeSet::new(),
+            leaves: Arc::default(),
         }
     }
 
@@ -52,6 +57,12 @@ impl Readyz {
     pub fn with_need(mut self, need: Need) -> Self {
         self.needs.insert(need);
         self
+    }
+
+    /// Answers 503 from now on, in all clones: the process is about to leave, and no more requests should be sent to it. Wait until the
+    /// load balancer has noticed, and then [end the streams](EventSink::end_streams).
+    pub fn leave(&self) {
+        self.leaves.store(true, Ordering::Relaxed);
     }
 
     /// What is missing, and what else is wrong; both in words.
@@ -73,8 +84,12 @@ impl Readyz {
         };
         let untold = unmet.iter().filter(|need| !is_told(need));
         missing.extend(untold.map(|need| format!("- {}: {}", need.as_str(), need.unmet())));
+        let leaves = self.leaves.load(Ordering::Relaxed);
+        if leaves {
+            missing.insert(0, LEAVING.to_owned());
+        }
         Report {
-            is_ready: status.ready && unmet.is_empty(),
+            is_ready: status.ready && unmet.is_empty() && !leaves,
             missing,
             other: other.into_iter().map(line).collect(),
         }
@@ -142,6 +157,8 @@ fn line(concern: &Concern) -> String {
         .collect();
     format!("- {}: {words}", concern.code.as_str())
 }
+
+const LEAVING: &str = "- leaving: The process is about to leave.";
 
 /// Where the list in force comes from.
 fn list(status: &Status) -> &'static str {

@@ -95,6 +95,27 @@ impl Store {
         })
     }
 
+    /// The same for a stream, which the host may end as well.
+    pub(crate) fn stream_ending(&self, terms: &Terms, seen: &mut u64) -> Option<Revoked> {
+        let before = *seen;
+        self.ending(terms, seen)
+            .or_else(|| self.look(|state| state.ends_stream(before)))
+    }
+
+    /// Ends the streams that are open.
+    pub(crate) fn end_streams(&self) {
+        let mut writing = self.states.write();
+        let version = self.look(|state| state.version) + 1;
+        let _ = writing.publish(vec![Step::EndStreams(version)]);
+        drop(writing);
+        self.waiters.call_all(|_| true);
+    }
+
+    /// The terms without the keys that end work on them now. `None` if it is an end that concerns all work.
+    pub(crate) fn not_ended(&self, terms: &Terms) -> Option<Terms> {
+        self.look(|state| state.not_ended(terms))
+    }
+
     /// Looks at the published state. `look` must be short: the writer waits for it.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         self.states.look(look)

@@ -69,6 +69,13 @@ impl Terms {
         self.keys.iter().copied().filter(is_awaited)
     }
 
+    /// These terms without some of their keys.
+    pub(crate) fn without(&self, is_left_out: impl Fn(&Key) -> bool) -> Self {
+        let mut keys = self.keys.clone();
+        keys.retain(|key| !is_left_out(key));
+        Self { keys, ..*self }
+    }
+
     /// How a key of this kind with this state ends the work, if it does.
     pub(crate) fn ended_by(&self, kind: KeyKind, known: &KeyState) -> Option<Effect> {
         let counts = match self.reaches.of(kind) {

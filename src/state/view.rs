@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::model::credential::Credential;
 use crate::model::domain_config::DomainConfig;
-use crate::model::event::Effect;
+use crate::model::event::{Effect, Reason};
 use crate::model::key::{Key, KeyKind};
 use crate::model::policy::{ListPolicy, StalePolicy};
 use crate::model::refusal::{DEFAULT_RETRY_AFTER, Refusal};
@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) overlay: Overlay,
     /// How many states were published before this one.
     pub(crate) version: u64,
+    /// Before which version streams were begun that the host has ended.
+    streams_end_before: u64,
     snapshot: Option<Arc<RevocationList>>,
     /// When the snapshot was last fetched or confirmed.
     refreshed: Option<Refreshed>,
@@ -65,6 +67,8 @@ pub(crate) enum Step {
     Configure(Box<DomainConfig>),
     /// How far the feed was read. It never goes back.
     Feed(FeedReading),
+    /// Ends the streams that were begun in states before this version.
+    EndStreams(u64),
     /// Forgets the states of keys that are due by then, in seconds on the store's clock.
     Forget(u32),
     Install(Arc<RevocationList>, Refreshed),
@@ -132,6 +136,26 @@ impl State {
             |kind, key_state| terms.ended_by(kind, key_state),
             |key| self.spares(key, terms),
         )
+    }
+
+    /// What ends a stream that was looked at last in the state of version `seen`, although nothing is revoked.
+    pub(crate) fn ends_stream(&self, seen: u64) -> Option<Revoked> {
+        (seen < self.streams_end_before).then_some(Revoked {
+            kind: KeyKind::Everything,
+            effect: Effect::CutOff,
+            source: RevokedBy::Host,
+            reason: Reason::CessationOfOperation,
+        })
+    }
+
+    /// The terms without the keys that end work on them now. `None` if it is an end that concerns all work.
+    pub(crate) fn not_ended(&self, terms: &Terms) -> Option<Terms> {
+        let ends = |key: &Key| {
+            let known = self.known(key);
+            let effect = known.and_then(|(key_state, _)| terms.ended_by(key.kind(), &key_state));
+            effect.is_some_and(|effect| effect == Effect::Block || !self.spares(key, terms))
+        };
+        (!ends(&Key::everything())).then(|| terms.without(ends))
     }
 
     /// Whether a cut-off of `key` spares work on these terms.
@@ -208,6 +232,7 @@ impl State {
     pub(crate) fn run(&mut self, step: &Step) -> Result<(), Full> {
         match step {
             Step::Configure(policy) => self.policy = **policy,
+            Step::EndStreams(version) => self.streams_end_before = *version,
             Step::Feed(feed) => self.feed = self.feed.max(*feed),
             Step::Forget(due) => self.overlay.forget(*due),
             Step::Install(snapshot, refreshed) => {
@@ -290,7 +315,7 @@ pub(crate) struct Decision {
 mod tests {
     use super::*;
     use crate::model::domain_config::DEFAULT_MAX_AGE;
-    use crate::model::event::{Event, Reason, Reinstatement, Revocation};
+    use crate::model::event::{Event, Reinstatement, Revocation};
     use crate::model::verdict::Unknown;
 
     fn verdict(state: &State, credential: &Credential, now: Instant) -> Verdict {

@@ -810,3 +810,59 @@ async fn in_a_storm_no_stream_is_left_open() {
     assert!(status.cut >= cut && cut > 0, "{status:?}");
     assert_eq!(status.waiting, 0);
 }
+
+/// At shutdown, by choice: nothing is revoked.
+#[tokio::test]
+async fn the_host_ends_what_is_open_and_refuses_nobody() {
+    let (layer, sink) = fresh_pair();
+    let guard = sink.guard(Credential::from(Key::subject("a")));
+    let mut told = task::spawn(guard.revoked());
+    assert_pending!(told.poll());
+    let (feeder, body) = fed();
+    let mut service = layer.clone().layer(service_fn(once_ok(body)));
+    let mut open = service.call(presenting("a")).await.unwrap().into_body();
+    feeder.say("x");
+    assert!(open.frame().await.unwrap().is_ok());
+    sink.end_streams();
+    assert_eq!(assert_ready!(told.poll()).source, RevokedBy::Host);
+    assert!(open.frame().await.is_none_or(|end| end.is_err()));
+    // Whoever comes later is admitted, and its stream goes on.
+    let (feeder, body) = fed();
+    let mut service = layer.layer(service_fn(once_ok(body)));
+    let mut later = service.call(presenting("a")).await.unwrap().into_body();
+    feeder.say("x");
+    assert!(later.frame().await.unwrap().is_ok());
+    drop(sink.apply(Revocation::block(Key::subject("b"))).unwrap());
+    feeder.say("y");
+    assert!(later.frame().await.unwrap().is_ok());
+}
+
+/// A handler that runs answers all the same, and a stream that it then begins ends.
+#[tokio::test]
+async fn a_handler_that_runs_answers_though_the_host_ends_streams() {
+    for running in [Running::Finish, Running::Drop] {
+        let (layer, sink) = fresh_pair();
+        let (go, wait) = tokio::sync::oneshot::channel::<Fed>();
+        let wait = Arc::new(std::sync::Mutex::new(Some(wait)));
+        let handler = move |_: Request<String>| {
+            let wait = wait.lock().unwrap().take().unwrap();
+            async move { Ok::<_, Infallible>(Response::new(wait.await.unwrap())) }
+        };
+        let mut service = layer.with_running(running).layer(service_fn(handler));
+        let mut answer = task::spawn(service.call(presenting("a")));
+        assert_pending!(answer.poll());
+        sink.end_streams();
+        assert_pending!(answer.poll());
+        let (_feeder, body) = fed();
+        go.send(body).unwrap();
+        let response = assert_ready!(answer.poll()).unwrap();
+        assert_eq!(response.status(), 200, "{running:?}");
+        let mut body = response.into_body();
+        assert!(body.frame().await.is_none_or(|end| end.is_err()));
+    }
+}
+
+fn once_ok(body: Fed) -> impl FnMut(Request<String>) -> std::future::Ready<Result<Response<Fed>, Infallible>> + Clone {
+    let body = Arc::new(std::sync::Mutex::new(Some(body)));
+    move |_| std::future::ready(Ok(Response::new(body.lock().unwrap().take().unwrap())))
+}

@@ -34,6 +34,7 @@ mod cuts;
 mod doubtful;
 #[cfg(feature = "source")]
 mod feed;
+mod finishing;
 mod freshness;
 mod http3;
 mod identify;

@@ -221,3 +221,17 @@ async fn memory_is_told_in_bytes() {
     let list = sink.status().snapshot.unwrap();
     assert!((10_000 * 28..10_000 * 40).contains(&list.bytes), "{list:?}");
 }
+
+/// Before a deployment: the load balancer should send nobody any more, whatever is known.
+#[tokio::test]
+async fn a_process_that_leaves_is_not_ready() {
+    let (_, sink) = fresh_pair();
+    let probe = Readyz::new(sink.clone());
+    assert_eq!(readyz(&probe).await.0, 200);
+    let mounted = probe.clone();
+    probe.leave();
+    let (code, text) = readyz(&mounted).await;
+    assert_eq!(code, 503);
+    assert!(text.starts_with("not ready\n- leaving: "), "{text}");
+    assert!(sink.is_ready(), "requests that come all the same are decided");
+}

@@ -2,6 +2,8 @@
 
 #[path = "../../src/state/key_state.rs"]
 pub(crate) mod key_state;
+#[path = "../../src/state/listed.rs"]
+pub(crate) mod listed;
 #[path = "../../src/state/moment.rs"]
 pub(crate) mod moment;
 #[path = "../../src/state/spared_keys.rs"]
@@ -10,8 +12,6 @@ pub(crate) mod spared_keys;
 pub(crate) mod left_right;
 #[path = "../../src/state/overlay.rs"]
 pub(crate) mod overlay;
-#[path = "../../src/state/listed.rs"]
-pub(crate) mod listed;
 #[path = "../../src/state/snapshot.rs"]
 pub(crate) mod snapshot;
 pub(crate) mod sync;

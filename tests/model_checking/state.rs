@@ -6,6 +6,8 @@ pub(crate) mod accept;
 pub(crate) mod entry;
 #[path = "../../src/state/key_state.rs"]
 pub(crate) mod key_state;
+#[path = "../../src/state/listed.rs"]
+pub(crate) mod listed;
 #[path = "../../src/state/moment.rs"]
 pub(crate) mod moment;
 #[path = "../../src/state/spared_keys.rs"]
@@ -16,8 +18,6 @@ pub(crate) mod left_right;
 pub(crate) mod overlay;
 #[path = "../../src/state/retention.rs"]
 pub(crate) mod retention;
-#[path = "../../src/state/listed.rs"]
-pub(crate) mod listed;
 #[path = "../../src/state/snapshot.rs"]
 pub(crate) mod snapshot;
 #[path = "../../src/state/store.rs"]
