@@ -9,6 +9,7 @@ pub mod cors;
 pub mod feeds;
 pub mod brokers;
 pub mod issuer;
+pub mod sessions;
 pub mod lists;
 pub mod restarts;
 pub mod streams;
