@@ -43,6 +43,7 @@ mod issuer_logs;
 #[cfg(feature = "jwks")]
 mod issuers_keys;
 mod layer;
+mod login_races;
 #[cfg(all(feature = "cloudevents", feature = "crl-poll"))]
 mod list_server;
 #[cfg(all(feature = "crl-poll", feature = "source"))]
