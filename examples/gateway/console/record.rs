@@ -63,7 +63,7 @@ impl Record {
         }
         let why = match refusal {
             Refusal::Revoked(why) | Refusal::Withheld(why) => match why.source {
-                RevokedBy::Event => "revoked, by an event",
+                RevokedBy::Event | RevokedBy::Host => "revoked, by an event",
                 RevokedBy::List => "revoked, by the list",
             },
             Refusal::Unavailable { .. } => "no fresh list, and the policy is to refuse then",

@@ -45,7 +45,7 @@ impl Store {
     }
 
     pub(crate) fn not_ended(&self, _: &Terms) -> Option<Terms> {
-        unimplemented!("no model lets its work finish")
+        panic!("no model lets its work finish")
     }
 }
 
