@@ -10,6 +10,8 @@ pub mod probe;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 
+#[cfg(any(feature = "outbox-postgres", feature = "outbox-sqlite"))]
+pub mod outbox;
 #[cfg(feature = "issuer")]
 pub mod issuer;
 #[cfg(feature = "source")]
