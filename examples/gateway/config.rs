@@ -44,7 +44,7 @@ pub(crate) struct Config {
     #[arg(long, env = "GATEWAY_ISSUER", value_name = "URL", value_parser = issuer)]
     issuer: Option<String>,
 
-    /// The queue that revocation events come from, one of inproc:, nats://host:port/STREAM.subject, redis://host:port/STREAM,
+    /// The queue that revocation events come from, one of inproc:, nats://host:port/STREAM.subject, postgres://user@host:port/DATABASE, redis://host:port/STREAM,
     /// amqp://host:port/stream/NAME, amqp://host:port/exchange/NAME (a queue for each gateway) or kafka://host:port/TOPIC; all
     /// but the first take `--features brokers` or the one of that name. An embedded registry publishes to it [default:
     /// inproc: with the embedded registry; with --registry there is no event feed, unless you post to /events]

@@ -15,6 +15,8 @@ pub(crate) enum Address {
         stream: String,
         subject: String,
     },
+    /// `postgres://user@host:port/DATABASE`.
+    Postgres { url: String },
     /// `redis://host:port/STREAM`.
     Redis { server: String, stream: String },
     /// `amqp://host:port/stream/NAME`.
@@ -31,6 +33,7 @@ impl Address {
         match self {
             Self::InProcess => true,
             Self::Nats { .. } => cfg!(feature = "nats"),
+            Self::Postgres { .. } => cfg!(feature = "postgres"),
             Self::Redis { .. } => cfg!(feature = "redis"),
             Self::AmqpStream { .. } | Self::AmqpExchange { .. } => cfg!(feature = "amqp"),
             Self::Kafka { .. } => cfg!(feature = "kafka"),
@@ -42,6 +45,7 @@ impl Address {
         let feature = match self {
             Self::InProcess => "source",
             Self::Nats { .. } => "nats",
+            Self::Postgres { .. } => "postgres",
             Self::Redis { .. } => "redis",
             Self::AmqpStream { .. } | Self::AmqpExchange { .. } => "amqp",
             Self::Kafka { .. } => "kafka",
@@ -76,6 +80,7 @@ impl FromStr for Address {
                     subject: subject.to_owned(),
                 })
             }
+            ("postgres", None) => Ok(Self::Postgres { url: text.to_owned() }),
             ("redis", None) => Ok(Self::Redis { server, stream: path }),
             ("kafka", None) => Ok(Self::Kafka {
                 server: authority.to_string(),
@@ -98,5 +103,5 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains('/')
 }
 
-const FORMS: &str = "expected inproc:, nats://host:port/STREAM.subject, redis://host:port/STREAM, \
-                     amqp://host:port/stream/NAME, amqp://host:port/exchange/NAME or kafka://host:port/TOPIC";
+const FORMS: &str = "expected inproc:, nats://host:port/STREAM.subject, postgres://user@host:port/DATABASE, \
+                     redis://host:port/STREAM, amqp://host:port/stream/NAME, amqp://host:port/exchange/NAME or kafka://host:port/TOPIC";

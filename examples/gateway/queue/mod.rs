@@ -11,6 +11,8 @@ mod feed;
 mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod publisher;
 mod reader;
 #[cfg(feature = "redis")]

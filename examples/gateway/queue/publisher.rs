@@ -42,6 +42,8 @@ enum Connection {
     Kafka(super::kafka::Connection),
     #[cfg(feature = "nats")]
     Nats(super::nats::Connection),
+    #[cfg(feature = "postgres")]
+    Postgres(super::postgres::Connection),
     #[cfg(feature = "redis")]
     Redis(super::redis::Connection),
 }
@@ -123,6 +125,8 @@ impl Shared {
             Connection::Kafka(kafka) => kafka.publish(message).await,
             #[cfg(feature = "nats")]
             Connection::Nats(nats) => nats.publish(message).await,
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(postgres) => postgres.publish(message).await,
             #[cfg(feature = "redis")]
             Connection::Redis(redis) => redis.publish(message).await,
         }
@@ -158,6 +162,8 @@ impl Shared {
                 let connection = super::nats::Connection::open(server, stream, subject, dead_letters).await?;
                 Ok(Connection::Nats(connection))
             }
+            #[cfg(feature = "postgres")]
+            Address::Postgres { url } => Ok(Connection::Postgres(super::postgres::Connection::open(url).await?)),
             #[cfg(feature = "redis")]
             Address::Redis { server, stream } => {
                 Ok(Connection::Redis(super::redis::Connection::open(server, stream).await?))

@@ -65,6 +65,11 @@ impl Reader {
                 let source = super::nats::source(server, stream, subject, dead_letters).await?;
                 self.drive(source, sink, events, told_to_end).await;
             }
+            #[cfg(feature = "postgres")]
+            Address::Postgres { url } => {
+                let source = super::postgres::source(url, dead_letters)?;
+                self.drive(source, sink, events, told_to_end).await;
+            }
             #[cfg(feature = "redis")]
             Address::Redis { server, stream } => {
                 let source = super::redis::source(server, stream, dead_letters)?;
