@@ -10,6 +10,7 @@ pub mod feeds;
 pub mod brokers;
 pub mod issuer;
 pub mod sessions;
+pub mod outbox;
 pub mod lists;
 pub mod restarts;
 pub mod streams;

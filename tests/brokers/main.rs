@@ -40,6 +40,7 @@ mod redis_stream;
 mod replica;
 #[path = "../support/server/mod.rs"]
 mod server;
+mod sqlite;
 mod suite;
 
 /// The common suite over one broker: how many copies of a dead letter two replicas leave, and how its log can be lost.
@@ -227,7 +228,7 @@ mod fleets {
     use crate::broker::Broker;
     use crate::fleet::{a_revocation_is_refused_by_all, nobody_revoked_is_admitted_after_kills};
     use crate::limit::in_time;
-    use crate::server::{NatsServer, RabbitServer, RedisServer, TansuServer};
+    use crate::server::{NatsServer, PostgresServer, RabbitServer, RedisServer, TansuServer};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn over_nats() {
@@ -246,6 +247,17 @@ mod fleets {
             let mut server = RedisServer::start().await;
             let queue = format!("{}/revocations", server.url());
             a_revocation_is_refused_by_all(&queue, "redis").await;
+            nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn over_postgres() {
+        in_time(async {
+            let mut server = PostgresServer::start().await;
+            let queue = server.url();
+            a_revocation_is_refused_by_all(&queue, "postgres").await;
             nobody_revoked_is_admitted_after_kills(&mut server, &queue).await;
         })
         .await;

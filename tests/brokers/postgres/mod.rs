@@ -4,6 +4,7 @@ mod lost;
 mod order;
 mod outbox;
 mod roles;
+mod standby;
 mod woken;
 
 use tower_revocation::status::FeedStatus;

@@ -1,7 +1,8 @@
 //! PostgreSQL.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -19,14 +20,19 @@ pub(crate) type PostgresServer = Running<Postgres>;
 pub(crate) struct Postgres {
     /// Lines of its settings.
     pub(crate) settings: Vec<String>,
+    /// The port of the server that it is a standby of.
+    pub(crate) primary: Option<u16>,
 }
 
 impl Program for Postgres {
     const NAME: &str = "postgres";
-    const READY: &str = "database system is ready to accept connections";
+    const READY: &str = "database system is ready to accept ";
 
     fn prepare(_: &Path) -> Self {
-        Self { settings: Vec::new() }
+        Self {
+            settings: Vec::new(),
+            primary: None,
+        }
     }
 
     fn command(&self, directory: &Path, data: &Path, port: u16) -> Command {
@@ -35,23 +41,9 @@ impl Program for Postgres {
         give(directory);
         give(data);
         if !data.join("PG_VERSION").exists() {
-            let mut initdb = as_nobody("initdb");
-            initdb.args([
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C",
-                "--no-sync",
-                "-D",
-            ]);
-            let output = initdb
-                .arg(data)
-                .current_dir(directory)
-                .output()
-                .expect("setpriv can be run");
+            let mut make = self.maker();
+            let output = make.arg("-D").arg(data).current_dir(directory).output();
+            let output = output.expect("setpriv can be run");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
         let mut command = as_nobody("postgres");
@@ -65,6 +57,21 @@ impl Program for Postgres {
 
     fn url(port: u16) -> String {
         format!("postgres://postgres@127.0.0.1:{port}/postgres")
+    }
+}
+
+impl Postgres {
+    /// What makes its data.
+    fn maker(&self) -> Command {
+        let Some(primary) = self.primary else {
+            let mut initdb = as_nobody("initdb");
+            initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
+            return initdb;
+        };
+        let mut copy = as_nobody("pg_basebackup");
+        copy.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &primary.to_string()]);
+        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+        copy
     }
 }
 
@@ -118,7 +125,10 @@ fn programs() -> PathBuf {
     program.parent().expect("it is in a directory").to_owned()
 }
 
+/// Nobody else may read it.
 fn give(path: &Path) {
+    let private = fs::set_permissions(path, Permissions::from_mode(0o700));
+    private.expect("a directory of one's own can be closed");
     if is_root() {
         chown(path, Some(NOBODY), Some(NOBODY)).expect("root may give a directory away");
     }
