@@ -5,9 +5,11 @@ use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tokio::time::sleep;
-use tower_revocation::issuer::Issuer;
+use tower_revocation::format::revocation::RevocationEvents;
+use tower_revocation::issuer::{Issuer, MemoryPublisher};
 use tower_revocation::outbox::{OutboxError, SqliteMover, SqliteOutbox, sqlx};
-use tower_revocation::{Statement, Subject, Timestamp};
+use tower_revocation::source::Memory;
+use tower_revocation::{Event, Key, Revocation, Statement, Subject, Timestamp};
 
 use crate::limit::in_time;
 
@@ -57,14 +59,9 @@ async fn what_was_committed_reaches_the_issuer_in_order_and_what_was_rolled_back
         for (session, is_committed) in [("s-1", true), ("s-2", false), ("s-3", true)] {
             enqueue(&pool, &outbox, session, is_committed).await;
         }
-        // More than are moved together. One that takes effect later counts.
-        let now = Timestamp::now().as_unix_millis();
-        for later in 1..=301 {
-            let statement = match later % 2 {
-                0 => block("s-1"),
-                _ => Statement::reinstate(Subject::session("s-1")),
-            };
-            let statement = statement.at(Timestamp::from_unix_millis(now + later));
+        // More than are moved together.
+        for at in 1..=301 {
+            let statement = block("s-5").at(Timestamp::from_unix_millis(at));
             outbox.enqueue(&pool, &statement).await.unwrap();
         }
         pool.close().await;
@@ -74,7 +71,25 @@ async fn what_was_committed_reaches_the_issuer_in_order_and_what_was_rolled_back
         let issuer = Issuer::open(directory.path().join("issuer"), ISSUER).unwrap();
         let mover = SqliteMover::new(pool.clone(), outbox.clone(), issuer.clone());
         assert_eq!(mover.move_all().await.unwrap(), 303);
-        assert_eq!(revoked(&issuer).await, BTreeSet::from(["s-3".to_owned()]));
+        let log = Memory::new("broker");
+        let issuer = issuer.publishing_to(MemoryPublisher::new(&log));
+        issuer.published().await.unwrap();
+        let decode = RevocationEvents::from_source(ISSUER);
+        let published: Vec<_> = log
+            .messages()
+            .iter()
+            .filter_map(|message| decode.read(message).unwrap().ok())
+            .collect();
+        let sessions: Vec<_> = published.iter().map(|statement| statement.subjects()[0].id()).collect();
+        assert_eq!(sessions[..3], ["s-1", "s-3", "s-5"]);
+        let times: Vec<_> = published[2..]
+            .iter()
+            .map(Statement::events)
+            .map(|mut events| events.next().unwrap())
+            .collect();
+        let expected =
+            (1..=301).map(|at| Event::from(Revocation::block(Key::session("s-5")).at(Timestamp::from_unix_millis(at))));
+        assert_eq!(times, expected.collect::<Vec<_>>());
         assert!(left(&pool).await.is_empty());
 
         let moving = tokio::spawn(mover.run());
