@@ -142,12 +142,10 @@ select 0 as part, null::text as xid, null::bigint as n, json_build_object(\
 'now', now::text, 'is_standby', pg_is_in_recovery(), \
 'replayed', extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8 * 1000, \
 'newest', (select xid::text from revocation_outbox order by xid desc, n desc limit 1), \
-'last', (select event from revocation_outbox where xid = $1::text::xid8 and n = $2))::text as event from log \
-union all \
+'last', (select event from revocation_outbox where xid = $1::text::xid8 and n = $2))::text as event from log union all \
 select 1, r.xid::text, r.n, r.event from log, lateral (\
 select o.xid, o.n, o.event from revocation_outbox o \
-where o.xid < pg_snapshot_xmin(log.now) and (o.xid, o.n) > ($1::text::xid8, $2) order by o.xid, o.n limit $3) r \
-union all \
+where o.xid < pg_snapshot_xmin(log.now) and (o.xid, o.n) > ($1::text::xid8, $2) order by o.xid, o.n limit $3) r union all \
 select 2, r.xid::text, r.n, r.event from log, lateral (\
 select o.xid, o.n, o.event from revocation_outbox o \
 where o.xid >= pg_snapshot_xmin(log.now) and (o.xid, o.n) > ($6::text::xid8, $7) \

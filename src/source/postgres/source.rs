@@ -28,11 +28,11 @@ pub struct PostgresSource {
     options: OptionsProvider,
     name: String,
     has_dead_letters: bool,
-    reading: Option<Reading>,
+    reading: Option<TableReading>,
 }
 
 /// What tasks read. They end when this is dropped.
-struct Reading {
+struct TableReading {
     _tasks: JoinSet<()>,
     said: mpsc::Receiver<Result<OutboxSaid, SourceError>>,
 }
@@ -99,7 +99,7 @@ impl EventSource for PostgresSource {
         tasks.spawn(async move {
             options.listen(wake).await;
         });
-        self.reading = Some(Reading { _tasks: tasks, said });
+        self.reading = Some(TableReading { _tasks: tasks, said });
         Ok(continuity)
     }
 
