@@ -433,8 +433,9 @@ fn every_feature_is_explained_in_the_readme_and_the_manifest() {
         .split("\n## ")
         .next()
         .unwrap();
-    let rows = table
+    let cells = table
         .lines()
-        .filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()));
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |").map(|(cell, _)| cell));
+    let rows = cells.flat_map(|cell| cell.split("`, `").map(str::to_owned));
     assert_eq!(rows.collect::<BTreeSet<_>>(), names);
 }
