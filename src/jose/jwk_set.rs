@@ -149,17 +149,18 @@ impl Jwk<'_> {
                 public.ok_or_else(|| ("x", self.x.or("is not a usable Ed25519 public key in base64url")))
             }
             #[cfg(feature = "jwks")]
-            Json::Text(kty) if kty == "EC" => match &self.crv {
-                Json::Text(crv) if crv == "P-256" => Ok(PublicKey::from_p256(
-                    &coordinate("x", &self.x)?,
-                    &coordinate("y", &self.y)?,
-                )),
-                Json::Text(crv) if crv == "P-384" => Ok(PublicKey::from_p384(
-                    &coordinate("x", &self.x)?,
-                    &coordinate("y", &self.y)?,
-                )),
-                other => Err(("crv", other.or("is another"))),
-            },
+            Json::Text(kty) if kty == "EC" => {
+                let public = match &self.crv {
+                    Json::Text(crv) if crv == "P-256" => {
+                        PublicKey::from_p256(&coordinate("x", &self.x)?, &coordinate("y", &self.y)?)
+                    }
+                    Json::Text(crv) if crv == "P-384" => {
+                        PublicKey::from_p384(&coordinate("x", &self.x)?, &coordinate("y", &self.y)?)
+                    }
+                    other => return Err(("crv", other.or("is another"))),
+                };
+                public.ok_or(("x", "is no point of the curve with y"))
+            }
             #[cfg(feature = "jwks")]
             Json::Text(kty) if kty == "RSA" => {
                 let n = bytes(&self.n).ok_or_else(|| ("n", self.n.or("is not base64url")))?;

@@ -8,7 +8,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, VerifyingKey};
 #[cfg(feature = "jwks")]
-use ring::signature as ring;
+use rsa::signature::Verifier;
+#[cfg(all(feature = "cloudevents", feature = "crl-poll", feature = "jwks"))]
+use rsa::traits::PublicKeyParts;
+#[cfg(feature = "jwks")]
+use rsa::{BoxedUint, pkcs1v15, pss};
+#[cfg(feature = "jwks")]
+use sha2::{Sha256, Sha384, Sha512};
 
 use crate::jose::algorithm::Algorithm;
 
@@ -24,17 +30,12 @@ pub struct PublicKey {
 #[derive(Clone)]
 enum Material {
     Ed25519(VerifyingKey),
-    /// An uncompressed point ([SEC 1 §2.3.3](https://www.secg.org/sec1-v2.pdf)).
     #[cfg(feature = "jwks")]
-    P256([u8; 65]),
+    P256(p256::ecdsa::VerifyingKey),
     #[cfg(feature = "jwks")]
-    P384([u8; 97]),
-    /// Modulus and exponent, big-endian, without zeros in front.
+    P384(p384::ecdsa::VerifyingKey),
     #[cfg(feature = "jwks")]
-    Rsa {
-        n: Box<[u8]>,
-        e: Box<[u8]>,
-    },
+    Rsa(rsa::PublicKey),
 }
 
 impl PublicKey {
@@ -53,39 +54,33 @@ impl PublicKey {
     #[cfg(feature = "jwks")]
     #[must_use]
     pub fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
-        let (n, e) = (without_zeros(modulus), without_zeros(exponent));
-        let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
-        let value = e.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
-        let is_usable =
-            (2048..=8192).contains(&bits) && e.len() <= 5 && (3..1 << 33).contains(&value) && value & 1 == 1;
-        is_usable.then(|| {
-            Self::of(Material::Rsa {
-                n: n.into(),
-                e: e.into(),
-            })
-        })
+        let number = |bytes: &[u8]| {
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            let bytes = &bytes[zeros..];
+            let bits = bytes.len().checked_mul(8).filter(|bits| *bits <= LARGEST_MODULUS)?;
+            BoxedUint::from_be_slice(bytes, u32::try_from(bits).ok()?).ok()
+        };
+        let (n, e) = (number(modulus)?, number(exponent)?);
+        let key = rsa::PublicKey::new_with_size_limits(n, e, 2048..=LARGEST_MODULUS).ok()?;
+        Some(Self::of(Material::Rsa(key)))
     }
 
-    /// Creates a key of ECDSA on P-256 from the 32 bytes of each coordinate. Whether they are a point of the curve shows when something
-    /// is verified: if they are not, nothing ever is.
+    /// Creates a key of ECDSA on P-256 from the 32 bytes of each coordinate. `None` if they are no point of the curve.
     #[cfg(feature = "jwks")]
     #[must_use]
-    pub fn from_p256(x: &[u8; 32], y: &[u8; 32]) -> Self {
-        let mut point = [UNCOMPRESSED; 65];
-        point[1..33].copy_from_slice(x);
-        point[33..].copy_from_slice(y);
-        Self::of(Material::P256(point))
+    pub fn from_p256(x: &[u8; 32], y: &[u8; 32]) -> Option<Self> {
+        let point = [&[UNCOMPRESSED][..], x, y].concat();
+        let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok()?;
+        Some(Self::of(Material::P256(key)))
     }
 
-    /// Creates a key of ECDSA on P-384 from the 48 bytes of each coordinate. Whether they are a point of the curve shows when something
-    /// is verified: if they are not, nothing ever is.
+    /// Creates a key of ECDSA on P-384 from the 48 bytes of each coordinate. `None` if they are no point of the curve.
     #[cfg(feature = "jwks")]
     #[must_use]
-    pub fn from_p384(x: &[u8; 48], y: &[u8; 48]) -> Self {
-        let mut point = [UNCOMPRESSED; 97];
-        point[1..49].copy_from_slice(x);
-        point[49..].copy_from_slice(y);
-        Self::of(Material::P384(point))
+    pub fn from_p384(x: &[u8; 48], y: &[u8; 48]) -> Option<Self> {
+        let point = [&[UNCOMPRESSED][..], x, y].concat();
+        let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok()?;
+        Some(Self::of(Material::P384(key)))
     }
 
     /// Binds the key to one algorithm, as a JWK's `alg` does ([RFC 7517 §4.4](https://www.rfc-editor.org/rfc/rfc7517#section-4.4)). `None`
@@ -127,17 +122,22 @@ impl PublicKey {
         match &self.material {
             Material::Ed25519(key) => format!(r#""crv":"Ed25519","kty":"OKP","x":"{}""#, text(key.as_bytes())),
             #[cfg(feature = "jwks")]
-            Material::P256(point) => {
-                let (x, y) = (text(&point[1..33]), text(&point[33..]));
+            Material::P256(key) => {
+                let point = key.to_sec1_point(false);
+                let (x, y) = (text(&point.as_bytes()[1..33]), text(&point.as_bytes()[33..]));
                 format!(r#""crv":"P-256","kty":"EC","x":"{x}","y":"{y}""#)
             }
             #[cfg(feature = "jwks")]
-            Material::P384(point) => {
-                let (x, y) = (text(&point[1..49]), text(&point[49..]));
+            Material::P384(key) => {
+                let point = key.to_sec1_point(false);
+                let (x, y) = (text(&point.as_bytes()[1..49]), text(&point.as_bytes()[49..]));
                 format!(r#""crv":"P-384","kty":"EC","x":"{x}","y":"{y}""#)
             }
             #[cfg(feature = "jwks")]
-            Material::Rsa { n, e } => format!(r#""e":"{}","kty":"RSA","n":"{}""#, text(e), text(n)),
+            Material::Rsa(key) => {
+                let number = |number: &BoxedUint| text(&number.to_be_bytes_trimmed_vartime());
+                format!(r#""e":"{}","kty":"RSA","n":"{}""#, number(key.e()), number(key.n()))
+            }
         }
     }
 
@@ -161,7 +161,7 @@ impl PublicKey {
             #[cfg(feature = "jwks")]
             Material::P384(_) => algorithm == Algorithm::Es384,
             #[cfg(feature = "jwks")]
-            Material::Rsa { .. } => algorithm.is_of_rsa(),
+            Material::Rsa(_) => algorithm.is_of_rsa(),
         }
     }
 
@@ -177,19 +177,13 @@ impl PublicKey {
                 Material::Ed25519(key) => Signature::from_slice(signature)
                     .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
                 #[cfg(feature = "jwks")]
-                Material::P256(point) => ring::UnparsedPublicKey::new(&ring::ECDSA_P256_SHA256_FIXED, point)
-                    .verify(message, signature)
-                    .is_ok(),
+                Material::P256(key) => p256::ecdsa::Signature::from_slice(signature)
+                    .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
                 #[cfg(feature = "jwks")]
-                Material::P384(point) => ring::UnparsedPublicKey::new(&ring::ECDSA_P384_SHA384_FIXED, point)
-                    .verify(message, signature)
-                    .is_ok(),
+                Material::P384(key) => p384::ecdsa::Signature::from_slice(signature)
+                    .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
                 #[cfg(feature = "jwks")]
-                Material::Rsa { n, e } => parameters(algorithm).is_some_and(|parameters| {
-                    ring::RsaPublicKeyComponents { n, e }
-                        .verify(parameters, message, signature)
-                        .is_ok()
-                }),
+                Material::Rsa(key) => verify_rsa(key, algorithm, message, signature),
             }
     }
 }
@@ -203,29 +197,34 @@ impl fmt::Debug for PublicKey {
             #[cfg(feature = "jwks")]
             Material::P384(_) => "PublicKey(P-384)",
             #[cfg(feature = "jwks")]
-            Material::Rsa { .. } => "PublicKey(RSA)",
+            Material::Rsa(_) => "PublicKey(RSA)",
         })
     }
 }
 
 #[cfg(feature = "jwks")]
-const fn parameters(algorithm: Algorithm) -> Option<&'static ring::RsaParameters> {
-    match algorithm {
-        Algorithm::Ps256 => Some(&ring::RSA_PSS_2048_8192_SHA256),
-        Algorithm::Ps384 => Some(&ring::RSA_PSS_2048_8192_SHA384),
-        Algorithm::Ps512 => Some(&ring::RSA_PSS_2048_8192_SHA512),
-        Algorithm::Rs256 => Some(&ring::RSA_PKCS1_2048_8192_SHA256),
-        Algorithm::Rs384 => Some(&ring::RSA_PKCS1_2048_8192_SHA384),
-        Algorithm::Rs512 => Some(&ring::RSA_PKCS1_2048_8192_SHA512),
-        Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Es384 => None,
-    }
+fn verify_rsa(key: &rsa::PublicKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    let pkcs1 = pkcs1v15::Signature::try_from(signature);
+    let pss = pss::Signature::try_from(signature);
+    let (Ok(pkcs1), Ok(pss)) = (pkcs1, pss) else {
+        return false;
+    };
+    let key = key.clone();
+    let verified = match algorithm {
+        Algorithm::Rs256 => pkcs1v15::VerifyingKey::<Sha256>::new(key).verify(message, &pkcs1),
+        Algorithm::Rs384 => pkcs1v15::VerifyingKey::<Sha384>::new(key).verify(message, &pkcs1),
+        Algorithm::Rs512 => pkcs1v15::VerifyingKey::<Sha512>::new(key).verify(message, &pkcs1),
+        Algorithm::Ps256 => pss::VerifyingKey::<Sha256>::new(key).verify(message, &pss),
+        Algorithm::Ps384 => pss::VerifyingKey::<Sha384>::new(key).verify(message, &pss),
+        Algorithm::Ps512 => pss::VerifyingKey::<Sha512>::new(key).verify(message, &pss),
+        Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Es384 => return false,
+    };
+    verified.is_ok()
 }
 
+/// The largest modulus that is used, in bits: anybody who may name a key can have its signatures verified.
 #[cfg(feature = "jwks")]
-fn without_zeros(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
-}
+const LARGEST_MODULUS: usize = 8192;
 
 /// What an uncompressed point begins with.
 #[cfg(feature = "jwks")]

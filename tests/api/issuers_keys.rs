@@ -141,3 +141,39 @@ fn a_policy_takes_its_own_algorithms_and_types_alone() {
     );
     assert!(refused(JwsPolicy::new([])).is_err());
 }
+
+/// Signed by another implementation, under each algorithm.
+#[test]
+fn each_algorithm_is_verified_by_keys_for_it_alone() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/jose/algorithms.json");
+    let vectors: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let keys = KeySet::from_jwk_set(vectors["jwks"].to_string().as_bytes()).unwrap();
+    assert_eq!(
+        keys.len(),
+        5,
+        "a modulus of 1024 bits and a point off its curve are left out"
+    );
+    let mut seen = std::collections::BTreeSet::new();
+    for vector in vectors["good"].as_array().unwrap() {
+        let (name, token) = (vector["alg"].as_str().unwrap(), vector["token"].as_str().unwrap());
+        let algorithm = Algorithm::from_name(name).unwrap();
+        let payload = JwsPolicy::new([algorithm]).verify(token, &keys).unwrap();
+        assert_eq!(payload, format!(r#"{{"said":"{name}"}}"#).into_bytes());
+        for other in Algorithm::ALL.into_iter().filter(|other| *other != algorithm) {
+            assert!(
+                JwsPolicy::new([other]).verify(token, &keys).is_err(),
+                "{name} by {other}"
+            );
+        }
+        seen.insert(name);
+    }
+    assert_eq!(seen.len(), Algorithm::ALL.len());
+    for vector in vectors["bad"].as_array().unwrap() {
+        let token = vector["token"].as_str().unwrap();
+        assert!(
+            JwsPolicy::new(Algorithm::ALL).verify(token, &keys).is_err(),
+            "{}",
+            vector["why"]
+        );
+    }
+}

@@ -35,13 +35,21 @@ fn is_usable(key: &Tree) -> bool {
             .is_some_and(|text| known.contains(&text))
     };
     let bytes = |name| URL_SAFE_NO_PAD.decode(key.get(name)?.text()?).ok();
-    let has = |name, length| bytes(name).is_some_and(|bytes: Vec<u8>| bytes.len() == length);
+    let point = || bytes("x").zip(bytes("y"));
+    let on_p256 = |x: &[u8], y: &[u8]| match (x.try_into(), y.try_into()) {
+        (Ok(x), Ok(y)) => PublicKey::from_p256(x, y).is_some(),
+        _ => false,
+    };
+    let on_p384 = |x: &[u8], y: &[u8]| match (x.try_into(), y.try_into()) {
+        (Ok(x), Ok(y)) => PublicKey::from_p384(x, y).is_some(),
+        _ => false,
+    };
     let algorithms: &[&str] = match key.get("kty").and_then(Tree::text) {
         Some("OKP") if is("crv", &["Ed25519"]) && bytes("x").is_some_and(|x| PublicKey::from_ed25519(&x).is_some()) => {
             &["EdDSA", "Ed25519"]
         }
-        Some("EC") if is("crv", &["P-256"]) && has("x", 32) && has("y", 32) => &["ES256"],
-        Some("EC") if is("crv", &["P-384"]) && has("x", 48) && has("y", 48) => &["ES384"],
+        Some("EC") if is("crv", &["P-256"]) && point().is_some_and(|(x, y)| on_p256(&x, &y)) => &["ES256"],
+        Some("EC") if is("crv", &["P-384"]) && point().is_some_and(|(x, y)| on_p384(&x, &y)) => &["ES384"],
         Some("RSA")
             if bytes("n")
                 .zip(bytes("e"))
@@ -60,7 +68,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let x = URL_SAFE_NO_PAD.encode(signing_key().verifying_key().as_bytes());
     let key = |kid: &str| json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "use": "sig", "alg": "EdDSA" });
     let other = json!({ "kty": "RSA", "kid": "k1", "n": "AQAB", "e": "AQAB" });
-    let curve = json!({ "kty": "EC", "crv": "P-256", "kid": "k3", "x": URL_SAFE_NO_PAD.encode([1; 32]), "y": URL_SAFE_NO_PAD.encode([2; 32]) });
+    let curve = json!({ "kty": "EC", "crv": "P-256", "kid": "k3", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
     let rsa =
         json!({ "kty": "RSA", "kid": "k4", "alg": "RS256", "n": URL_SAFE_NO_PAD.encode([0xff; 256]), "e": "AQAB" });
     let mut seeds = world::vectors("keys", ".json");
