@@ -229,7 +229,7 @@ fn split_at(token: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
 }
 
 /// The name of the keys ([`Key::named`]) that stand for the subject of a token that names no session: see
-/// [`Jwt::with_sessionless_subjects`](super::Jwt::with_sessionless_subjects).
+/// [`Jwt::with_sessionless_subjects`](crate::identify::Jwt::with_sessionless_subjects).
 pub const SESSIONLESS_SUBJECT: &str = "sessionless-subject";
 
 /// How many tokens a token may be wrapped in.
