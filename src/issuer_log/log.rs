@@ -105,7 +105,6 @@ impl IssuerLog {
     }
 
     /// Returns whether everything came in that is known to be there.
-    #[cfg(feature = "source")]
     pub(super) const fn is_whole(&self) -> bool {
         self.missing_since.is_none() && !self.is_lost()
     }

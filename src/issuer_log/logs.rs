@@ -68,21 +68,21 @@ impl IssuerLogs {
         }
     }
 
-    /// Leaves logs that the newest list does not name and that say nothing any more, while one that it names has said something since:
-    /// their issuer went on in that one. The list may have come before they were quiet, and the message that says which log the new one
-    /// continues may be lost with what the list made up for.
+    /// Leaves logs that say nothing any more, while one that the newest list names has said something since: their issuer went on in that
+    /// one. The message that says which log the new one continues may be lost with what the list made up for, and the list may have come
+    /// before the old log was quiet. What is missing of a log keeps it: only a list makes up for that.
     fn leave_what_lists_leave(&mut self, now: Instant) {
         if self.logs.len() < 2 || self.covers.is_empty() {
             return;
         }
         let covers = &self.covers;
-        let is_named = |log: &IssuerLog| covers.iter().any(|covers| covers.log == log.id());
-        let named = self.logs.iter().filter(|log| is_named(log));
+        let is_named = |log: &&IssuerLog| covers.iter().any(|covers| covers.log == log.id());
+        let named = self.logs.iter().filter(is_named);
         let Some(newest) = named.map(IssuerLog::last_news).max() else {
             return;
         };
         for log in &mut self.logs {
-            if !log.is_ended() && log.last_news() < newest && log.is_quiet(now) && !is_named(log) {
+            if !log.is_ended() && log.is_whole() && log.last_news() < newest && log.is_quiet(now) {
                 log.is_past();
             }
         }

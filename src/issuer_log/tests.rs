@@ -455,6 +455,30 @@ fn a_log_that_a_list_leaves_out_is_left_once_its_issuer_speaks_in_another() {
     logs.note(&beat(former), sent(20), now);
     assert!(logs.silent_for(now + 10 * every).is_some());
 
+    // The same if the list names both.
+    let mut logs = IssuerLogs::default();
+    logs.note(&beat(former), sent(1), start);
+    logs.covered(&[former, next], start + every);
+    let mut now = start + every;
+    for second in 2..=10 {
+        now += every;
+        logs.note(&beat(next), sent(second), now);
+    }
+    assert_eq!(logs.silent_for(now), None);
+    assert!(logs.are_at_end(start + every, now));
+
+    // What is missing of a log is missing until a list makes up for it.
+    let mut logs = IssuerLogs::default();
+    logs.note(&beat(former), sent(1), start);
+    logs.covered(&[former, next], start);
+    logs.note(&beat(end(1, 6)), sent(2), start);
+    for second in 2..=10 {
+        logs.note(&beat(next), sent(second.into()), start + second * every);
+    }
+    assert!(logs.is_lost());
+    logs.covered(&[end(1, 6), next], start + 10 * every);
+    assert!(!logs.is_lost());
+
     // An issuer that goes on in a log that the list does not name yet, and dies, is silent.
     let mut logs = IssuerLogs::default();
     logs.note(&beat(former), sent(1), start);
