@@ -111,12 +111,21 @@ pub struct KeyFetchError {
 #[derive(Debug)]
 enum KeyFetchProblem {
     Exchange(FetchProblem),
+    /// The task that fetched them panicked, or the runtime is going down.
+    Lost(tokio::task::JoinError),
     Metadata(NoSuchAddress),
     Set(JwkSetError),
     Status(StatusCode),
 }
 
 impl KeyFetchError {
+    pub(super) fn lost(why: tokio::task::JoinError) -> Self {
+        Self {
+            place: "the fetch of signing keys".to_owned(),
+            problem: KeyFetchProblem::Lost(why),
+        }
+    }
+
     fn new(place: &Uri, problem: KeyFetchProblem) -> Self {
         let place = Plain(place).to_string();
         Self { place, problem }
@@ -128,6 +137,7 @@ impl fmt::Display for KeyFetchError {
         let place = &self.place;
         match &self.problem {
             KeyFetchProblem::Exchange(problem) => write!(f, "{place}: {problem}"),
+            KeyFetchProblem::Lost(why) => write!(f, "{place}: {why}"),
             KeyFetchProblem::Metadata(error) => write!(f, "{place}: {error}"),
             KeyFetchProblem::Set(error) => write!(f, "{place}: {error}"),
             KeyFetchProblem::Status(status) => write!(f, "{place}: status {}", status.as_u16()),
@@ -140,7 +150,7 @@ impl Error for KeyFetchError {
         match &self.problem {
             KeyFetchProblem::Exchange(problem) => problem.cause(),
             KeyFetchProblem::Set(error) => error.source(),
-            KeyFetchProblem::Metadata(_) | KeyFetchProblem::Status(_) => None,
+            KeyFetchProblem::Lost(_) | KeyFetchProblem::Metadata(_) | KeyFetchProblem::Status(_) => None,
         }
     }
 }

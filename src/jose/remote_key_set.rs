@@ -155,13 +155,18 @@ impl RemoteKeySet {
     pub async fn verify(&self, token: &str, policy: &JwsPolicy) -> Result<Vec<u8>, VerifyError> {
         let jws = Jws::read(token, policy).map_err(VerifyError::Jws)?;
         let known = self.shared.known.borrow().clone();
-        let keys = if jws.is_signed_by_one_of(&*known.keys) {
+        let mut keys = if jws.is_signed_by_one_of(&*known.keys) {
             self.refresh_if_old(&known);
             Arc::clone(&known.keys)
         } else {
             self.fetch_anew().await.map_err(VerifyError::Keys)?;
             self.current()
         };
+        if jws.key_id().is_err() && jws.verify(&*keys).is_err() {
+            // It may be signed by a key that came since.
+            self.fetch_anew().await.map_err(VerifyError::Keys)?;
+            keys = self.current();
+        }
         jws.verify(&*keys)
             .and_then(|()| jws.payload())
             .map_err(VerifyError::Jws)
@@ -194,6 +199,8 @@ impl RemoteKeySet {
             let fetching = tokio::spawn(Arc::clone(shared).fetch(flight));
             if let Err(lost) = fetching.await {
                 log::error!(error = %lost, "fetch of signing keys was lost");
+                let error = Some(Arc::new(KeyFetchError::lost(lost)));
+                shared.known.send_modify(|known| known.last_error = error);
             }
         }
         match &shared.known.borrow().last_error {

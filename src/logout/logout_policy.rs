@@ -180,7 +180,8 @@ impl LogoutPolicy {
         let at = token.issued_at.saturating_add(self.skew).min(now.max(token.issued_at));
         let until = match self.hold {
             Duration::ZERO => at,
-            hold => at.max(now.saturating_add(hold)),
+            // From the logout on, however often and late its token comes.
+            hold => at.saturating_add(hold),
         };
         let session = session.map(|session| cut_off(session, until));
         session

@@ -83,18 +83,22 @@ impl BackchannelLogout {
                 Unread::Broken(_) => LogoutRefusal::BrokenOff,
                 Unread::TooLarge => LogoutRefusal::TooLarge,
             })?;
-        let until = Instant::now() + LONGEST_ANSWER;
         let token = logout_token(&body).map_err(LogoutRefusal::Invalid)?;
-        let claims = match self.keys.verify(&token, &self.policy.header()).await {
+        let door = self.clone();
+        // It goes on if the issuer waits no longer: it tells nobody a second time.
+        let told = tokio::spawn(async move { door.hear(&token).await });
+        told.await.unwrap_or_else(|lost| Err(self.lost(lost.to_string())))
+    }
+
+    /// Verifies a logout token, and does what it says.
+    async fn hear(&self, token: &str) -> Result<(), LogoutRefusal> {
+        let claims = match self.keys.verify(token, &self.policy.header()).await {
             Ok(claims) => claims,
             Err(VerifyError::Jws(error)) => {
                 let problem = error.problem();
                 return Err(LogoutRefusal::Invalid(LogoutError::new(error.field(), problem)));
             }
-            Err(error @ VerifyError::Keys(_)) => {
-                self.counts.lost(error.to_string());
-                return Err(LogoutRefusal::NotNow(error.to_string()));
-            }
+            Err(error @ VerifyError::Keys(_)) => return Err(self.lost(error.to_string())),
         };
         let now = Timestamp::now();
         let told = self.policy.read(&claims, now).map_err(|error| {
@@ -110,20 +114,31 @@ impl BackchannelLogout {
         {
             self.sink.domain().note_ended_session();
         }
-        self.put_in_force(statements, until).await.map_err(|problem| {
-            log::error!(problem, "logout cannot be relied on");
-            self.counts.lost(problem.clone());
-            LogoutRefusal::NotNow(problem)
-        })
+        self.put_in_force(statements)
+            .await
+            .map_err(|problem| self.lost(problem))
+    }
+
+    /// Notes that a logout cannot be relied on.
+    fn lost(&self, problem: String) -> LogoutRefusal {
+        log::error!(problem, "logout cannot be relied on");
+        self.counts.lost(problem.clone());
+        LogoutRefusal::NotNow(problem)
     }
 
     /// Returns once the statements can be relied on; or why they cannot.
-    async fn put_in_force(&self, statements: Vec<Statement>, until: Instant) -> Result<(), String> {
+    async fn put_in_force(&self, statements: Vec<Statement>) -> Result<(), String> {
+        let until = Instant::now() + LONGEST_ANSWER;
         let events = statements.iter().flat_map(Statement::events);
         let applied = self.sink.apply_all(events).map_err(|error| error.to_string())?;
+        // It goes on beyond the time that an answer may take.
+        let relaying = self.relay.as_ref().map(|relay| tokio::spawn(relay.relay(statements)));
         let relayed = async {
-            match &self.relay {
-                Some(relay) => relay.relay(statements).await.map_err(|error| error.to_string()),
+            match relaying {
+                Some(relaying) => match relaying.await {
+                    Ok(relayed) => relayed.map_err(|error| error.to_string()),
+                    Err(lost) => Err(lost.to_string()),
+                },
                 None => Ok(()),
             }
         };
@@ -183,7 +198,7 @@ impl fmt::Debug for BackchannelLogout {
 ///
 /// # Cancel safety
 ///
-/// A logout that is in force when it is dropped stays in force; it may not be durable, nor passed on.
+/// Dropped once the body was read, the logout is taken in all the same; it is not counted.
 pub struct LogoutFuture(Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>);
 
 impl Future for LogoutFuture {

@@ -496,3 +496,52 @@ async fn logouts_that_reach_subjects_need_no_sessions() {
     assert_eq!(world.sink.status().without_sessions, None);
     assert!(world.is_refused([Key::subject("alice")], now() - 1));
 }
+
+/// oidc-provider gives up after 2.5 s, and never tells it again.
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_waits_no_longer_has_told_it_all_the_same() {
+    let mut world = world(|policy| policy);
+    let relayed = Arc::default();
+    world.door = world.door.with_relay(Relay(Fate::IsRelayed, Arc::clone(&relayed)));
+    world.issuer.answers.forget_permits(tokio::sync::Semaphore::MAX_PERMITS);
+    let mut door = world.door.clone();
+    let telling = tokio::spawn(door.call(form(&token(&claims()))));
+    while world.issuer.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    telling.abort();
+    assert!(telling.await.unwrap_err().is_cancelled());
+    assert!(!world.is_refused([Key::session("s")], now() - 1));
+    // The keys take longer than an answer may: that is not held against the logout.
+    tokio::time::advance(Duration::from_secs(4)).await;
+    world.issuer.answers.add_permits(1);
+    while relayed.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(world.is_refused([Key::session("s")], now() - 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_take_three_seconds_leave_time_to_pass_the_logout_on() {
+    let mut world = world(|policy| policy);
+    let relayed = Arc::default();
+    world.door = world.door.with_relay(Relay(Fate::IsRelayed, Arc::clone(&relayed)));
+    world.issuer.answers.forget_permits(tokio::sync::Semaphore::MAX_PERMITS);
+    let answers = Arc::clone(&world.issuer.answers);
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        answers.add_permits(1);
+    });
+    assert_eq!(world.tell(&token(&claims())).await, (StatusCode::OK, String::new()));
+    assert_eq!(relayed.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_hold_counts_from_the_logout_however_late_it_comes() {
+    let world = world(|policy| policy.with_hold(Duration::from_secs(600)));
+    let told = but(json!({ "iat": now() - 580 }));
+    assert_eq!(world.tell(&token(&told)).await.0, StatusCode::OK);
+    assert!(world.is_refused([Key::session("s")], now() + 5));
+    // Later than that a date is none.
+    assert!(!world.is_refused([Key::session("s")], now() + 50));
+}

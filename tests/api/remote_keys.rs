@@ -15,7 +15,7 @@ use tower_revocation::jose::{
     Algorithm, COOL_DOWN, Discovery, JwsPolicy, REMOTE_KEYS_MAX_AGE, RemoteKeySet, VerifyError,
 };
 
-use crate::token_issuer::{METADATA, TokenIssuer, token};
+use crate::token_issuer::{METADATA, TokenIssuer, signed, token};
 
 async fn verify(keys: &RemoteKeySet, token: &str) -> Result<(), String> {
     let policy = JwsPolicy::new([Algorithm::EdDsa]);
@@ -213,5 +213,35 @@ async fn shows_no_secrets_of_an_address() {
     assert!(
         error.starts_with("https://sso.example/keys: body is not readable JSON"),
         "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_names_no_key_is_looked_at_once_more_with_new_ones() {
+    let issuer = TokenIssuer::new(&[1]);
+    let keys = issuer.keys();
+    let unnamed = |seed| signed(seed, r#"{"alg":"EdDSA"}"#, "{}");
+    verify(&keys, &unnamed(1)).await.unwrap();
+    issuer.set(|shared| shared.seeds = vec![2]);
+    verify(&keys, &unnamed(2)).await.unwrap();
+    assert_eq!(issuer.asked().len(), 2);
+    assert_eq!(
+        verify(&keys, &unnamed(1)).await.unwrap_err(),
+        "signature does not match"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_panics_is_no_answer() {
+    let client = tower::service_fn(|request: Request<Empty<Bytes>>| async move {
+        assert_eq!(request.uri(), "nowhere");
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    let keys = RemoteKeySet::at(client, Uri::from_static("https://sso.example/keys"));
+    assert!(
+        verify(&keys, &token(1))
+            .await
+            .unwrap_err()
+            .contains("cannot be fetched")
     );
 }
