@@ -155,21 +155,20 @@ impl RemoteKeySet {
     pub async fn verify(&self, token: &str, policy: &JwsPolicy) -> Result<Vec<u8>, VerifyError> {
         let jws = Jws::read(token, policy).map_err(VerifyError::Jws)?;
         let known = self.shared.known.borrow().clone();
-        let mut keys = if jws.is_signed_by_one_of(&*known.keys) {
+        let keys = if jws.is_signed_by_one_of(&*known.keys) {
             self.refresh_if_old(&known);
             Arc::clone(&known.keys)
         } else {
             self.fetch_anew().await.map_err(VerifyError::Keys)?;
             self.current()
         };
-        if jws.key_id().is_err() && jws.verify(&*keys).is_err() {
-            // It may be signed by a key that came since.
+        let mut verified = jws.verify(&*keys);
+        if verified.is_err() && jws.key_id().is_err() {
+            // It names no key: it may be signed by one that came since.
             self.fetch_anew().await.map_err(VerifyError::Keys)?;
-            keys = self.current();
+            verified = jws.verify(&*self.current());
         }
-        jws.verify(&*keys)
-            .and_then(|()| jws.payload())
-            .map_err(VerifyError::Jws)
+        verified.and_then(|()| jws.payload()).map_err(VerifyError::Jws)
     }
 
     /// Fetches the keys: at the start, so that the first token need not wait, or since one was withdrawn.
